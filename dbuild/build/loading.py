@@ -1,0 +1,178 @@
+"""From files to a flow: the project is read, its recipes are analysed (or their kept analyses taken), names are linked.
+
+Runs no code and no SQL of the project.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from dbuild.core.graph import Flow, link
+from dbuild.core.model import (
+    Analysis,
+    Project,
+    PythonRecipe,
+    Recipe,
+    Reference,
+    ShellRecipe,
+    SqlRecipe,
+    Target,
+)
+from dbuild.errors import Place, ProjectError, UserError
+from dbuild.observe.digests import digest_bytes
+from dbuild.project import load_project
+from dbuild.state.store import State
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Which project, and with which params."""
+
+    directory: str = "."
+    file: str = "Dataflowfile"
+    params: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def root(self) -> str:
+        """The absolute directory of the Dataflowfile, to which all paths of the project are relative."""
+        return os.path.dirname(os.path.abspath(os.path.join(self.directory, self.file)))
+
+    @property
+    def flow(self) -> str:
+        """The name under which the state keeps this Dataflowfile."""
+        return os.path.basename(self.file)
+
+
+Memos = Callable[[str, bytes, str], None]  # keeps a memo; does nothing for a reader
+
+
+def read_project(settings: Settings) -> tuple[Project, list[UserError]]:
+    """The project and the mistakes in its files. Raises ProjectError where nothing could be read."""
+    project, problems = load_project(settings.flow, settings.root, dict(settings.params))
+    if project is None:
+        raise ProjectError(problems)
+    return project, problems
+
+
+def load_flow(settings: Settings, state: State, keep: Memos) -> Flow:
+    """The flow. Raises ProjectError with every mistake in it, in the files, the recipes and between them."""
+    from dbuild.core.domain import axes_of, mappings_of
+
+    project, problems = read_project(settings)
+    analyses = {name: analyse(project, target, state, keep) for name, target in project.targets.items()}
+    flow, more = link(project, analyses)
+    problems.extend(more)
+    if not problems:
+        problems.extend(mappings_of(flow, axes_of(project, {}))[1])
+    if problems:
+        raise ProjectError(problems)
+    return flow
+
+
+def analyse(project: Project, target: Target, state: State, keep: Memos) -> Analysis:
+    """What a target's recipe says of itself, taken from the state where its text was analysed before."""
+    match target.recipe:
+        case SqlRecipe() as recipe:
+            return _analyse_sql(recipe, state, keep)
+        case PythonRecipe() as recipe:
+            return _analyse_python(recipe, project.root, state, keep)
+        case ShellRecipe() as recipe:
+            from dbuild.recipes import shell
+
+            return shell.analyse(recipe, project.dimensions.keys(), project.params.keys())
+
+
+def _analyse_sql(recipe: SqlRecipe, state: State, keep: Memos) -> Analysis:
+    subject = _subject("sql", recipe, engine_stamp())
+    kept = state.memo("analysis", subject)
+    if kept is not None:
+        return load_analysis(kept)
+    from dbuild.recipes import sql
+
+    analysis = sql.analyse(recipe)
+    keep("analysis", subject, dump_analysis(analysis))
+    return analysis
+
+
+def _analyse_python(recipe: PythonRecipe, root: str, state: State, keep: Memos) -> Analysis:
+    """A kept analysis holds as long as its modules have the same content and no module was added beside them."""
+    subject = _subject("python", recipe, f"{sys.version_info[:2]}")
+    kept = state.memo("python", subject)
+    if kept is not None:
+        witness, _, text = kept.partition("\n")
+        analysis = load_analysis(text)
+        if witness == _witness(root, analysis.files):
+            return analysis
+    from dbuild.recipes import python
+
+    analysis = python.analyse(recipe, root)
+    keep("python", subject, f"{_witness(root, analysis.files)}\n{dump_analysis(analysis)}")
+    return analysis
+
+
+def _witness(root: str, files: tuple[str, ...]) -> str:
+    """Identity of some modules' contents and of the names in their folders and in the root."""
+    parts: list[bytes] = []
+    folders = dict.fromkeys(["", *(os.path.dirname(file) for file in files)])
+    for folder in folders:
+        try:
+            names = os.listdir(os.path.join(root, folder))
+        except OSError:
+            names = []
+        modules = sorted(name for name in names if name.endswith(".py") or "." not in name)
+        parts.append("\n".join(modules).encode("utf-8", "replace"))
+    for file in files:
+        try:
+            with open(os.path.join(root, file), "rb") as source:
+                parts.append(digest_bytes(source.read()))
+        except OSError:
+            parts.append(b"absent")
+    return digest_bytes(b"\0".join(parts)).hex()
+
+
+def engine_stamp() -> str:
+    """What changes with the installed DuckDB, found without importing it (that takes 90 ms)."""
+    from importlib.machinery import PathFinder
+
+    found = PathFinder.find_spec("duckdb")
+    if found is None or found.origin is None:
+        return ""
+    stat = os.stat(found.origin)
+    return f"{stat.st_mtime_ns} {stat.st_size}"
+
+
+def _subject(kind: str, recipe: Recipe, stamp: str) -> bytes:
+    from dbuild import __version__
+
+    return digest_bytes(f"{__version__}\0{kind}\0{stamp}\0{recipe!r}".encode("utf-8", "surrogateescape"))
+
+
+def dump_analysis(analysis: Analysis) -> str:
+    """An analysis as JSON."""
+    return json.dumps(
+        [
+            analysis.fingerprint.hex(),
+            [[r.name, r.place.file, r.place.line, r.is_optional] for r in analysis.reads],
+            analysis.params,
+            analysis.files,
+            sorted(analysis.calls),
+            [[p.what, *((p.place.file, p.place.line) if p.place else ("", 0)), p.hint] for p in analysis.problems],
+        ]
+    )
+
+
+def load_analysis(text: str) -> Analysis:
+    """What `dump_analysis` wrote."""
+    fingerprint, reads, params, files, calls, problems = json.loads(text)
+    return Analysis(
+        bytes.fromhex(fingerprint),
+        tuple(Reference(name, Place(file, line), optional) for name, file, line, optional in reads),
+        tuple(params) if params is not None else None,
+        tuple(files),
+        frozenset(calls),
+        tuple(UserError(what, Place(file, line) if file else None, hint) for what, file, line, hint in problems),
+    )

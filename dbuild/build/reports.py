@@ -1,0 +1,297 @@
+"""What commands tell of a project: how its datasets stand, why a partition is stale, what earlier runs did."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from datetime import datetime
+
+from dbuild.build.loading import Settings, load_flow
+from dbuild.build.session import Looked, _forget, look, make, reading
+from dbuild.build.world import World
+from dbuild.core.events import Key
+from dbuild.core.graph import Flow
+from dbuild.core.model import PythonRecipe, ShellRecipe, Source, SqlRecipe, Target
+from dbuild.core.partitions import Index, PartitionSet
+from dbuild.core.plan import Plan
+from dbuild.core.report import Cause, DatasetStatus, Explanation, RunRecord, Standing, TaskRecord
+from dbuild.core.selection import parse_selector, select
+from dbuild.core.staleness import Reason
+from dbuild.core.trace import joined_key, split_key
+from dbuild.errors import UsageError
+from dbuild.state.store import State, TaskRow
+
+_LONG = 200  # characters of a set of keys that are shown
+
+
+def lint(settings: Settings) -> Flow:
+    """The flow, if nothing is wrong with it. Raises ProjectError with all mistakes."""
+    with reading(settings) as state:
+        return load_flow(settings, state, _forget)
+
+
+def status(settings: Settings, arguments: Sequence[str]) -> tuple[DatasetStatus, ...]:
+    """How the partitions of these targets, and of all that they need, stand."""
+    with reading(settings) as state:
+        looked = look(settings, state, arguments, _forget)
+        planned = make(looked)
+        layers = _layers(looked.flow)
+        needed = looked.flow.upstream(planned.targets)
+        rows = [_source_status(looked, planned, name) for name in looked.flow.project.sources if name in needed]
+        rows += [_target_status(looked, planned, name, layers) for name in planned.targets]
+        return tuple(rows)
+
+
+def overview(settings: Settings) -> tuple[DatasetStatus, ...]:
+    """The declared datasets with their keys; how they stand isn't looked into."""
+    with reading(settings) as state:
+        looked = look(settings, state, (), _forget, everything=True)
+        layers = _layers(looked.flow)
+        project = looked.flow.project
+        return tuple(
+            _described(looked, dataset, layers.get(name, 0), PartitionSet.empty(()), {})
+            for name, dataset in ((one.name, one) for one in project.datasets())
+        )
+
+
+def _layers(flow: Flow) -> dict[str, int]:
+    layers: dict[str, int] = dict.fromkeys(flow.project.sources, 0)
+    for name, step in flow.steps.items():
+        layers[name] = 1 + max((layers[given.dataset] for given in step.inputs), default=0)
+    return layers
+
+
+def _source_status(looked: Looked, planned: Plan, name: str) -> DatasetStatus:
+    world = looked.world
+    missing = world.missing(name)
+    domain = world.domains.of(name)
+    counts = {"fresh": len(domain) - len(missing), "missing": len(missing)}
+    return _described(looked, looked.flow.project.sources[name], 0, domain, counts)
+
+
+def _target_status(looked: Looked, planned: Plan, name: str, layers: dict[str, int]) -> DatasetStatus:
+    part = planned.targets[name]
+    failed = set(looked.world.failures(name))
+    domain = looked.world.domains.of(name)
+    counts = {
+        "fresh": len(part.fresh),
+        "stale": len(part.will),
+        "undecided": len(part.may),
+        "waiting": len(part.waiting) + len(part.absent),
+        "failed": sum(joined_key(domain.key(index)) in failed for index in part.will) if failed else 0,
+    }
+    return _described(looked, looked.flow.steps[name].target, layers[name], part.needed, counts)
+
+
+def _described(
+    looked: Looked, dataset: Source | Target, layer: int, keys: PartitionSet, counts: dict[str, int]
+) -> DatasetStatus:
+    step = looked.flow.steps.get(dataset.name)
+    domain = keys if keys.axes else looked.world.domains.of(dataset.name)
+    text = _shortened(domain) if dataset.dimensions else ""
+    return DatasetStatus(
+        name=dataset.name,
+        kind="source" if isinstance(dataset, Source) else "target",
+        description=dataset.description,
+        recipe=_recipe_kind(dataset),
+        place=str(dataset.place),
+        paths=(dataset.path,) if isinstance(dataset, Source) else tuple(output.path for output in dataset.outputs),
+        dimensions=dataset.dimensions,
+        keys=text,
+        inputs=tuple(dict.fromkeys(given.dataset for given in step.inputs)) if step else (),
+        layer=layer,
+        fresh=counts.get("fresh", 0),
+        stale=counts.get("stale", 0),
+        undecided=counts.get("undecided", 0),
+        missing=counts.get("missing", 0),
+        late=counts.get("late", 0),
+        waiting=counts.get("waiting", 0),
+        failed=counts.get("failed", 0),
+        provisional=counts.get("provisional", 0),
+    )
+
+
+def _shortened(domain: PartitionSet) -> str:
+    parts: list[str] = []
+    for position, axis in enumerate(domain.axes):
+        spans = domain.spans(position)
+        if not spans:
+            return "none"
+        texts = [axis.text(lo) if hi - lo == 1 else f"{axis.text(lo)}..{axis.text(hi - 1)}" for lo, hi in spans[:8]]
+        parts.append(" ".join(texts) + (" …" if len(spans) > 8 else ""))
+    text = ", ".join(parts)
+    return text if len(text) <= _LONG else f"{text[:_LONG]}…"
+
+
+def _recipe_kind(dataset: Source | Target) -> str:
+    if isinstance(dataset, Source):
+        return ""
+    match dataset.recipe:
+        case SqlRecipe():
+            return "sql"
+        case PythonRecipe():
+            return "python"
+        case ShellRecipe():
+            return "shell"
+
+
+# -- why ---------------------------------------------------------------------------------------------------------------
+
+
+def explain(settings: Settings, argument: str) -> tuple[Explanation, ...]:
+    """Why the partitions that the argument names are to be built or not; from the walk that decides."""
+    with reading(settings) as state:
+        looked = look(settings, state, [argument], _forget)
+        planned = make(looked)
+        chosen = select(
+            looked.flow, looked.world.domains, [parse_selector(argument).text], datetime.now(), with_sources=False
+        )
+        found: list[Explanation] = []
+        for name, wanted in chosen.wanted.items():
+            found.extend(_explanation(looked, planned, state, name, index) for index in wanted.indices())
+        for name, absent in chosen.absent.items():
+            found.extend(_absent(looked, name, absent, index) for index in absent.indices())
+        return tuple(found)
+
+
+def _explanation(looked: Looked, planned: Plan, state: State, name: str, index: Index) -> Explanation:
+    part = planned.targets[name]
+    domain = looked.world.domains.of(name)
+    key = joined_key(domain.key(index))
+    trace = looked.world.trace(name, key)
+    failure = looked.world.failures(name).get(key)
+    standing: Standing = (
+        "will run"
+        if index in part.will
+        else "waiting"
+        if index in part.waiting
+        else "may run"
+        if index in part.may
+        else "fresh"
+    )
+    last = state.tasks(1, run=trace.run, target=name, key=key) if trace else []
+    return Explanation(
+        target=name,
+        key=_named(domain, index),
+        standing=standing,
+        causes=_causes(looked.world, part.will.get(index, ()), trace.at if trace else None),
+        after=tuple(planned.after(name, index)) if standing in ("may run", "will run") else (),
+        lacks=tuple(planned.lacks(name, index)) if standing == "waiting" else (),
+        last_run=str(trace.run) if trace else None,
+        last_built=_local(trace.at) if trace else None,
+        last_seconds=trace.seconds if trace else None,
+        last_reasons=tuple(json.loads(last[0][1].reasons)) if last else (),
+        failure=failure[1] if failure else None,
+    )
+
+
+def _causes(world: World, reasons: Sequence[Reason], built: float | None) -> tuple[Cause, ...]:
+    return tuple(Cause(reason, _when(world, reason, built)) for reason in reasons)
+
+
+def _absent(looked: Looked, name: str, absent: PartitionSet, index: Index) -> Explanation:
+    return Explanation(name, _named(absent, index), "absent", (), (), (), None, None, None, (), None)
+
+
+def _named(domain: PartitionSet, index: Index) -> Key:
+    return tuple(zip((axis.name for axis in domain.axes), domain.key(index), strict=True))
+
+
+def _when(world: World, reason: Reason, built: float | None) -> str:
+    """When a changed file was written, or a changed upstream partition was built."""
+    if reason.kind not in ("input changed", "input added", "output edited"):
+        return ""
+    if reason.kind == "output edited":
+        return _written(world, reason.subject)
+    dataset, _, key = reason.subject.partition("@")
+    name, _, output = dataset.partition(".")
+    values = tuple(key.split(",")) if key else ()
+    trace = world.trace(name, joined_key(values)) if name in world.flow.steps else None
+    if trace is not None and (built is None or trace.at > built):
+        return f"built {_local(trace.at)} in run {trace.run}"
+    location = world.location(name, output)
+    paths = world.survey.paths(location, values) if len(values) == len(location.pattern.dimensions) else []
+    return _written(world, paths[0]) if paths else ""
+
+
+def _written(world: World, path: str) -> str:
+    try:
+        return f"{path} written {_local(os.stat(os.path.join(world.survey.root, path)).st_mtime)}"
+    except OSError:
+        return ""
+
+
+def _local(moment: float) -> str:
+    return datetime.fromtimestamp(moment).astimezone().isoformat(sep=" ", timespec="seconds")
+
+
+# -- the ledger --------------------------------------------------------------------------------------------------------
+
+
+def runs(settings: Settings, limit: int) -> tuple[RunRecord, ...]:
+    """The newest runs, newest first."""
+    with reading(settings) as state:
+        return tuple(
+            RunRecord(str(number), _local(started), seconds, command, built, failed, outcome or "cut off")
+            for number, started, seconds, command, outcome, built, failed in state.runs(limit)
+        )
+
+
+def tasks(settings: Settings, run: str | None, argument: str | None, limit: int) -> tuple[TaskRecord, ...]:
+    """The newest executions of a run, or of `X` or `X@K`, newest first. Raises UsageError for an unknown run."""
+    with reading(settings) as state:
+        flow = load_flow(settings, state, _forget)
+        target, key = _target_and_key(argument) if argument else (None, None)
+        if target is not None and target not in flow.steps:
+            raise UsageError(f'there is no target "{target}"', hint="dbuild list shows what there is")
+        number = None
+        if run is not None:
+            if not run.isdigit() or not any(str(found[0]) == run for found in state.runs(1_000_000)):
+                raise UsageError(f'there is no run "{run}"', hint="dbuild log shows the runs")
+            number = int(run)
+        rows = state.tasks(limit, run=number, target=target, key=key)
+        return tuple(_record(flow, run_number, row) for run_number, row in rows)
+
+
+def _target_and_key(argument: str) -> tuple[str, str | None]:
+    selector = parse_selector(argument)
+    if selector.keys is None:
+        return selector.name, None
+    values = [part.partition("=")[2] or part for part in selector.keys.split(",")]
+    return selector.name, joined_key(tuple(values))
+
+
+def _record(flow: Flow, run: int, row: TaskRow) -> TaskRecord:
+    step = flow.steps.get(row.target)
+    dimensions = step.target.dimensions if step else ()
+    values = split_key(row.key, len(dimensions))
+    return TaskRecord(
+        run=str(run),
+        target=row.target,
+        key=tuple(zip(dimensions, values, strict=False)),
+        status=row.status,
+        changed=row.changed,
+        seconds=row.seconds,
+        at=_local(row.at),
+        reasons=tuple(json.loads(row.reasons)),
+        error=row.error,
+        log=row.log,
+    )
+
+
+def log_path(settings: Settings, argument: str) -> str | None:
+    """The newest log of a run (`RUN`), of a task in it (`RUN:X@K`) or of a partition (`X@K`); None if none is kept."""
+    run, colon, rest = argument.partition(":")
+    if argument.isdigit():
+        found = tasks(settings, argument, None, 1_000_000)
+    elif colon and run.isdigit():
+        found = tuple(one for one in tasks(settings, None, rest, 1000) if one.run == run)
+    else:
+        found = tasks(settings, None, argument, 1000)
+    for record in found:
+        if record.log and os.path.exists(os.path.join(settings.root, record.log)):
+            return os.path.join(settings.root, record.log)
+    return None
+
+

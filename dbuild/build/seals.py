@@ -1,0 +1,91 @@
+"""The end of a run: what is known to be fresh is sealed, together with the listings that this holds for.
+
+Listings and seals are kept in one transaction: a seal means nothing without the listing that it was made beside.
+"""
+
+from __future__ import annotations
+
+from dbuild import failpoints
+from dbuild.build.run import Run
+from dbuild.build.world import World, dump_body, identity_of, load_body
+from dbuild.core.domain import axes_for
+from dbuild.core.partitions import ListAxis, PartitionSet
+from dbuild.core.plan import Plan, inputs_of
+
+
+def seal(world: World, plan: Plan, run: Run | None) -> None:
+    """Keeps what this run found and made. Where nothing differs from what is kept, nothing is written."""
+    fresh = {name: _fresh(world, plan, run, name) for name in plan.targets}
+    others = {name: _left_over(world, plan, run, name) for name in world.flow.steps if name not in plan.targets}
+    store = world.state
+    failpoints.reach("seal")
+    with store.transaction():
+        _keep_axes(world)
+        for name, vouched in fresh.items():
+            written = (world.basis(name), identity_of(vouched.axes), dump_body(vouched.body))
+            if store.seal(name) != written:
+                store.put_seal(name, *written)
+        for name, kept in others.items():
+            if kept is not None:
+                store.put_seal(name, *kept)
+        for kind, subject, value in world.new_memos:
+            store.put_memo(kind, subject, value)
+        store.put_files(world.survey.hashed.values())
+        for view in world.survey.views.values():
+            store.drop_files(view.gone)
+        world.survey.keep(store, run.made if run else {})
+
+
+def _fresh(world: World, plan: Plan, run: Run | None, name: str) -> PartitionSet:
+    """What is known to be fresh of a needed target, over its whole domain."""
+    part = plan.targets[name]
+    unseen = (world.sealed(name) - world.touched(name) - part.needed) & world.domains.of(name)
+    fresh = (unseen - _touched_by(world, plan, run, name)) | part.fresh
+    return fresh | run.settled(name) if run else fresh
+
+
+def _left_over(world: World, plan: Plan, run: Run | None, name: str) -> tuple[bytes, bytes, str] | None:
+    """A target that this run didn't need: its seal without what has been touched; None where that is all of it."""
+    kept = world.state.seal(name)
+    touched = world.touched(name) | _touched_by(world, plan, run, name)
+    if kept is None or (not touched and not _has_new_axis(world, name)):
+        return None
+    axes = axes_for(world.flow.steps[name].target, world.axes)
+    old = tuple(world.kept_axis(axis) for axis in axes)
+    if kept[1] != identity_of(old):
+        return b"", b"", "[]"  # nothing of it can be told any more: all is judged the next time
+    vouched = PartitionSet(old, load_body(kept[2])).rebased(axes) - touched
+    return kept[0], identity_of(axes), dump_body(vouched.body)
+
+
+def _has_new_axis(world: World, name: str) -> bool:
+    axes = axes_for(world.flow.steps[name].target, world.axes)
+    return any(world.kept_axis(axis).identity != axis.identity for axis in axes)
+
+
+def _touched_by(world: World, plan: Plan, run: Run | None, name: str) -> PartitionSet:
+    """The partitions that read an output which this run changed."""
+    domain = world.domains.of(name)
+    touched = PartitionSet.empty(domain.axes)
+    if run is None:
+        return touched
+    for given, mapping in inputs_of(world.flow, world.domains, name):
+        changed = run.changed.get(given.dataset)
+        if changed:
+            axes = world.domains.of(given.dataset).axes
+            touched |= mapping.touches(PartitionSet.of_indices(axes, changed), domain)
+    return touched
+
+
+def _keep_axes(world: World) -> None:
+    store = world.state
+    for name, axis in world.axes.items():
+        if isinstance(axis, ListAxis) and store.axis_values(name) != axis.values:
+            store.put_axis_values(name, axis.values)
+    for name, present in world.present.items():
+        location = world.survey.locations[name][0]
+        view = world.survey.views[location.root]
+        kept = store.presence(name)
+        identity = identity_of(present.axes)
+        if view.has_new_names or kept is None or kept[0] != location.pattern.text or kept[1] != identity:
+            store.put_presence(name, location.pattern.text, identity, dump_body(present.body))

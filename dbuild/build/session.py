@@ -1,0 +1,348 @@
+"""A command's way through: open the state, load the flow, look, plan; and for a build: lock, recover, run, seal."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from types import FrameType
+
+from dbuild.build.loading import Settings, load_flow
+from dbuild.build.seals import seal
+from dbuild.build.survey import SINGLES, Survey, locations_of
+from dbuild.build.world import World
+from dbuild.core.events import Event, Notice, Summary
+from dbuild.core.graph import Flow
+from dbuild.core.plan import Plan, make_plan
+from dbuild.core.schedule import State as Outcome
+from dbuild.core.selection import Selection, parse_selector, select
+from dbuild.errors import StateError, UserError
+from dbuild.state.store import FOLDER, State, make_folder, open_state, set_aside
+
+Emit = Callable[[Event], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """A flow, the world as it is, and what was asked for."""
+
+    flow: Flow
+    world: World
+    selection: Selection
+
+
+def plan(settings: Settings, arguments: Sequence[str], *, force: bool = False) -> Plan:
+    """What a build of these targets would do. Writes nothing, runs nothing of the project."""
+    with reading(settings) as state:
+        return make(look(settings, state, arguments, _forget, force=force))
+
+
+def make(looked: Looked) -> Plan:
+    """The plan for what was asked for."""
+    return make_plan(
+        looked.flow,
+        looked.world.domains,
+        looked.selection.wanted,
+        looked.selection.absent,
+        looked.world,
+        looked.world.notices,
+    )
+
+
+@contextmanager
+def reading(settings: Settings) -> Iterator[State]:
+    """The state, for reading."""
+    state = open_state(settings.root, settings.flow, is_reader=True)
+    try:
+        yield state
+    finally:
+        state.close()
+
+
+def _forget(kind: str, subject: bytes, value: str) -> None:
+    """A reader keeps no memos."""
+
+
+def look(
+    settings: Settings,
+    state: State,
+    arguments: Sequence[str],
+    keep: Callable[[str, bytes, str], None],
+    *,
+    force: bool = False,
+    everything: bool = False,
+) -> Looked:
+    """The flow and the world as far as these targets need it. Raises UserError for what can't be taken."""
+    flow = load_flow(settings, state, keep)
+    names = _named(flow, arguments)
+    needed = set(flow.project.sources) | (set(flow.steps) if everything else flow.upstream(names))
+    singles = [path for name in needed & flow.steps.keys() for path in _code(flow, name)]
+    survey = Survey(settings.root, state, locations_of(flow), needed, singles)
+    now = datetime.now(UTC).replace(tzinfo=None)
+    world = World(flow, survey, state, now)
+    selection = select(flow, world.domains, arguments, now)
+    if force:
+        world.forced = dict(selection.wanted)
+    return Looked(flow, world, selection)
+
+
+def _code(flow: Flow, name: str) -> tuple[str, ...]:
+    step = flow.steps[name]
+    return (*step.target.uses, *step.analysis.files)
+
+
+def _named(flow: Flow, arguments: Sequence[str]) -> set[str]:
+    """The targets whose folders have to be looked at: those asked for, and for `x+` all that follows."""
+    if not arguments:
+        return set(flow.project.default or flow.steps)
+    names: set[str] = set()
+    for selector in map(parse_selector, arguments):
+        found = {selector.name} if flow.project.dataset(selector.name) else set()
+        names |= flow.downstream(found) if selector.is_down else found
+    return names
+
+
+# -- building ----------------------------------------------------------------------------------------------------------
+
+
+def build(
+    settings: Settings,
+    arguments: Sequence[str],
+    *,
+    jobs: int | None = None,
+    keep_going: bool = False,
+    force: bool = False,
+    emit: Emit,
+) -> Summary:
+    """Builds what is stale of these targets and of all that they need; the summary is also the last event.
+
+    Raises UserError (ProjectError, UsageError, StateError); failed recipes are events, not errors.
+    """
+    started = time.monotonic()
+    with ExitStack() as stack:
+        _lock(settings, stack, emit)
+        state = _open(settings, emit)
+        stack.callback(state.close)
+        try:
+            summary = _build(settings, state, arguments, jobs or os.cpu_count() or 1, keep_going, force, emit, started)
+        except sqlite3.DatabaseError as error:
+            if "malformed" in str(error) or "not a database" in str(error):
+                state.close()
+                aside = set_aside(settings.root)
+                emit(Notice(f"the state was damaged; it is kept as {aside}, and everything is looked at anew"))
+                state = open_state(settings.root, settings.flow)
+                stack.callback(state.close)
+                summary = _build(settings, state, arguments, jobs or 1, keep_going, force, emit, started)
+            else:
+                raise StateError(f"the state can't be written: {error}", hint="is the disk full?") from None
+    emit(summary)
+    return summary
+
+
+def _open(settings: Settings, emit: Emit) -> State:
+    folder = os.path.join(settings.root, FOLDER)
+    before = set(os.listdir(folder))
+    state = open_state(settings.root, settings.flow)
+    for name in set(os.listdir(folder)) - before:
+        if ".damaged-" in name and name.count("-wal") + name.count("-shm") == 0:
+            emit(Notice(f"the state was damaged; it is kept as {FOLDER}/{name}, and everything is looked at anew"))
+    return state
+
+
+def _lock(settings: Settings, stack: ExitStack, emit: Emit) -> None:
+    from dbuild.state.lock import BuildLock
+
+    if not os.path.exists(os.path.join(settings.root, settings.flow)):
+        from dbuild.build.loading import read_project
+
+        read_project(settings)  # raises, and leaves no state folder where there is no project
+    folder = os.path.join(settings.root, FOLDER)
+    try:
+        make_folder(folder)
+        lock = BuildLock(os.path.join(folder, "lock"))
+        lock.acquire(lambda holder: emit(Notice(f"another build runs here ({holder}): waiting for it", "info")))
+    except OSError as error:
+        raise StateError(
+            f"the state folder {folder} can't be written: {error.strerror}", hint="dbuild needs to write there"
+        ) from None
+    stack.callback(lock.release)
+
+
+def _build(
+    settings: Settings,
+    state: State,
+    arguments: Sequence[str],
+    jobs: int,
+    keep_going: bool,
+    force: bool,
+    emit: Emit,
+    started: float,
+) -> Summary:
+    _recover(settings, state, emit)
+    looked = look(settings, state, arguments, state.put_memo, force=force)
+    for path in looked.world.survey.temporaries():
+        _remove(path)
+    planned = make(looked)
+    for notice in planned.notices:
+        emit(Notice(notice))
+    if not planned.will_run and not planned.may_run:
+        if not looked.world.survey.is_known:
+            seal(looked.world, planned, None)
+        return _quiet_summary(planned, started)
+    _claim_outputs(settings, state, planned)
+    return _run(settings, state, looked, planned, jobs, keep_going, emit, started)
+
+
+def _recover(settings: Settings, state: State, emit: Emit) -> None:
+    """Takes over what a killed build had finished: outputs in place whose content a recorded intent vouches for."""
+    path = _journal_path(settings)
+    try:
+        if os.path.getsize(path) == 0:
+            return
+    except OSError:
+        return
+    from dbuild.build.survey import boot_identity
+    from dbuild.execute.publish import flush, read_intents
+    from dbuild.observe.digests import hash_file
+
+    adopted = []
+    for target, key, trace in read_intents(path, boot_identity()):
+        try:
+            found = [hash_file(os.path.join(settings.root, output.path))[0] for output in trace.outputs]
+        except (UserError, FileNotFoundError):
+            continue
+        if found == [output.digest for output in trace.outputs]:
+            adopted.append((target, key, trace))
+    if adopted:
+        flush([os.path.join(settings.root, output.path) for _, _, trace in adopted for output in trace.outputs])
+        with state.transaction():
+            state.put_traces(adopted)
+        emit(Notice(f"a build was cut off: {len(adopted)} partitions that it had finished are kept", "info"))
+    os.truncate(path, 0)
+
+
+def _journal_path(settings: Settings) -> str:
+    return os.path.join(settings.root, FOLDER, f"intents.{settings.flow}")
+
+
+def _remove(path: str) -> None:
+    try:
+        os.unlink(path)
+    except OSError:
+        pass
+
+
+def _claim_outputs(settings: Settings, state: State, planned: Plan) -> None:
+    """Two Dataflowfiles in one folder must not write the same files. Raises UserError."""
+    owners = state.owners()
+    for name in planned.targets:
+        for output in planned.flow.steps[name].target.outputs:
+            flow, target = owners.get(output.path, (settings.flow, name))
+            if flow != settings.flow and os.path.exists(os.path.join(settings.root, flow)):
+                raise UserError(
+                    f'"{output.path}" is already an output of target "{target}" in {flow}',
+                    planned.flow.steps[name].target.place,
+                    "give one of them another path",
+                )
+            if (flow, target) != (settings.flow, name) or output.path not in owners:
+                state.put_owner(output.path, name)
+
+
+def _quiet_summary(planned: Plan, started: float) -> Summary:
+    return Summary("", 0, planned.fresh, 0, planned.waiting, 0, 0, 0, time.monotonic() - started)
+
+
+def _run(
+    settings: Settings,
+    state: State,
+    looked: Looked,
+    planned: Plan,
+    jobs: int,
+    keep_going: bool,
+    emit: Emit,
+    started: float,
+) -> Summary:
+    from dbuild.build.run import Run
+    from dbuild.execute.pool import Pool
+    from dbuild.execute.publish import Journal
+
+    number = state.begin_run(time.time(), " ".join(sys.argv[1:]))
+    threads = max(1, (os.cpu_count() or 1) // jobs)
+    logs = os.path.join(settings.root, FOLDER, "logs")
+    pool = Pool(jobs, settings.root, logs, _directories(looked), threads)
+    journal = Journal(_journal_path(settings))
+    run = Run(looked.world, planned, state, pool, journal, number, emit, keep_going=keep_going)
+    try:
+        with _signals(run.interrupt, pool.wake_descriptor.fileno()):
+            run.execute(jobs)
+    finally:
+        pool.close()
+        journal.close()
+    seal(looked.world, planned, run)
+    summary = _summary(planned, run, str(number), time.monotonic() - started)
+    outcome = "interrupted" if run.is_interrupted else ("failed" if summary.failed else "done")
+    state.end_run(number, summary.seconds, outcome, summary.built, summary.failed)
+    return summary
+
+
+def _directories(looked: Looked) -> tuple[str, ...]:
+    """The folders of all datasets that are needed: what SQL may touch at all."""
+    root = looked.world.survey.root
+    found: dict[str, None] = {}
+    for name, locations in looked.world.survey.locations.items():
+        for location in locations:
+            if location.root == SINGLES:
+                folder = os.path.dirname(location.pattern.path(()))
+            else:
+                folder = location.root
+            found[os.path.normpath(os.path.join(root, folder))] = None
+        del name
+    return tuple(found)
+
+
+@contextmanager
+def _signals(interrupt: Callable[[], None], wake: int) -> Iterator[None]:
+    """Ctrl-C, SIGTERM and SIGHUP end the run; they only wake the loop's wait, nothing is raised anywhere."""
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        interrupt()
+
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    try:
+        before = {number: signal.signal(number, handle) for number in numbers}
+    except ValueError:  # not the main thread: whoever started it owns the signals
+        yield
+        return
+    woken = signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(woken)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _summary(planned: Plan, run: object, number: str, seconds: float) -> Summary:
+    from dbuild.build.run import Run
+
+    assert isinstance(run, Run)
+    counts = run.schedule.counts
+    stopped = counts[Outcome.PENDING] + counts[Outcome.READY]
+    return Summary(
+        number,
+        counts[Outcome.BUILT],
+        planned.fresh + counts[Outcome.FRESH],
+        counts[Outcome.FAILED],
+        planned.waiting,
+        counts[Outcome.BLOCKED] + stopped,
+        0,
+        0,
+        seconds,
+        run.is_interrupted,
+    )

@@ -1,0 +1,382 @@
+"""What is there: listings of folders against the kept ones, digests by stat or by hashing, who is present.
+
+Meets the file system and the state; decides nothing. Folders are looked at once, when the survey is made; what is kept
+of an earlier build is read only where something differs from it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from dbuild.core.graph import Flow
+from dbuild.core.grain import Grain
+from dbuild.core.model import DiscoveredDimension, Project, TimeDimension
+from dbuild.core.pattern import PathPattern
+from dbuild.observe.digests import combine, digest_bytes, hash_file, is_racy, probe_clock
+from dbuild.observe.listing import (
+    Stat,
+    Tree,
+    differences,
+    is_temporary,
+    list_trees,
+    names_of,
+    pack_record,
+    records_of,
+    stat_file,
+    unpack_record,
+)
+from dbuild.state.store import FOLDER, FileRow, State
+
+SINGLES = ":files"  # the name under which files that stand alone are kept as one listing
+_SETTLE = 120_000_000_000  # ns before a flush in which a crash may have taken what a stat vouches for
+_MANY = 200  # files of a folder from which its rows are read as a range
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """Where one output of a dataset, or a source, has its files."""
+
+    dataset: str
+    output: str
+    pattern: PathPattern
+
+    @property
+    def root(self) -> str:
+        """The folder that has to be listed; SINGLES for a file that stands alone."""
+        return SINGLES if self.pattern.is_static else (self.pattern.root or ".")
+
+
+@dataclass(slots=True)
+class View:
+    """One folder as it is, and what differs from the kept listing."""
+
+    content: bytes
+    digest: bytes
+    is_known: bool  # equal to the kept listing, as a whole
+    changed: dict[str, Stat]  # paths relative to the project
+    gone: set[str]
+    has_new_names: bool
+
+
+def grains_of(project: Project) -> dict[str, Grain | None]:
+    """Each dimension's grain; None for those that aren't time."""
+    return {
+        name: dimension.grain if isinstance(dimension, TimeDimension) else None
+        for name, dimension in project.dimensions.items()
+    }
+
+
+def locations_of(flow_or_project: Flow | Project) -> dict[str, tuple[Location, ...]]:
+    """The locations of every dataset."""
+    project = flow_or_project.project if isinstance(flow_or_project, Flow) else flow_or_project
+    grains = grains_of(project)
+    found: dict[str, tuple[Location, ...]] = {
+        source.name: (Location(source.name, "", PathPattern(source.path, grains)),)
+        for source in project.sources.values()
+    }
+    for target in project.targets.values():
+        found[target.name] = tuple(
+            Location(target.name, output.name, PathPattern(output.path, grains)) for output in target.outputs
+        )
+    return found
+
+
+def boot_identity() -> str:
+    """What is different after every start of the machine."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as text:
+            return text.read().strip()
+    except OSError:
+        import subprocess
+
+        found = subprocess.run(["sysctl", "-n", "kern.boottime"], capture_output=True, text=True, check=False)
+        return found.stdout.strip()
+
+
+class Survey:
+    """The folders of some datasets and some single files, as they are now."""
+
+    def __init__(
+        self,
+        root: str,
+        state: State,
+        locations: dict[str, tuple[Location, ...]],
+        looked_at: Iterable[str],
+        singles: Iterable[str],
+    ) -> None:
+        """`locations` are those of the whole project; the folders of the datasets `looked_at` are listed."""
+        self.root = root
+        self.locations = locations
+        self.boot = boot_identity()
+        self.hashed: dict[str, FileRow] = {}  # hashed now, not yet kept
+        self.vanished: set[str] = set()
+        self._state = state
+        self._singles = tuple(dict.fromkeys(singles))
+        self._clock: int | None = None
+        self._rows: dict[str, FileRow] = {}
+        self._ranged: set[str] = set()
+        self._asked: dict[str, int] = {}
+        self._globbed: dict[str, dict[tuple[str, ...], list[str]]] = {}
+        self.views = self._look(looked_at)
+
+    # -- looking ---------------------------------------------------------------------------------------------------
+
+    def _look(self, datasets: Iterable[str]) -> dict[str, View]:
+        depths: dict[str, int] = {}
+        singles = list(self._singles)
+        for location in (one for name in datasets for one in self.locations[name]):
+            if location.root == SINGLES:
+                singles.append(location.pattern.path(()))
+            else:
+                depths[location.root] = max(depths.get(location.root, 1), location.pattern.depth)
+        heads = self._state.listing_heads()
+        trees = [
+            Tree(os.path.normpath(os.path.join(self.root, root)), depth, heads.get(root, (b"", "", 0))[2])
+            for root, depth in depths.items()
+        ]
+        views = {
+            root: self._view(root, content, heads)
+            for root, content in zip(depths, list_trees(trees), strict=True)
+        }
+        views[SINGLES] = self._view_singles(dict.fromkeys(singles))
+        return views
+
+    def _view_singles(self, paths: Iterable[str]) -> View:
+        """Files that stand alone, each compared with what is kept of it: a run looks at those that it needs."""
+        kept = {_name(record): record for record in records_of(self._state.listing(SINGLES))}
+        heads = self._state.listing_heads().get(SINGLES)
+        same_boot = heads is not None and heads[1] == self.boot
+        records, changed, gone = [], {}, set()
+        for path in paths:
+            stat = stat_file(os.path.join(self.root, path))
+            if stat is None:
+                gone |= {path} & kept.keys()
+                continue
+            record = pack_record(path, stat)
+            records.append(record)
+            if not same_boot or kept.get(path) != record[:-1]:
+                changed[path] = stat
+        content = b"".join(records)
+        is_known = not changed and not gone
+        return View(content, digest_bytes(content), is_known, changed, gone, not is_known)
+
+    def _view(self, root: str, content: bytes, heads: dict[str, tuple[bytes, str, int]]) -> View:
+        digest = digest_bytes(content)
+        kept_digest, boot, _ = heads.get(root, (b"", "", 0))
+        if kept_digest == digest and boot == self.boot:
+            return View(content, digest, True, {}, set(), False)
+        kept = self._state.listing(root)
+        changed, gone = differences(kept, content)
+        old_names = set(names_of(kept)) if changed else set()
+        has_new_names = bool(gone) or any(name not in old_names for name in changed)
+        if boot != self.boot and kept:
+            changed |= _unsettled(content)
+        prefix = _prefix(root)
+        return View(
+            content,
+            digest,
+            False,
+            {prefix + name: stat for name, stat in changed.items()},
+            {prefix + name for name in gone},
+            has_new_names,
+        )
+
+    def temporaries(self) -> list[str]:
+        """Unfinished outputs that an earlier run left behind, as absolute paths."""
+        return [
+            os.path.join(self.root, path)
+            for view in self.views.values()
+            for path in view.changed
+            if is_temporary(path)
+        ]
+
+    @property
+    def is_known(self) -> bool:
+        """Whether everything looks as it was kept."""
+        return all(view.is_known for view in self.views.values())
+
+    # -- digests ---------------------------------------------------------------------------------------------------
+
+    def file_digest(self, path: str, root: str) -> bytes | None:
+        """The digest of a file, by its kept stats or by hashing it; None where there is no file."""
+        row = self.row(path, root)
+        return row.digest if row else None
+
+    def row(self, path: str, root: str) -> FileRow | None:
+        """The digest of a file with the stats that it had then."""
+        view = self.views.get(root)
+        if path in self.vanished or (view is not None and path in view.gone):
+            return None
+        fresh = self.hashed.get(path)
+        if fresh is not None:
+            return fresh
+        kept = self._kept(path, root)
+        stat = view.changed.get(path) if view else None
+        if kept is not None and (stat is None or self._vouches(kept, stat)):
+            if stat is not None or view is not None:
+                return kept
+        return self._hash(path)
+
+    def _vouches(self, row: FileRow, stat: Stat) -> bool:
+        if row.is_racy or row.stat != stat:
+            return False
+        return row.boot == self.boot or row.stat.ctime < row.hashed - _SETTLE
+
+    def _kept(self, path: str, root: str) -> FileRow | None:
+        if path in self._rows or root in self._ranged:
+            return self._rows.get(path)
+        self._asked[root] = self._asked.get(root, 0) + 1
+        if self._asked[root] > _MANY and root != SINGLES:
+            self._ranged.add(root)
+            self._rows.update(self._state.files_below(_prefix(root)))
+        else:
+            self._rows.update(self._state.files([path]))
+        return self._rows.get(path)
+
+    def _hash(self, path: str) -> FileRow | None:
+        clock = self._clock_of(path)
+        try:
+            digest, stat = hash_file(os.path.join(self.root, path))
+        except FileNotFoundError:
+            return None
+        row = FileRow(path, stat, digest, is_racy(stat, clock), self.boot, clock)
+        self.hashed[path] = row
+        return row
+
+    def _clock_of(self, path: str) -> int:
+        """The file system's clock, no later than now.
+
+        Asked of the state's folder once a survey: a time that is too early only makes more files be hashed again.
+        On another file system, whose clock may differ, no file is trusted that is younger than two minutes.
+        """
+        if self._clock is None:
+            folder = os.path.join(self.root, FOLDER)
+            self._clock = probe_clock(folder) if os.access(folder, os.W_OK) else 0
+        try:
+            is_foreign = os.stat(os.path.join(self.root, path)).st_dev != os.stat(self.root).st_dev
+        except OSError:
+            is_foreign = False
+        return self._clock - _SETTLE if is_foreign else self._clock
+
+    def learn(self, row: FileRow) -> None:
+        """Takes note of a file that was just made, so that it isn't hashed again in this run."""
+        self.hashed[row.path] = row
+        self.vanished.discard(row.path)
+
+    # -- partitions ------------------------------------------------------------------------------------------------
+
+    def paths(self, location: Location, key: tuple[str, ...]) -> list[str]:
+        """The files of one partition, relative to the project, in order; for a pattern with a glob, those found."""
+        if not location.pattern.has_glob:
+            return [location.pattern.path(key)]
+        return self._found(location).get(key, [])
+
+    def _found(self, location: Location) -> dict[tuple[str, ...], list[str]]:
+        name = location.dataset
+        if name not in self._globbed:
+            groups: dict[tuple[str, ...], list[str]] = {}
+            prefix = _prefix(location.root)
+            for path in sorted(names_of(self.views[location.root].content)):
+                key = location.pattern.key(prefix + path)
+                if key is not None:
+                    groups.setdefault(key, []).append(prefix + path)
+            self._globbed[name] = groups
+        return self._globbed[name]
+
+    def partition_digest(self, location: Location, key: tuple[str, ...]) -> bytes | None:
+        """The digest of a source's partition; None where it isn't there."""
+        paths = self.paths(location, key)
+        digests = [self.file_digest(path, location.root) for path in paths]
+        found = [digest for digest in digests if digest is not None]
+        if not found or len(found) < len(digests):
+            return None
+        if not location.pattern.has_glob:
+            return found[0]
+        # Which names a partition's files have is a part of what it is.
+        return combine([digest_bytes("\n".join(paths).encode("utf-8", "surrogateescape")), *found])
+
+    def keys(self, location: Location) -> list[tuple[str, ...]]:
+        """The keys of all files that match a location's pattern; a cost for each file in the folder."""
+        if location.root == SINGLES:
+            path = location.pattern.path(())
+            view = self.views[SINGLES]
+            is_there = any(unpack_record(record)[0] == path for record in records_of(view.content))
+            return [()] if is_there else []
+        if location.pattern.has_glob:
+            return list(self._found(location))
+        prefix = _prefix(location.root)
+        match = location.pattern.key
+        keys = (match(prefix + name) for name in names_of(self.views[location.root].content))
+        return [key for key in keys if key is not None]
+
+    def changed_keys(self, location: Location) -> list[tuple[str, ...]]:
+        """The keys of the files that aren't as they were kept."""
+        view = self.views.get(location.root)
+        if view is None:
+            return []
+        if location.root == SINGLES:
+            path = location.pattern.path(())
+            return [()] if path in view.changed or path in view.gone else []
+        found = (location.pattern.key(path) for path in (*view.changed, *view.gone) if not is_temporary(path))
+        return list(dict.fromkeys(key for key in found if key is not None))
+
+    # -- keeping ---------------------------------------------------------------------------------------------------
+
+    def keep(self, state: State, made: dict[str, dict[str, Stat]]) -> None:
+        """Keeps the listings as they were seen, with what this run itself made (`made`: root -> path -> stats).
+
+        Not as they are now: what others changed meanwhile has to differ next time. Files whose stats vouch for
+        nothing are left out, so that they are looked at again.
+        """
+        for root, view in self.views.items():
+            own = made.get(root, {})
+            racy = {path for path in view.changed if self._is_racy(path)}
+            if view.is_known and not own and not racy:
+                continue
+            content = view.content
+            if root == SINGLES:
+                content = self._with_unseen(state, view)
+            dropped = own.keys() | racy
+            if dropped:
+                prefix = _prefix(root)
+                kept = [record for record in records_of(content) if prefix + _name(record) not in dropped]
+                added = [pack_record(path[len(prefix) :], stat)[:-1] for path, stat in own.items()]
+                content = b"".join(record + b"\0" for record in (*kept, *added))
+            state.put_listing(root, digest_bytes(content), self.boot, content.count(b"\0"), content)
+
+    def _with_unseen(self, state: State, view: View) -> bytes:
+        seen = {_name(record) for record in records_of(view.content)} | view.gone
+        kept = [record for record in records_of(state.listing(SINGLES)) if _name(record) not in seen]
+        return view.content + b"".join(record + b"\0" for record in kept)
+
+    def _is_racy(self, path: str) -> bool:
+        row = self.hashed.get(path)
+        return row is not None and row.is_racy
+
+
+def _name(record: bytes) -> str:
+    return record.rsplit(b"\t", 4)[0].decode("utf-8", "surrogateescape")
+
+
+def _prefix(root: str) -> str:
+    return "" if root in (SINGLES, ".") else f"{root}/"
+
+
+def _unsettled(content: bytes) -> dict[str, Stat]:
+    """The files that changed shortly before the newest change: a crash may have taken what their stats vouch for."""
+    found = dict(unpack_record(record) for record in records_of(content))
+    newest = max((stat.ctime for stat in found.values()), default=0)
+    return {name: stat for name, stat in found.items() if stat.ctime >= newest - _SETTLE}
+
+
+def discovered_values(project: Project, survey: Survey) -> dict[str, tuple[str, ...]]:
+    """The values of the discovered dimensions, sorted."""
+    found: dict[str, tuple[str, ...]] = {}
+    for name, dimension in project.dimensions.items():
+        if isinstance(dimension, DiscoveredDimension) and dimension.source in survey.locations:
+            location = survey.locations[dimension.source][0]
+            position = project.sources[dimension.source].dimensions.index(name)
+            found[name] = tuple(sorted({key[position] for key in survey.keys(location)}))
+    return found

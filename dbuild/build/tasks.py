@@ -1,0 +1,165 @@
+"""From a partition to a task: which files it reads and writes, with which values; and what has to hold still."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+
+from dbuild.build.survey import SINGLES, Location
+from dbuild.build.world import World
+from dbuild.core.graph import Step
+from dbuild.core.mapping import Mapping
+from dbuild.core.model import Input, ShellRecipe, TimeDimension
+from dbuild.core.partitions import Index
+from dbuild.core.plan import inputs_of
+from dbuild.core.staleness import Reason
+from dbuild.core.task import Column, Task, TaskDimension, TaskInput, TaskOutput, format_of
+from dbuild.core.trace import InputRecord, split_key
+from dbuild.errors import RecipeError
+from dbuild.observe.listing import TEMPORARY, Stat
+from dbuild.state.store import FOLDER
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A task with all that is needed to record it."""
+
+    task: Task
+    reasons: tuple[Reason, ...]
+    records: list[InputRecord]  # what it reads, with digests
+    watched: tuple[tuple[str, Stat], ...]  # absolute path and stats of all that must not change while it runs
+    fingerprint: bytes
+    paths: dict[str, str]  # output -> path relative to the project
+    roots: dict[str, str]  # output -> the folder that is listed for it
+    params: dict[str, str]  # values as JSON
+    params_read: tuple[str, ...] | None  # None: the recipe tells
+
+    def params_recorded(self, read: tuple[str, ...] | None) -> tuple[tuple[str, str], ...]:
+        """The params that count for the trace: those that the recipe reads, or those that it looked up."""
+        names = self.params_read if self.params_read is not None else (read if read is not None else tuple(self.params))
+        return tuple((name, self.params.get(name, "")) for name in sorted(names))
+
+
+class TaskMaker:
+    """Makes the tasks of one run."""
+
+    def __init__(self, world: World, run: int) -> None:
+        self._world = world
+        self._run = run
+        self._root = world.survey.root
+        self._folders: set[str] = set()
+        self._code: dict[str, tuple[tuple[str, Stat], ...]] = {}
+
+    def prepare(self, target: str, index: Index, number: int, reasons: tuple[Reason, ...]) -> Prepared:
+        """The task for one partition. Raises RecipeError where an input isn't there, OSError where no folder is."""
+        world = self._world
+        step = world.flow.steps[target]
+        key = world.domains.of(target).key(index)
+        records = world.records(step, index, {})
+        watched: list[tuple[str, Stat]] = list(self._code_of(step))
+        inputs = tuple(
+            self._input(step, given, mapping, record, watched)
+            for (given, mapping), record in zip(inputs_of(world.flow, world.domains, target), records, strict=True)
+        )
+        locations = world.survey.locations[target]
+        paths = {location.output: location.pattern.path(key) for location in locations}
+        params = world.params_of(step)
+        task = Task(
+            number,
+            target,
+            self._dimensions(step.target.dimensions),
+            key,
+            step.target.recipe,
+            step.analysis.fingerprint,
+            inputs,
+            tuple(self._output(location, paths[location.output], number) for location in locations),
+            tuple((name, world.flow.project.params[name]) for name in params if name != "*"),
+            step.target.timezone,
+            self._root,
+            os.path.join(self._root, FOLDER, "logs", str(self._run), f"{number}-{target}.log"),
+        )
+        return Prepared(
+            task,
+            reasons,
+            records,
+            tuple(watched),
+            world.fingerprint(target),
+            paths,
+            {location.output: location.root for location in locations},
+            params,
+            world.params_read(step),
+        )
+
+    def _code_of(self, step: Step) -> tuple[tuple[str, Stat], ...]:
+        """The recipe's own files with the stats that they had when they were hashed."""
+        name = step.target.name
+        if name not in self._code:
+            rows = [self._world.survey.row(path, SINGLES) for path in (*step.target.uses, *step.analysis.files)]
+            self._code[name] = tuple((os.path.join(self._root, row.path), row.stat) for row in rows if row)
+        return self._code[name]
+
+    def _dimensions(self, names: tuple[str, ...]) -> tuple[TaskDimension, ...]:
+        declared = self._world.flow.project.dimensions
+        found = ((name, declared[name]) for name in names)
+        return tuple(TaskDimension(n, d.grain if isinstance(d, TimeDimension) else None) for n, d in found)
+
+    def _output(self, location: Location, path: str, number: int) -> TaskOutput:
+        final = os.path.join(self._root, path)
+        folder, name = os.path.split(final)
+        if folder not in self._folders:
+            os.makedirs(folder, exist_ok=True)
+            self._folders.add(folder)
+        temporary = os.path.join(folder, f"{TEMPORARY}{self._run}-{number}-{name[-100:]}")
+        return TaskOutput(location.output, temporary, final, format_of(path))
+
+    def _input(
+        self, step: Step, given: Input, mapping: Mapping, record: InputRecord, watched: list[tuple[str, Stat]]
+    ) -> TaskInput:
+        survey = self._world.survey
+        location = self._world.location(given.dataset, given.output)
+        dataset = self._world.flow.project.dataset(given.dataset)
+        assert dataset is not None
+        keys: list[tuple[str, ...]] = []
+        paths: list[str] = []
+        for joined in record.keys:
+            key = split_key(joined, len(dataset.dimensions))
+            for path in survey.paths(location, key):
+                row = survey.row(path, location.root)
+                if row is None:
+                    raise RecipeError(f"its input {path} is not there", hint="run dbuild again")
+                keys.append(key)
+                paths.append(os.path.join(self._root, path))
+                watched.append((paths[-1], row.stat))
+        return TaskInput(
+            given.name,
+            self._dimensions(dataset.dimensions),
+            tuple(keys),
+            tuple(paths),
+            mapping.is_single and not location.pattern.has_glob,
+            format_of(location.pattern.text),
+            dataset.read,
+            self._columns(step, given, record, len(dataset.dimensions)),
+        )
+
+    def _columns(self, step: Step, given: Input, record: InputRecord, size: int) -> tuple[Column, ...] | None:
+        """How an input's files are to be read: as the recipes that made them say, else by the dataset's schema."""
+        if isinstance(step.target.recipe, ShellRecipe):
+            return None
+        world = self._world
+        form = format_of(world.location(given.dataset, given.output).pattern.text)
+        if given.dataset not in world.flow.steps or form not in ("csv", "json"):
+            return world.schema(given.dataset, given.output).columns
+        axes = world.domains.of(given.dataset).axes
+        found: dict[str, tuple[Column, ...]] = {}
+        for joined in record.keys:
+            index = tuple(axis.index(value) for axis, value in zip(axes, split_key(joined, size), strict=True))
+            schema = world.output_schema(given.dataset, given.output, index)
+            if schema is not None:
+                found.setdefault(json.dumps(schema), schema)
+        if len(found) > 1:
+            raise RecipeError(
+                f'the partitions of "{given.dataset}" have different columns: {" / ".join(found)}',
+                hint=f"declare `schema` for {given.dataset}, or cast its columns in its recipe",
+            )
+        return next(iter(found.values()), None) or world.schema(given.dataset, given.output).columns

@@ -1,0 +1,77 @@
+"""`dbuild [build]`: builds targets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+
+from dbuild import build as building
+from dbuild.cli.options import build_options, common_options, settings_of
+from dbuild.cli.plan import show_plan
+from dbuild.core.events import Summary
+from dbuild.errors import UsageError, nearest
+from dbuild.ui.sinks import sink
+
+HELP = """Build targets, and what they need, where they are stale.
+
+KEYS choose partitions: 2013-01-05, 2013-01 (all of it), 2013-01-01..2013-01-31, @today, day=2013-01-05,origin=JFK.
++x also builds all that x needs, x+ all that is made from it. Without targets, the project's default.
+
+\b
+Examples:
+  dbuild build daily@2013-01-05..2013-01-07    three days
+  dbuild build -k -j 4                         go on after a failure, 4 tasks at once
+  dbuild build plan                            a target named like a command
+  dbuild build weather+                        all that is made from the weather
+"""
+
+
+@click.command("build", help=HELP)
+@click.argument("targets", nargs=-1, metavar="[TARGET[@KEYS]]...")
+@build_options
+@common_options
+def command(
+    targets: Sequence[str],
+    jobs: int | None,
+    keep_going: bool,
+    dry_run: bool,
+    force: bool,
+    strict: bool,
+    directory: Sequence[str],
+    file: str,
+    params: tuple[tuple[str, str], ...],
+    json: bool,
+    quiet: bool,
+    verbose: bool,
+) -> int:
+    """Builds, or with `dry_run` shows the plan; the exit code."""
+    settings = settings_of(directory, file, params)
+    try:
+        if dry_run:
+            return show_plan(settings, targets, json=json, quiet=quiet, strict=strict, force=force)
+        with sink(json, quiet, verbose) as emit:
+            done = building.build(settings, targets, jobs=jobs, keep_going=keep_going, force=force, emit=emit)
+    except UsageError as error:
+        raise _with_command(error, targets) from None
+    return exit_code(done, strict=strict)
+
+
+def exit_code(done: Summary, *, strict: bool) -> int:
+    """130 for an interrupted run, 1 for a failure, 3 where --strict finds something held back, else 0."""
+    if done.was_interrupted:
+        return 130
+    if done.failed:
+        return 1
+    return 3 if strict and (done.waiting or done.blocked or done.provisional) else 0
+
+
+def _with_command(error: UsageError, targets: Sequence[str]) -> UsageError:
+    """The error with a hint at a command, where an unknown target looks like one."""
+    from dbuild.cli.main import COMMANDS
+
+    for word in targets[:1]:
+        near = nearest(word, COMMANDS)
+        if near and f'"{word}"' in error.what and (error.hint is None or "did you mean" not in error.hint):
+            return UsageError(error.what, error.place, near.replace("mean", "mean the command"))
+    return error

@@ -1,0 +1,49 @@
+"""`dbuild lint`: every mistake of a project, without running anything."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+
+from dbuild import build as building
+from dbuild.cli.options import common_options, settings_of
+from dbuild.errors import UserError
+from dbuild.ui.json import print_record
+from dbuild.ui.problems import problem_lines, problems_of, problems_record
+from dbuild.ui.stream import print_notes
+from dbuild.ui.text import counted
+
+HELP = """Check the Dataflowfile, what it includes and the recipes; run nothing. Exits with 2 if there is a mistake.
+
+\b
+Examples:
+  dbuild lint             every mistake with its file, line and a hint
+  dbuild lint --json      for an editor
+"""
+
+
+@click.command("lint", help=HELP)
+@common_options
+def command(
+    directory: Sequence[str],
+    file: str,
+    params: tuple[tuple[str, str], ...],
+    json: bool,
+    quiet: bool,
+    verbose: bool,
+) -> int:
+    """Shows the mistakes; the exit code."""
+    problems: tuple[UserError, ...] = ()
+    try:
+        flow = building.lint(settings_of(directory, file, params))
+        sizes = f"{counted(len(flow.project.sources), 'source')}, {counted(len(flow.project.targets), 'target')}"
+        found = f"no mistakes: {sizes}"
+    except UserError as error:
+        problems = problems_of(error)
+        found = counted(len(problems), "mistake")
+    if json:
+        print_record(problems_record(problems))
+    else:
+        print_notes(*problem_lines(problems), *(() if quiet else (found,)))
+    return max((problem.exit_code for problem in problems), default=0)

@@ -1,0 +1,40 @@
+"""`dbuild list`: the datasets of a project."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+
+from dbuild import build as building
+from dbuild.cli.options import common_options, settings_of
+from dbuild.ui.datasets import list_lines, list_record
+from dbuild.ui.json import print_record
+from dbuild.ui.stream import print_lines
+
+HELP = """List the datasets: kind, recipe, dimensions, keys, description.
+
+\b
+Examples:
+  dbuild list             a table
+  dbuild list --json      with paths, inputs and places
+"""
+
+
+@click.command("list", help=HELP)
+@common_options
+def command(
+    directory: Sequence[str],
+    file: str,
+    params: tuple[tuple[str, str], ...],
+    json: bool,
+    quiet: bool,
+    verbose: bool,
+) -> int:
+    """Shows the datasets; the exit code."""
+    datasets = building.overview(settings_of(directory, file, params))
+    if json:
+        print_record(list_record(datasets))
+    else:
+        print_lines(*list_lines(datasets))
+    return 0

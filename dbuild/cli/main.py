@@ -1,0 +1,75 @@
+"""The command `dbuild`: finds the command that is meant, loads it alone, and turns what escapes into an exit code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+import click
+
+from dbuild import __version__
+from dbuild.cli.options import build_options, common_options, find_command
+
+# Each command with its module and a line for the list of commands: nothing is imported to print help.
+COMMANDS = {
+    "build": ("dbuild.cli.build", "Build targets (the default)."),
+    "plan": ("dbuild.cli.plan", "Show what a build would run, and why."),
+    "status": ("dbuild.cli.status", "Show how every dataset stands."),
+    "why": ("dbuild.cli.why", "Explain why a partition is, or isn't, to be built."),
+    "lint": ("dbuild.cli.lint", "Check the project's files without running anything."),
+    "list": ("dbuild.cli.list", "List the datasets."),
+    "log": ("dbuild.cli.log", "Show past runs, their tasks, and what a recipe printed."),
+}
+HELP = """Make for data: builds the targets of a Dataflowfile, and after that only what is stale.
+
+\b
+Examples:
+  dbuild                          all that the project builds by default
+  dbuild monthly@2013-01 -j 4     one partition, and what it needs
+  dbuild -n                       what would run, and why
+  dbuild status --graph           how everything stands
+"""
+
+
+class Commands(click.Group):
+    """Loads a command when it is called; words that name no command are targets to build."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        found: click.Command = import_module(COMMANDS[cmd_name][0]).command
+        return found
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, find_command(args, COMMANDS))
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands (each has --help)"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+    def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        formatter.write_usage(ctx.command_path, "[OPTIONS] [TARGET[@KEYS]]...")
+        formatter.write_usage(ctx.command_path, "[OPTIONS] COMMAND [ARGS]...", "       ")
+
+
+@click.group(cls=Commands, help=HELP, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="dbuild", message="%(prog)s %(version)s")
+@build_options
+@common_options
+def dbuild(**_: object) -> None:
+    """The group's options are here for its help; each command takes them itself."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command line and returns its exit code; messages are on standard error."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        code = dbuild.main(words, prog_name="dbuild", standalone_mode=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except BaseException as error:  # loaded only here, so that a good command line doesn't pay for it
+        from dbuild.cli.failure import report
+
+        return report(error, words)

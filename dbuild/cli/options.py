@@ -1,0 +1,99 @@
+"""Options that commands share, and where on the command line the command's name stands."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from dbuild.build import Settings
+
+Decorated = TypeVar("Decorated", bound=Callable[..., object])
+
+_VALUED = ("--jobs", "--directory", "--file", "--param")
+_VALUED_LETTERS = "jCf"
+
+
+def find_command(words: Sequence[str], commands: Collection[str]) -> list[str]:
+    """The command line with the command's name first; `build` where no command is named.
+
+    So `dbuild -C dir status` is `dbuild status -C dir`. Words that are options' values name nothing, and after `--`
+    all words are targets.
+    """
+    at = 0
+    while at < len(words) and words[at].startswith("-") and words[at] not in ("-", "--"):
+        if words[at] == "--version":
+            return ["--version"]
+        at += 2 if _takes_next(words[at]) else 1
+    if at < len(words) and words[at] in commands:
+        return [words[at], *words[:at], *words[at + 1 :]]
+    if at >= len(words) and not {"-h", "--help"}.isdisjoint(words):
+        return ["--help"]
+    return ["build", *words]
+
+
+def _takes_next(word: str) -> bool:
+    if word.startswith("--"):
+        return word in _VALUED
+    found = [position for position, letter in enumerate(word) if letter in _VALUED_LETTERS]
+    return bool(found) and found[0] == len(word) - 1
+
+
+def _split_params(ctx: click.Context, param: click.Parameter, values: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    pairs = []
+    for value in values:
+        name, equals, rest = value.partition("=")
+        if not equals or not name:
+            raise click.BadParameter(f'"{value}" is not of the form NAME=VALUE', ctx, param)
+        pairs.append((name, rest))
+    return tuple(pairs)
+
+
+def common_options(function: Decorated) -> Decorated:
+    """Options of every command: where the project is, its params, and how to report."""
+    for option in (
+        click.option("-v", "--verbose", is_flag=True, help="Say more: reasons, and the traceback of a fault."),
+        click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors."),
+        click.option("--json", "json", is_flag=True, help="Report as JSON, one object a line."),
+        click.option(
+            "--param",
+            "params",
+            multiple=True,
+            metavar="NAME=VALUE",
+            callback=_split_params,
+            help="Override a param of the project.",
+        ),
+        click.option("-f", "--file", default="Dataflowfile", metavar="FILE", help="Read FILE as the Dataflowfile."),
+        click.option("-C", "--directory", multiple=True, metavar="DIR", help="Go to DIR first."),
+    ):
+        function = option(function)
+    return function
+
+
+def strict_option(function: Decorated) -> Decorated:
+    """--strict, of the commands that see how partitions stand."""
+    text = "Exit with 3 if something is waiting, late, provisional or (not after a build) stale."
+    return click.option("--strict", is_flag=True, help=text)(function)
+
+
+def build_options(function: Decorated) -> Decorated:
+    """Options of a build, as in make."""
+    function = strict_option(function)
+    for option in (
+        click.option("-B", "--force", is_flag=True, help="Build what is named although it is fresh."),
+        click.option("-n", "--dry-run", is_flag=True, help="Show what would run, and why; run nothing."),
+        click.option("-k", "--keep-going", is_flag=True, help="After a failure, build all that doesn't need it."),
+        click.option("-j", "--jobs", type=click.IntRange(min=1), metavar="N", help="Run N tasks at once (the cores)."),
+    ):
+        function = option(function)
+    return function
+
+
+def settings_of(directory: Sequence[str], file: str, params: tuple[tuple[str, str], ...]) -> Settings:
+    """Where the project is. Several -C go on from each other, as in make."""
+    from dbuild.build import Settings
+
+    return Settings(os.path.join(".", *directory) if directory else ".", file, params)

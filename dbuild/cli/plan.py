@@ -1,0 +1,57 @@
+"""`dbuild plan`: what a build would run, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+
+from dbuild import build as building
+from dbuild.build import Settings
+from dbuild.cli.options import common_options, settings_of, strict_option
+from dbuild.ui.json import print_record
+from dbuild.ui.plans import plan_lines, plan_record
+from dbuild.ui.stream import print_lines, print_notes
+from dbuild.ui.text import clean
+
+HELP = """Show what a build would run, and why; run nothing.
+
+What will run is kept apart from what may run: that depends on whether something before it comes out changed.
+
+\b
+Examples:
+  dbuild plan                 all targets
+  dbuild plan monthly --json  for a program
+"""
+
+
+@click.command("plan", help=HELP)
+@click.argument("targets", nargs=-1, metavar="[TARGET[@KEYS]]...")
+@strict_option
+@common_options
+def command(
+    targets: Sequence[str],
+    strict: bool,
+    directory: Sequence[str],
+    file: str,
+    params: tuple[tuple[str, str], ...],
+    json: bool,
+    quiet: bool,
+    verbose: bool,
+) -> int:
+    """Shows the plan; the exit code."""
+    return show_plan(settings_of(directory, file, params), targets, json=json, quiet=quiet, strict=strict)
+
+
+def show_plan(
+    settings: Settings, targets: Sequence[str], *, json: bool, quiet: bool, strict: bool, force: bool = False
+) -> int:
+    """Prints the plan and gives the exit code: 3 where --strict finds something stale or waiting."""
+    plan = building.plan(settings, targets, force=force)
+    if not quiet:
+        print_notes(*(f"warning: {clean(text)}" for text in plan.notices))
+    if json:
+        print_record(plan_record(plan))
+    else:
+        print_lines(*plan_lines(plan))
+    return 3 if strict and (plan.will_run or plan.may_run or plan.waiting) else 0

@@ -1,0 +1,53 @@
+"""`dbuild status`: how every dataset stands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+
+from dbuild import build as building
+from dbuild.cli.options import common_options, settings_of, strict_option
+from dbuild.core.report import DatasetStatus
+from dbuild.ui.datasets import graph_lines, status_lines, status_record
+from dbuild.ui.json import print_record
+from dbuild.ui.stream import print_lines
+
+HELP = """Show how the partitions of every dataset stand; run nothing.
+
+\b
+Examples:
+  dbuild status               a table
+  dbuild status --graph       the flow in layers, sources first
+  dbuild status monthly+      a target and all that is made from it
+"""
+
+
+@click.command("status", help=HELP)
+@click.argument("targets", nargs=-1, metavar="[TARGET[@KEYS]]...")
+@click.option("--graph", is_flag=True, help="Show the flow in layers.")
+@strict_option
+@common_options
+def command(
+    targets: Sequence[str],
+    graph: bool,
+    strict: bool,
+    directory: Sequence[str],
+    file: str,
+    params: tuple[tuple[str, str], ...],
+    json: bool,
+    quiet: bool,
+    verbose: bool,
+) -> int:
+    """Shows the table or the layers; the exit code."""
+    datasets = building.status(settings_of(directory, file, params), targets)
+    if json:
+        print_record(status_record(datasets))
+    else:
+        print_lines(*(graph_lines(datasets) if graph else status_lines(datasets)))
+    return 3 if strict and any(map(_is_unsettled, datasets)) else 0
+
+
+def _is_unsettled(dataset: DatasetStatus) -> bool:
+    held = dataset.waiting or dataset.late or dataset.provisional
+    return bool(held or dataset.stale or dataset.undecided)

@@ -1,0 +1,43 @@
+"""`dbuild why`: why a partition is, or isn't, to be built."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+
+from dbuild import build as building
+from dbuild.cli.options import common_options, settings_of
+from dbuild.ui.explanations import explanation_lines, explanation_record
+from dbuild.ui.json import print_record
+from dbuild.ui.stream import print_lines
+
+HELP = """Explain why partitions are, or aren't, to be built: what changed, from what to what, and when.
+
+\b
+Examples:
+  dbuild why monthly@2013-03      one partition
+  dbuild why report --json        for a program, one line a partition
+"""
+
+
+@click.command("why", help=HELP)
+@click.argument("target", metavar="TARGET[@KEYS]")
+@common_options
+def command(
+    target: str,
+    directory: Sequence[str],
+    file: str,
+    params: tuple[tuple[str, str], ...],
+    json: bool,
+    quiet: bool,
+    verbose: bool,
+) -> int:
+    """Shows the explanations; the exit code."""
+    explanations = building.explain(settings_of(directory, file, params), target)
+    if json:
+        for each in explanations:
+            print_record(explanation_record(each))
+    else:
+        print_lines(*explanation_lines(explanations))
+    return 0

@@ -1,0 +1,178 @@
+"""Which partitions exist: the axes of dimensions, and how far each reaches given what sources have.
+
+Pure: what was observed and what day it is come in as values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as MappingOf
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from dbuild.core.graph import Flow
+from dbuild.core.mapping import Mapping, mapping_of
+from dbuild.core.model import (
+    DiscoveredDimension,
+    Input,
+    ListDimension,
+    Project,
+    Source,
+    Target,
+    TimeDimension,
+)
+from dbuild.core.partitions import Axis, Interval, ListAxis, PartitionSet, TimeAxis
+from dbuild.errors import UserError
+
+
+@dataclass(frozen=True, slots=True)
+class Domains:
+    """The axes and the full set of partitions of every dataset, and the mapping of every input."""
+
+    axes: dict[str, Axis]  # by dimension
+    bounds: dict[str, tuple[Interval, ...]]  # by dimension: the numbers that exist
+    sets: dict[str, PartitionSet]  # by dataset
+    mappings: dict[str, tuple[Mapping, ...]]  # by target, in the order of its inputs
+
+    def of(self, dataset: str) -> PartitionSet:
+        """All partitions of a dataset."""
+        return self.sets[dataset]
+
+
+def axes_of(project: Project, discovered: MappingOf[str, tuple[str, ...]]) -> dict[str, Axis]:
+    """An axis for each dimension; `discovered` has the values of the discovered ones."""
+    axes: dict[str, Axis] = {}
+    for name, dimension in project.dimensions.items():
+        match dimension:
+            case TimeDimension():
+                axes[name] = TimeAxis(name, dimension.grain)
+            case ListDimension():
+                axes[name] = ListAxis(name, dimension.values)
+            case DiscoveredDimension():
+                axes[name] = ListAxis(name, discovered.get(name, ()))
+    return axes
+
+
+def axes_for(dataset: Source | Target, axes: MappingOf[str, Axis]) -> tuple[Axis, ...]:
+    """The axes of a dataset, in the order of its path."""
+    return tuple(axes[name] for name in dataset.dimensions)
+
+
+def mappings_of(flow: Flow, axes: MappingOf[str, Axis]) -> tuple[dict[str, tuple[Mapping, ...]], list[UserError]]:
+    """The mapping of each input of each target, and the mistakes found in them."""
+    problems: list[UserError] = []
+    found: dict[str, tuple[Mapping, ...]] = {}
+    for name, step in flow.steps.items():
+        own = axes_for(step.target, axes)
+        mappings = []
+        for given in step.inputs:
+            try:
+                mappings.append(mapping_of(own, _axes_of_input(flow, given, axes), dict(given.rules)))
+            except ValueError as error:
+                problems.append(UserError(f'target "{name}", input "{given.name}": {error}', given.place))
+        found[name] = tuple(mappings)
+    return found, problems
+
+
+def _axes_of_input(flow: Flow, given: Input, axes: MappingOf[str, Axis]) -> tuple[Axis, ...]:
+    dataset = flow.project.dataset(given.dataset)
+    assert dataset is not None
+    return axes_for(dataset, axes)
+
+
+def domains_of(
+    flow: Flow,
+    axes: dict[str, Axis],
+    mappings: dict[str, tuple[Mapping, ...]],
+    present: MappingOf[str, PartitionSet],
+    now: datetime,
+) -> tuple[Domains, list[str]]:
+    """How far every dimension reaches, and notices about keys that are left out.
+
+    A time dimension without `end` goes to the newest partition that any source has on it, and where no source has
+    it, to the newest that the inputs of its targets map to. Periods that start later than tomorrow don't count.
+    """
+    notices: list[str] = []
+    latest = now + timedelta(days=1)
+    bounds: dict[str, tuple[Interval, ...]] = {}
+    open_ends: dict[str, int | None] = {}
+    for name, dimension in flow.project.dimensions.items():
+        axis = axes[name]
+        if isinstance(axis, ListAxis):
+            bounds[name] = ((0, len(axis.values)),) if axis.values else ()
+        elif isinstance(dimension, TimeDimension):
+            if dimension.end is None:
+                open_ends[name] = _newest(flow, name, axis, present, axis.grain.index_at(latest), notices)
+            else:
+                bounds[name] = _interval(dimension.start, dimension.end + 1)
+    _spread(flow, axes, mappings, bounds, open_ends)
+    for name, last in open_ends.items():
+        dimension = flow.project.dimensions[name]
+        assert isinstance(dimension, TimeDimension)
+        bounds[name] = _interval(dimension.start, last + 1) if last is not None else ()
+    sets = {
+        dataset.name: PartitionSet.box(axes_for(dataset, axes), [bounds[name] for name in dataset.dimensions])
+        for dataset in flow.project.datasets()
+    }
+    return Domains(axes, bounds, sets, mappings), notices
+
+
+def _interval(low: int, high: int) -> tuple[Interval, ...]:
+    return ((low, high),) if low < high else ()
+
+
+def _newest(
+    flow: Flow, name: str, axis: TimeAxis, present: MappingOf[str, PartitionSet], limit: int, notices: list[str]
+) -> int | None:
+    newest: int | None = None
+    for source in flow.project.sources.values():
+        if name not in source.dimensions or source.name not in present:
+            continue
+        spans = present[source.name].spans(source.dimensions.index(name))
+        future = [low for low, high in spans if high - 1 > limit]
+        if future:
+            notices.append(f'source "{source.name}" has keys of {name} later than tomorrow: they are left out')
+        inside = [min(high - 1, limit) for low, high in spans if low <= limit]
+        newest = max([*inside, *([] if newest is None else [newest])], default=None)
+    return newest
+
+
+def _spread(
+    flow: Flow,
+    axes: dict[str, Axis],
+    mappings: dict[str, tuple[Mapping, ...]],
+    bounds: dict[str, tuple[Interval, ...]],
+    open_ends: dict[str, int | None],
+) -> None:
+    """Ends of dimensions that no source has: the newest period that meets the newest of what its targets read."""
+    sourced = {name for source in flow.project.sources.values() for name in source.dimensions}
+    for step in flow.steps.values():
+        for name in step.target.dimensions:
+            axis = axes[name]
+            if name in sourced or name not in open_ends or not isinstance(axis, TimeAxis):
+                continue
+            for given in step.inputs:
+                for last in _reach(flow, given, name, axis, axes, bounds, open_ends):
+                    known = open_ends[name]
+                    open_ends[name] = last if known is None else max(known, last)
+
+
+def _reach(
+    flow: Flow,
+    given: Input,
+    name: str,
+    axis: TimeAxis,
+    axes: dict[str, Axis],
+    bounds: dict[str, tuple[Interval, ...]],
+    open_ends: dict[str, int | None],
+) -> list[int]:
+    dataset = flow.project.dataset(given.dataset)
+    assert dataset is not None
+    found = []
+    for other in dataset.dimensions:
+        source_axis = axes[other]
+        last = open_ends.get(other)
+        if last is None and bounds.get(other):
+            last = bounds[other][-1][1] - 1
+        if isinstance(source_axis, TimeAxis) and last is not None and other != name:
+            found.append(source_axis.grain.overlapping(axis.grain, last, last + 1)[1] - 1)
+    return found

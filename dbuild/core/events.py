@@ -1,0 +1,75 @@
+"""What happened in a run, as data. Every screen, log and JSON line is made from these and from nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Key = tuple[tuple[str, str], ...]  # (dimension, value), in the order of the target's path
+
+Status = Literal["built", "restored", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted:
+    """The plan is known; this many tasks will run, and at most that many more may."""
+
+    run: str
+    will_run: int
+    may_run: int
+    jobs: int
+    expected_seconds: float | None  # work ahead by past durations, over all jobs; None when nothing is known
+
+
+@dataclass(frozen=True, slots=True)
+class TaskStarted:
+    target: str
+    key: Key
+    reason: str  # the first reason, for -v
+
+
+@dataclass(frozen=True, slots=True)
+class TaskEnded:
+    target: str
+    key: Key
+    status: Status
+    changed: bool  # whether the output differs from the one before
+    seconds: float
+    error: str | None = None  # the recipe's own words
+    tail: tuple[str, ...] = ()  # the last lines that it printed
+    log: str | None = None  # where the rest is, relative to the project
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSkipped:
+    """A task that might have run didn't: what it reads came out the same (early cutoff)."""
+
+    target: str
+    key: Key
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something that a person should know, once: a warning, a wait for a lock, a recovery."""
+
+    text: str
+    level: Literal["info", "warning"] = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The end of a run: the requested partitions and all that they need, as they now stand."""
+
+    run: str
+    built: int
+    fresh: int
+    failed: int
+    waiting: int
+    blocked: int
+    restored: int
+    provisional: int
+    seconds: float
+    was_interrupted: bool = False
+
+
+Event = RunStarted | TaskStarted | TaskEnded | TaskSkipped | Notice | Summary

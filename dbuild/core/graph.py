@@ -1,0 +1,172 @@
+"""The flow: recipes linked to the datasets that they read, in an order in which they can be built.
+
+Unaware of partitions and of files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from dbuild.core.model import Analysis, Input, Project, PythonRecipe, Reference, ShellRecipe, Source, SqlRecipe, Target
+from dbuild.errors import UserError, nearest
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A target with all its inputs and what its recipe says of itself."""
+
+    target: Target
+    inputs: tuple[Input, ...]
+    analysis: Analysis
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """A project whose names all lead somewhere, without cycles."""
+
+    project: Project
+    steps: dict[str, Step]  # in building order
+    readers: dict[str, tuple[str, ...]]  # dataset -> the targets that read it
+
+    def upstream(self, names: Iterable[str]) -> set[str]:
+        """These datasets and all that they need."""
+        return _closure(
+            names, lambda name: [given.dataset for given in self.steps[name].inputs] if name in self.steps else []
+        )
+
+    def downstream(self, names: Iterable[str]) -> set[str]:
+        """These datasets and all that is made from them."""
+        return _closure(names, lambda name: self.readers.get(name, ()))
+
+
+def _closure(names: Iterable[str], following: Callable[[str], Iterable[str]]) -> set[str]:
+    seen: set[str] = set()
+    left = list(names)
+    while left:
+        name = left.pop()
+        if name not in seen:
+            seen.add(name)
+            left.extend(following(name))
+    return seen
+
+
+def link(project: Project, analyses: Mapping[str, Analysis]) -> tuple[Flow, list[UserError]]:
+    """The flow of a project, and every mistake found on the way (recipes' own mistakes among them)."""
+    problems: list[UserError] = []
+    linked: dict[str, Step] = {}
+    for name, target in project.targets.items():
+        analysis = analyses[name]
+        problems.extend(analysis.problems)
+        linked[name] = Step(target, _inputs(project, target, analysis, problems), analysis)
+    order = _order(linked, problems)
+    readers: dict[str, list[str]] = {}
+    for name in order:
+        for dataset in dict.fromkeys(given.dataset for given in linked[name].inputs):
+            readers.setdefault(dataset, []).append(name)
+    steps = {name: linked[name] for name in order}
+    return Flow(project, steps, {name: tuple(found) for name, found in readers.items()}), problems
+
+
+def _inputs(project: Project, target: Target, analysis: Analysis, problems: list[UserError]) -> tuple[Input, ...]:
+    found = {given.name: given for given in target.inputs}
+    folded = {given.name.lower(): given.name for given in target.inputs}
+    read: set[str] = set()
+    for reference in analysis.reads:
+        declared = reference.name if reference.name in found else folded.get(reference.name.lower())
+        if declared:
+            read.add(declared)
+            continue
+        given = _implied(project, reference)
+        if given is not None:
+            found.setdefault(given.name, given)
+            read.add(given.name)
+        elif not reference.is_optional:
+            problems.append(_unknown(project, target, reference))
+    if not analysis.problems and not isinstance(target.recipe, ShellRecipe):
+        problems.extend(_unread(target, given) for given in target.inputs if given.name not in read)
+    own = [given for given in found.values() if given.dataset == target.name]
+    problems.extend(UserError(f'target "{target.name}" reads itself', given.place) for given in own)
+    return tuple(given for given in found.values() if given not in own)
+
+
+def _unread(target: Target, given: Input) -> UserError:
+    if isinstance(target.recipe, PythonRecipe):
+        what = f'the function {target.recipe.function} has no parameter "{given.name}" for that input'
+        return UserError(what, given.place, "add the parameter, or remove the input")
+    return UserError(
+        f'the SQL of target "{target.name}" does not read the input "{given.name}"',
+        given.place,
+        "inputs of SQL are what it reads FROM; remove this entry",
+    )
+
+
+def _implied(project: Project, reference: Reference) -> Input | None:
+    """The input that a recipe's text names without a declaration; names are compared as SQL does, without case."""
+    dataset, _, output = reference.name.partition(".")
+    found = project.dataset(dataset)
+    if found is None:
+        folded = {name.lower(): name for name in (*project.sources, *project.targets)}
+        found = project.dataset(folded.get(dataset.lower(), ""))
+    if found is None or (output and not _has_output(found, output)):
+        return None
+    return Input(reference.name, found.name, output, (), reference.place)
+
+
+def _has_output(dataset: Source | Target, output: str) -> bool:
+    return isinstance(dataset, Target) and any(made.name == output for made in dataset.outputs)
+
+
+def _unknown(project: Project, target: Target, reference: Reference) -> UserError:
+    names = [*project.sources, *project.targets, *(given.name for given in target.inputs)]
+    match target.recipe:
+        case SqlRecipe():
+            what = f'"{reference.name}" is neither a dataset nor a table of this SQL'
+            other = f"declare it as [sources.{reference.name}] or [targets.{reference.name}]"
+        case ShellRecipe():
+            what = f'the placeholder "{{{reference.name}}}" is no dataset, dimension or param'
+            names += ["output", *project.dimensions, *project.params]
+            other = f"write {{{{{reference.name}}}}} for plain text in braces"
+        case _:
+            what = f'the parameter "{reference.name}" is no dataset'
+            names += ["output", "key", "params"]
+            other = "a recipe's parameters are its inputs, and output, key, params"
+    return UserError(what, reference.place, nearest(reference.name, names) or other)
+
+
+def _order(steps: Mapping[str, Step], problems: list[UserError]) -> list[str]:
+    """Targets so that each comes after what it reads; a cycle becomes a problem that names it.
+
+    Depth-first with an explicit stack: chains may be deeper than Python's recursion limit.
+    """
+    order: list[str] = []
+    done: dict[str, bool] = {}  # False while on the path
+    for root in steps:
+        path = [(root, iter(_needs(steps, root)))] if root not in done else []
+        if path:
+            done[root] = False
+        while path:
+            name, needs = path[-1]
+            following = next(needs, None)
+            if following is None:
+                path.pop()
+                done[name] = True
+                order.append(name)
+            elif following not in done:
+                done[following] = False
+                path.append((following, iter(_needs(steps, following))))
+            elif not done[following]:
+                names = [step for step, _ in path]
+                circle = [*names[names.index(following) :], following]
+                problems.append(
+                    UserError(
+                        f"these targets read each other in a circle: {' -> '.join(reversed(circle))}",
+                        steps[following].target.place,
+                        "break the circle: one of them has to read something else",
+                    )
+                )
+    return order
+
+
+def _needs(steps: Mapping[str, Step], name: str) -> list[str]:
+    return list(dict.fromkeys(given.dataset for given in steps[name].inputs if given.dataset in steps))

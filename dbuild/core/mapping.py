@@ -1,0 +1,224 @@
+"""Which input partitions a target partition reads, and which target partitions a changed input touches.
+
+A mapping is made of one link for each dimension of the input. Every link is a monotone function from a number on one
+axis of the target to an interval on the input's axis, so both directions are interval arithmetic on runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from dbuild.core.grain import Grain
+from dbuild.core.model import All, MappingRule, Overlap, Values, Window
+from dbuild.core.partitions import Axis, Index, Interval, PartitionSet, TimeAxis, common, joined
+
+_SPANS = {
+    "minute": timedelta(minutes=1),
+    "hour": timedelta(hours=1),
+    "day": timedelta(days=1),
+    "week": timedelta(weeks=1),
+}
+_MONTHS = {"month": 1, "quarter": 3, "year": 12}
+
+
+@dataclass(frozen=True, slots=True)
+class Same:
+    """The same value as the target's on that axis."""
+
+    axis: int  # position among the target's axes
+
+
+@dataclass(frozen=True, slots=True)
+class Periods:
+    """The input's periods that intersect the target's own, moved at its two ends."""
+
+    axis: int
+    target: Grain
+    given: Grain
+    low: int = 0
+    high: int = 0
+    unit: str = "day"
+
+    def image(self, number: int) -> Interval:
+        """The input's periods for one period of the target."""
+        start = _moved(self.target.start(number), self.low, self.unit)
+        end = _moved(self.target.start(number + 1), self.high, self.unit)
+        first = self.given.index_at(start)
+        return first, max(first, self.given.index_at(end - timedelta(microseconds=1)) + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """The same values whatever the target's key; None: all that there are."""
+
+    intervals: tuple[Interval, ...] | None
+
+
+Link = Same | Periods | Fixed
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """The links of one input, in the order of its dimensions."""
+
+    links: tuple[Link, ...]
+    is_identity: bool  # the key itself: the common case, kept cheap
+    is_single: bool  # can never give more than one partition
+
+    def reads(self, wanted: PartitionSet, domain: PartitionSet) -> PartitionSet:
+        """What the target's partitions `wanted` read of an input with this domain."""
+        if self.is_identity:
+            return PartitionSet(domain.axes, wanted.body) & domain
+        whole = [domain.spans(position) for position in range(len(domain.axes))]
+        bodies = []
+        for box in wanted.boxes():
+            sides = [
+                common(_forward(link, box), whole[position]) for position, link in enumerate(self.links)
+            ]
+            bodies.append(PartitionSet.box(domain.axes, sides).body)
+        return PartitionSet.union_of(domain.axes, bodies) & domain
+
+    def touches(self, changed: PartitionSet, domain: PartitionSet) -> PartitionSet:
+        """The target's partitions, of its domain, that read any of the input's partitions `changed`."""
+        if self.is_identity:
+            return PartitionSet(domain.axes, changed.body) & domain
+        whole = [domain.spans(position) for position in range(len(domain.axes))]
+        bodies = []
+        for box in _coarse_boxes(changed, self.links):
+            sides = [list(side) for side in whole]
+            if all(_narrow(link, box[position], sides) for position, link in enumerate(self.links)):
+                bodies.append(PartitionSet.box(domain.axes, sides).body)
+        return PartitionSet.union_of(domain.axes, bodies) & domain
+
+    def of_index(self, index: Index, domain: PartitionSet) -> PartitionSet:
+        """What one partition reads; the same as `reads` of the set that holds only it."""
+        if self.is_identity and index in domain:
+            return PartitionSet.box(domain.axes, [[(number, number + 1)] for number in index])
+        box = tuple((number, number + 1) for number in index)
+        sides = [
+            common(_forward(link, box), domain.spans(position)) for position, link in enumerate(self.links)
+        ]
+        return PartitionSet.box(domain.axes, sides) & domain
+
+
+def mapping_of(
+    target: Sequence[Axis], given: Sequence[Axis], rules: dict[str, MappingRule]
+) -> Mapping:
+    """The mapping from a target's axes to an input's, by the given rules and by overlap elsewhere.
+
+    Raises ValueError, with what to do, where a rule doesn't fit or where overlap is ambiguous.
+    """
+    links = tuple(_link(axis, target, given, rules.get(axis.name, Overlap())) for axis in given)
+    is_identity = len(links) == len(target) and all(link == Same(n) for n, link in enumerate(links))
+    return Mapping(links, is_identity, all(_is_single(link) for link in links))
+
+
+def _is_single(link: Link) -> bool:
+    if isinstance(link, Fixed):
+        return link.intervals is not None and sum(high - low for low, high in link.intervals) == 1
+    return isinstance(link, Same) or (link.target == link.given and link.low == link.high)
+
+
+def _link(axis: Axis, target: Sequence[Axis], given: Sequence[Axis], rule: MappingRule) -> Link:
+    names = [own.name for own in target]
+    if isinstance(rule, All):
+        return Fixed(None)
+    if isinstance(rule, Values):
+        return Fixed(tuple(joined((axis.index(value), axis.index(value) + 1) for value in rule.values)))
+    if isinstance(rule, Window):
+        position, own = _time_axis(axis, target, given)
+        if not isinstance(axis, TimeAxis) or own is None:
+            raise ValueError(f'a window on "{axis.name}" needs a time dimension on both sides')
+        return Periods(position, own.grain, axis.grain, rule.low, rule.high, rule.unit)
+    if axis.name in names:
+        return Same(names.index(axis.name))
+    if isinstance(axis, TimeAxis):
+        position, own = _time_axis(axis, target, given)
+        if own is not None:
+            return Periods(position, own.grain, axis.grain)
+    return Fixed(None)
+
+
+def _time_axis(axis: Axis, target: Sequence[Axis], given: Sequence[Axis]) -> tuple[int, TimeAxis | None]:
+    """The target's axis that a time dimension of the input is tied to; ValueError where several could be."""
+    times = [(position, own) for position, own in enumerate(target) if isinstance(own, TimeAxis)]
+    same = [(position, own) for position, own in times if own.name == axis.name]
+    if same:
+        return same[0]
+    others = [own for own in given if isinstance(own, TimeAxis)]
+    if len(times) > 1 or (times and len(others) > 1):
+        raise ValueError(
+            f'which partitions of "{axis.name}" are read is ambiguous: give a mapping such as {axis.name} = "all"'
+        )
+    return times[0] if times else (0, None)
+
+
+def _moved(moment: datetime, count: int, unit: str) -> datetime:
+    """A moment moved by calendar units; a day that a month doesn't have becomes its last."""
+    if unit in _SPANS:
+        return moment + count * _SPANS[unit]
+    year, month = divmod(moment.year * 12 + moment.month - 1 + count * _MONTHS[unit], 12)
+    day = moment.day
+    while True:
+        try:
+            return moment.replace(year=year, month=month + 1, day=day)
+        except ValueError:
+            if day <= 28:
+                raise
+            day -= 1
+
+
+def _forward(link: Link, box: Sequence[Interval]) -> Sequence[Interval]:
+    if isinstance(link, Same):
+        return (box[link.axis],)
+    if isinstance(link, Periods):
+        low, high = box[link.axis]
+        return ((link.image(low)[0], link.image(high - 1)[1]),)
+    return link.intervals if link.intervals is not None else ((-(10**12), 10**12),)
+
+
+def _narrow(link: Link, interval: Interval, sides: list[list[Interval]]) -> bool:
+    """Takes from `sides` (the target's axes) what doesn't read the input's `interval`; whether anything may be left."""
+    if isinstance(link, Same):
+        sides[link.axis] = common(sides[link.axis], (interval,))
+        return bool(sides[link.axis])
+    if isinstance(link, Periods):
+        side = sides[link.axis]
+        if not side:
+            return False
+        sides[link.axis] = common(side, (_readers(link, interval, side[0][0], side[-1][1]),))
+        return bool(sides[link.axis])
+    return link.intervals is None or bool(common(link.intervals, (interval,)))
+
+
+def _readers(link: Periods, interval: Interval, low: int, high: int) -> Interval:
+    """The numbers in [low, high) whose image meets `interval`; by bisection, since images move monotonely."""
+    return (
+        _first(low, high, lambda number: link.image(number)[1] > interval[0]),
+        _first(low, high, lambda number: link.image(number)[0] >= interval[1]),
+    )
+
+
+def _first(low: int, high: int, holds: Callable[[int], bool]) -> int:
+    while low < high:
+        middle = (low + high) // 2
+        if holds(middle):
+            high = middle
+        else:
+            low = middle + 1
+    return low
+
+
+def _coarse_boxes(changed: PartitionSet, links: Sequence[Link]) -> list[tuple[Interval, ...]]:
+    """The boxes of a set, with axes that the target doesn't follow reduced to one interval.
+
+    Keeps a change of many scattered keys on such an axis (all customers of a day) from costing a box each.
+    """
+    if all(isinstance(link, Fixed) and link.intervals is None for link in links):
+        if not changed or not links:
+            return [() for _ in changed.body]
+        spans = [changed.spans(position) for position in range(len(links))]
+        return [tuple((side[0][0], side[-1][1]) for side in spans)]
+    return list(changed.boxes())

@@ -1,0 +1,201 @@
+"""What a Dataflowfile declares, as frozen values. Every thing that a person wrote keeps its place.
+
+The project room makes these; everything below reads them. They hold no observation and no decision.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from dbuild.core.grain import Grain
+from dbuild.errors import Place, UserError
+
+Scalar = str | int | float | bool  # what a param may be (a TOML date is kept as its ISO text)
+
+
+@dataclass(frozen=True, slots=True)
+class TimeDimension:
+    """Periods of a calendar, from `start` on."""
+
+    name: str
+    grain: Grain
+    start: int  # the first period's number
+    end: int | None  # the last period's number, inclusive; None: to the newest that a source has
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class ListDimension:
+    """A fixed list of values, in the order given."""
+
+    name: str
+    values: tuple[str, ...]
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class DiscoveredDimension:
+    """The values that a source's paths have."""
+
+    name: str
+    source: str  # the source whose paths are looked at
+    place: Place
+
+
+Dimension = TimeDimension | ListDimension | DiscoveredDimension
+
+
+# How a target's partition finds its input's partitions on one dimension of the input.
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    """The same value; of another grain, the periods that intersect; all where the target has no such dimension."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The target's own period, moved by `low` units at its start and by `high` units at its end."""
+
+    low: int
+    high: int
+    unit: str  # a unit of the calendar, as in core.grain.UNITS
+
+
+@dataclass(frozen=True, slots=True)
+class All:
+    """Every partition along this dimension."""
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """These values."""
+
+    values: tuple[str, ...]
+
+
+MappingRule = Overlap | Window | All | Values
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One thing that a target reads."""
+
+    name: str  # what the recipe calls it
+    dataset: str  # the source or target that it is
+    output: str  # which of the target's named outputs; "" where it has one
+    rules: tuple[tuple[str, MappingRule], ...]  # given rules by the input's dimension; overlap where none is given
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A dataset that is observed and never written."""
+
+    name: str
+    path: str  # the path pattern, relative to the project
+    dimensions: tuple[str, ...]  # in the order of the path
+    read: tuple[tuple[str, str | int | float | bool], ...]  # reader options, DuckDB's names
+    schema: tuple[tuple[str, str], ...] | None  # column -> DuckDB type, if declared
+    description: str
+    tags: tuple[str, ...]
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One file (for each partition) that a target's recipe makes."""
+
+    name: str  # "" where the target has one
+    path: str  # the path pattern, relative to the project
+
+
+@dataclass(frozen=True, slots=True)
+class SqlRecipe:
+    """Statements for DuckDB; the last SELECT is the result."""
+
+    text: str
+    place: Place  # of the first line of `text`
+
+
+@dataclass(frozen=True, slots=True)
+class PythonRecipe:
+    """A function of a module of the project."""
+
+    module: str  # dotted
+    function: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class ShellRecipe:
+    """A command with placeholders."""
+
+    text: str  # as TOML gives it
+    interpreter: str  # "" for bash -euo pipefail
+    place: Place
+
+
+Recipe = SqlRecipe | PythonRecipe | ShellRecipe
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A dataset that a recipe makes."""
+
+    name: str
+    outputs: tuple[Output, ...]  # at least one; all have the same dimensions
+    dimensions: tuple[str, ...]  # in the order of the first output's path
+    recipe: Recipe
+    inputs: tuple[Input, ...]  # declared in the Dataflowfile; those that the recipe names are added by core.graph.link
+    uses: tuple[str, ...]  # code and configuration files that count as the recipe
+    params: tuple[str, ...]  # params that a shell recipe is given
+    read: tuple[tuple[str, str | int | float | bool], ...]  # how its readers read it, DuckDB's names
+    schema: tuple[tuple[str, str], ...] | None
+    timezone: str  # the SQL session's zone
+    description: str
+    tags: tuple[str, ...]
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """Everything that the project's files declare, before recipes are looked into."""
+
+    name: str
+    root: str  # absolute directory of the Dataflowfile
+    file: str  # name of the Dataflowfile, relative to root
+    files: tuple[str, ...]  # all files that were read to make this, relative to root
+    dimensions: dict[str, Dimension]
+    sources: dict[str, Source]
+    targets: dict[str, Target]
+    params: dict[str, Scalar]
+    default: tuple[str, ...]  # targets of a bare `dbuild`; empty: all
+    place: Place
+
+    def datasets(self) -> list[Source | Target]:
+        """All sources, then all targets."""
+        return [*self.sources.values(), *self.targets.values()]
+
+    def dataset(self, name: str) -> Source | Target | None:
+        """The source or target of that name."""
+        return self.sources.get(name) or self.targets.get(name)
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A name that a recipe's text uses for one of its inputs."""
+
+    name: str
+    place: Place
+    is_optional: bool = False  # no error if it is no dataset (a shell placeholder such as {output})
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """What a recipe says of itself without being run."""
+
+    fingerprint: bytes  # 16 bytes: identity of the code alone (no params, no inputs)
+    reads: tuple[Reference, ...] = ()  # the datasets that it names
+    params: tuple[str, ...] | None = ()  # the params whose values count; None: known only from the run (Python)
+    files: tuple[str, ...] = ()  # project files that the fingerprint was made of, relative to the root
+    calls: frozenset[str] = frozenset()  # extras that the recipe asks for: output, key, params
+    problems: tuple[UserError, ...] = field(default=())  # mistakes found, with place and hint

@@ -1,0 +1,182 @@
+"""The plan: what will run, what may run, what is fresh, what waits. Frozen data; executing it is someone else's.
+
+Sets of partitions wherever sets serve: only partitions that have to be looked at are judged one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as MappingOf
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from dbuild.core.domain import Domains
+from dbuild.core.graph import Flow
+from dbuild.core.mapping import Mapping
+from dbuild.core.model import Input
+from dbuild.core.partitions import Index, PartitionSet
+from dbuild.core.staleness import Reason, Verdict
+
+
+class Observed(Protocol):
+    """What the planner asks of the world. The planner itself looks at nothing."""
+
+    def missing(self, source: str) -> PartitionSet:
+        """The partitions of a source's domain that aren't there."""
+
+    def suspects(self, target: str) -> PartitionSet:
+        """The partitions of a target that nothing vouches for: each has to be judged."""
+
+    def judge(self, target: str, index: Index, unsettled: MappingOf[str, PartitionSet]) -> Verdict:
+        """The verdict on one partition, given the partitions of its inputs that have to be built first."""
+
+
+@dataclass(frozen=True, slots=True)
+class TargetPlan:
+    """The plan for one target, over the partitions that are needed."""
+
+    target: str
+    needed: PartitionSet
+    will: dict[Index, tuple[Reason, ...]]  # will run, and why
+    will_set: PartitionSet
+    may: PartitionSet  # may run, when an input comes out changed
+    waiting: PartitionSet  # held back by a missing input, straight or through others
+    absent: PartitionSet  # asked for, but past the newest partition (already counted as waiting)
+
+    @property
+    def fresh(self) -> PartitionSet:
+        """What doesn't have to run."""
+        return self.needed - self.will_set - self.may - self.waiting
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a build would do."""
+
+    flow: Flow
+    domains: Domains
+    targets: dict[str, TargetPlan]  # in building order, needed targets only
+    missing: dict[str, PartitionSet]  # source -> its partitions that aren't there
+    notices: tuple[str, ...] = field(default=())
+
+    @property
+    def will_run(self) -> int:
+        return sum(len(plan.will) for plan in self.targets.values())
+
+    @property
+    def may_run(self) -> int:
+        return sum(len(plan.may) for plan in self.targets.values())
+
+    @property
+    def waiting(self) -> int:
+        return sum(len(plan.waiting) + len(plan.absent) for plan in self.targets.values())
+
+    @property
+    def fresh(self) -> int:
+        return sum(len(plan.fresh) for plan in self.targets.values())
+
+    def after(self, target: str, index: Index) -> list[str]:
+        """What a partition that may run depends on: partitions of targets that will or may run, as people type them."""
+        names: list[str] = []
+        for given, mapping in inputs_of(self.flow, self.domains, target):
+            upstream = self.targets.get(given.dataset)
+            if upstream is not None:
+                reads = mapping.of_index(index, self.domains.of(given.dataset)) & (upstream.will_set | upstream.may)
+                names.extend(f"{given.dataset}@{','.join(key)}" if key else given.dataset for key in reads.keys())
+        return names
+
+    def lacks(self, target: str, index: Index) -> list[str]:
+        """The missing or waiting input partitions that hold a partition back, as people type them."""
+        names: list[str] = []
+        for given, mapping in inputs_of(self.flow, self.domains, target):
+            if given.dataset in self.targets:
+                held = self.targets[given.dataset].waiting
+            else:
+                held = self.missing.get(given.dataset, PartitionSet.empty(self.domains.of(given.dataset).axes))
+            reads = mapping.of_index(index, self.domains.of(given.dataset)) & held
+            names.extend(f"{given.dataset}@{','.join(key)}" if key else given.dataset for key in reads.keys())
+        return names
+
+
+def inputs_of(flow: Flow, domains: Domains, target: str) -> list[tuple[Input, Mapping]]:
+    """The inputs of a target, each with its mapping."""
+    return list(zip(flow.steps[target].inputs, domains.mappings[target], strict=True))
+
+
+def needed_of(flow: Flow, domains: Domains, wanted: MappingOf[str, PartitionSet]) -> dict[str, PartitionSet]:
+    """The wanted partitions and all that they need, by dataset; one pass against the building order."""
+    needed = dict(wanted)
+    for name in reversed(flow.steps):
+        if not needed.get(name):
+            continue
+        for given, mapping in inputs_of(flow, domains, name):
+            reads = mapping.reads(needed[name], domains.of(given.dataset))
+            known = needed.get(given.dataset)
+            needed[given.dataset] = reads if known is None else known | reads
+    return needed
+
+
+def make_plan(
+    flow: Flow,
+    domains: Domains,
+    wanted: MappingOf[str, PartitionSet],
+    absent: MappingOf[str, PartitionSet],
+    observed: Observed,
+    notices: tuple[str, ...] = (),
+) -> Plan:
+    """The plan for the wanted partitions and all that they need.
+
+    `absent` are asked-for partitions that lie past the newest one.
+    """
+    needed = needed_of(flow, domains, wanted)
+    missing = {name: observed.missing(name) for name in flow.project.sources if name in needed}
+    plans: dict[str, TargetPlan] = {}
+    for name in flow.steps:
+        if name in needed:
+            axes = domains.of(name).axes
+            plans[name] = _plan_target(
+                flow, domains, name, needed[name], absent.get(name, PartitionSet.empty(axes)), plans, missing, observed
+            )
+    return Plan(flow, domains, plans, missing, notices)
+
+
+def _plan_target(
+    flow: Flow,
+    domains: Domains,
+    name: str,
+    needed: PartitionSet,
+    absent: PartitionSet,
+    plans: MappingOf[str, TargetPlan],
+    missing: MappingOf[str, PartitionSet],
+    observed: Observed,
+) -> TargetPlan:
+    domain = domains.of(name)
+    waiting = PartitionSet.empty(domain.axes)
+    undecided = PartitionSet.empty(domain.axes)
+    unsettled: dict[str, PartitionSet] = {}
+    for given, mapping in inputs_of(flow, domains, name):
+        upstream = plans.get(given.dataset)
+        held = upstream.waiting if upstream else missing.get(given.dataset)
+        if held:
+            waiting |= mapping.touches(held, domain)
+        if upstream and (upstream.will or upstream.may):
+            unsettled[given.dataset] = upstream.will_set | upstream.may
+            undecided |= mapping.touches(unsettled[given.dataset], domain)
+    waiting &= needed
+    will, decided_later = _judge_all(name, (observed.suspects(name) & needed) - waiting, unsettled, observed)
+    will_set = PartitionSet.of_indices(domain.axes, will)
+    may = ((undecided & needed) - waiting - will_set) | PartitionSet.of_indices(domain.axes, decided_later)
+    return TargetPlan(name, needed, will, will_set, may, waiting, absent)
+
+
+def _judge_all(
+    name: str, suspects: PartitionSet, unsettled: MappingOf[str, PartitionSet], observed: Observed
+) -> tuple[dict[Index, tuple[Reason, ...]], list[Index]]:
+    will: dict[Index, tuple[Reason, ...]] = {}
+    undecided: list[Index] = []
+    for index in suspects.indices():
+        verdict = observed.judge(name, index, unsettled)
+        if verdict.reasons:
+            will[index] = verdict.reasons
+        elif verdict.is_undecided:
+            undecided.append(index)
+    return will, undecided

@@ -1,0 +1,94 @@
+"""What commands report of a project and its history, as values. Screens and JSON are made from these."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from dbuild.core.events import Key
+from dbuild.core.staleness import Reason
+
+Standing = Literal["fresh", "will run", "may run", "waiting", "absent"]
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetStatus:
+    """How the partitions of one dataset stand. Counts of a source: fresh (there) and missing."""
+
+    name: str
+    kind: Literal["source", "target"]
+    description: str
+    recipe: str  # "sql", "python", "shell", or "" for a source
+    place: str  # file:line of its declaration
+    paths: tuple[str, ...]  # its path patterns
+    dimensions: tuple[str, ...]
+    keys: str  # the whole domain as people type it, "" for none; long sets are cut with …
+    inputs: tuple[str, ...]  # the datasets that it reads
+    layer: int  # 0 for sources; a target stands one above the highest that it reads
+    fresh: int
+    stale: int
+    undecided: int
+    missing: int
+    late: int
+    waiting: int
+    failed: int  # among the stale: those that failed when they were last tried
+    provisional: int
+
+    @property
+    def total(self) -> int:
+        """How many partitions there are."""
+        return self.fresh + self.stale + self.undecided + self.missing + self.late + self.waiting
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """One reason with what is known of the moment it came about."""
+
+    reason: Reason
+    when: str  # "changed 2026-11-21 03:10:02" or "" if nothing is known (ISO local time of the file or of the run)
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why one partition is, or isn't, to be built; and how it was built last."""
+
+    target: str
+    key: Key
+    standing: Standing
+    causes: tuple[Cause, ...]  # why it will run
+    after: tuple[str, ...]  # what has to be built before it can be known
+    lacks: tuple[str, ...]  # the missing or waiting inputs
+    last_run: str | None  # the run that built it
+    last_built: str | None  # ISO local time
+    last_seconds: float | None
+    last_reasons: tuple[str, ...]  # why that run built it
+    failure: str | None  # the error of its last failure since
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRecord:
+    """One execution in the ledger."""
+
+    run: str
+    target: str
+    key: Key
+    status: str  # built, failed
+    changed: bool
+    seconds: float
+    at: str  # ISO local time of its end
+    reasons: tuple[str, ...]
+    error: str | None
+    log: str | None  # path relative to the project
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """One run in the ledger."""
+
+    run: str
+    started: str  # ISO local time
+    seconds: float | None  # None: it was cut off
+    command: str
+    built: int
+    failed: int
+    outcome: str  # done, failed, interrupted, cut off

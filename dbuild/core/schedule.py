@@ -1,0 +1,154 @@
+"""The state machine of a run: which task may start, and what follows from each outcome.
+
+One method, `move`, makes every transition. Unaware of processes, clocks and the state store.
+
+What several tasks wait for together (all partitions of a dataset, say) is one `Gate`, so that an aggregate's readers
+cost the sum of members and readers, not their product.
+"""
+
+from __future__ import annotations
+
+import enum
+import heapq
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass, field
+
+from dbuild.core.partitions import Index
+
+Node = tuple[str, Index]  # a target and one of its partitions
+
+
+class State(enum.Enum):
+    """Where a task stands."""
+
+    PENDING = "waits for what it reads"
+    READY = "may start"
+    RUNNING = "runs"
+    BUILT = "ran and succeeded"
+    FRESH = "didn't have to run after all"
+    FAILED = "ran and failed"
+    BLOCKED = "stands behind a failure"
+
+
+_ALLOWED = {
+    State.PENDING: {State.READY, State.BLOCKED},
+    State.READY: {State.RUNNING, State.FRESH, State.FAILED},
+    State.RUNNING: {State.BUILT, State.FAILED, State.READY},
+}
+_SETTLED = {State.BUILT, State.FRESH}
+_ENDED = {State.BUILT, State.FRESH, State.FAILED, State.BLOCKED}
+
+
+@dataclass(slots=True)
+class Gate:
+    """A set of tasks that others wait for together."""
+
+    left: int  # members that haven't settled yet
+    waiters: list[Node] = field(default_factory=list)
+    is_shut: bool = False  # a member failed or is blocked
+
+
+class Schedule:
+    """The tasks of a run and the order in which they may start."""
+
+    def __init__(
+        self,
+        nodes: Iterable[Node],
+        gates_of: Callable[[Node], Iterable[tuple[Hashable, Iterable[Node]]]],
+        priority: Callable[[Node], tuple[int, ...]],
+    ) -> None:
+        """`gates_of` gives, for each node, identities of sets that it waits for, with their members.
+
+        Members that aren't nodes of this schedule are settled already. Lower priorities start first.
+        """
+        self.states: dict[Node, State] = dict.fromkeys(nodes, State.PENDING)
+        self._priority = priority
+        self._ready: list[tuple[tuple[int, ...], Node]] = []
+        self._gates: dict[Hashable, Gate] = {}
+        self._member_of: dict[Node, list[Gate]] = {}
+        self._shut_by: dict[Node, int] = {}
+        self._waits: dict[Node, int] = {}
+        self.counts = dict.fromkeys(State, 0)
+        self.counts[State.PENDING] = len(self.states)
+        for node in self.states:
+            self._waits[node] = sum(self._attach(node, *found) for found in gates_of(node))
+        for node, waits in self._waits.items():
+            if not waits:
+                self.move(node, State.READY)
+
+    def _attach(self, node: Node, identity: Hashable, members: Iterable[Node]) -> bool:
+        gate = self._gates.get(identity)
+        if gate is None:
+            own = [member for member in members if member in self.states]
+            gate = self._gates[identity] = Gate(len(own))
+            for member in own:
+                self._member_of.setdefault(member, []).append(gate)
+        if gate.left:
+            gate.waiters.append(node)
+        return gate.left > 0
+
+    def move(self, node: Node, state: State) -> None:
+        """Takes a task to another state, and others with it. The only place where states change.
+
+        Raises ValueError for a transition that makes no sense.
+        """
+        left: list[tuple[Node, State]] = [(node, state)]
+        while left:
+            node, state = left.pop()
+            before = self.states[node]
+            if state not in _ALLOWED.get(before, ()):
+                raise ValueError(f"{node}: {before.name} -> {state.name}")
+            self.states[node] = state
+            self.counts[before] -= 1
+            self.counts[state] += 1
+            if state is State.READY:
+                heapq.heappush(self._ready, (self._priority(node), node))
+            elif state in _ENDED:
+                left.extend(self._open(node) if state in _SETTLED else self._shut(node))
+
+    def _open(self, node: Node) -> list[tuple[Node, State]]:
+        freed: list[tuple[Node, State]] = []
+        for gate in self._member_of.get(node, ()):
+            gate.left -= 1
+            if gate.left == 0:
+                for waiter in gate.waiters:
+                    self._waits[waiter] -= 1
+                    if not self._waits[waiter] and self.states[waiter] is State.PENDING:
+                        freed.append((waiter, State.READY))
+        return freed
+
+    def _shut(self, node: Node) -> list[tuple[Node, State]]:
+        blocked: dict[Node, None] = {}
+        for gate in self._member_of.get(node, ()):
+            if not gate.is_shut:
+                gate.is_shut = True
+                blocked.update(dict.fromkeys(w for w in gate.waiters if self.states[w] is State.PENDING))
+        # A task behind two failures is blocked once: mark it now, so that no second entry is made for it.
+        return [(waiter, State.BLOCKED) for waiter in blocked if self._claim(waiter)]
+
+    def _claim(self, waiter: Node) -> bool:
+        if waiter in self._shut_by:
+            return False
+        self._shut_by[waiter] = 1
+        return True
+
+    def take(self) -> Node | None:
+        """The next task that may start, or None; it stays READY until it is moved."""
+        while self._ready:
+            _, node = heapq.heappop(self._ready)
+            if self.states[node] is State.READY:
+                return node
+        return None
+
+    def put_back(self, node: Node) -> None:
+        """A task that was taken and not started."""
+        heapq.heappush(self._ready, (self._priority(node), node))
+
+    @property
+    def is_over(self) -> bool:
+        """Whether every task has ended."""
+        return self.counts[State.PENDING] + self.counts[State.READY] + self.counts[State.RUNNING] == 0
+
+    @property
+    def running(self) -> int:
+        return self.counts[State.RUNNING]

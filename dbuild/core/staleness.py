@@ -1,0 +1,155 @@
+"""The one walk that decides whether a partition is stale, and says why.
+
+(declared, trace, observed) -> verdict with reasons. There is no second code path that explains: what `why` prints are
+the reasons returned here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from dbuild.core.trace import DIGEST, InputRecord, Trace, pack_inputs, unpack_inputs
+
+UNSETTLED = b"?" * DIGEST  # stands for the digest of an input that has to be built first
+
+Kind = Literal[
+    "forced",
+    "failed before",
+    "never built",
+    "recipe changed",
+    "param changed",
+    "input changed",
+    "input added",
+    "input removed",
+    "schema changed",
+    "output missing",
+    "output edited",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One thing that makes a partition stale."""
+
+    kind: Kind
+    subject: str = ""  # an input's partition (`weather@2013-01-05`), a param, an output's path
+    before: str = ""  # a digest in hex, or a value
+    after: str = ""
+
+    def __str__(self) -> str:
+        change = f": {self.before or 'nothing'} -> {self.after or 'nothing'}" if self.before or self.after else ""
+        return f"{self.kind}{' ' + self.subject if self.subject else ''}{change}"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Fresh (no reasons, decided), stale (reasons), or undecided: an input has to be built first."""
+
+    reasons: tuple[Reason, ...]
+    is_undecided: bool = False
+
+    @property
+    def is_fresh(self) -> bool:
+        return not self.reasons and not self.is_undecided
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """What would go into a build of the partition now."""
+
+    fingerprint: bytes
+    params: dict[str, str]  # all values that could be read, as JSON
+    params_read: tuple[str, ...] | None  # those that the recipe reads; None: as the trace recorded
+    inputs: Sequence[InputRecord]  # a digest is UNSETTLED where it isn't known yet
+
+
+def judge(
+    declared: Declared,
+    trace: Trace | None,
+    found: Sequence[tuple[str, bytes | None]],
+    failed: str | None = None,
+    is_forced: bool = False,
+) -> Verdict:
+    """The verdict on one partition.
+
+    `found` has each declared output's path and the digest of what is there now (None: nothing); `failed` is the run
+    in which it last failed, if it hasn't succeeded since.
+    """
+    reasons: list[Reason] = []
+    if is_forced:
+        reasons.append(Reason("forced"))
+    if failed is not None:
+        reasons.append(Reason("failed before", f"in run {failed}"))
+    if trace is None:
+        return Verdict((*reasons, Reason("never built")), _is_unsettled(declared.inputs))
+    if trace.fingerprint != declared.fingerprint:
+        reasons.append(Reason("recipe changed", "", trace.fingerprint.hex()[:12], declared.fingerprint.hex()[:12]))
+    reasons.extend(_compare_params(declared, trace))
+    if pack_inputs(declared.inputs) != trace.inputs:
+        reasons.extend(_compare_inputs(declared.inputs, unpack_inputs(trace.inputs)))
+    reasons.extend(_compare_outputs(trace, found))
+    return Verdict(tuple(reasons), _is_unsettled(declared.inputs))
+
+
+def _is_unsettled(inputs: Sequence[InputRecord]) -> bool:
+    return any(UNSETTLED in record.digests for record in inputs)
+
+
+def _compare_params(declared: Declared, trace: Trace) -> list[Reason]:
+    before = dict(trace.params)
+    names = tuple(before) if declared.params_read is None else declared.params_read
+    changed = [name for name in names if before.get(name, "") != declared.params.get(name, "")]
+    return [
+        Reason("param changed", name, before.get(name, ""), declared.params.get(name, "")) for name in changed
+    ]
+
+
+def _compare_inputs(now: Sequence[InputRecord], before: Sequence[InputRecord]) -> list[Reason]:
+    reasons: list[Reason] = []
+    old = {(record.name, record.dataset): record for record in before}
+    for record in now:
+        was = old.pop((record.name, record.dataset), None)
+        if was is None:
+            reasons.append(Reason("input added", record.dataset))
+            continue
+        if was.schema != record.schema:
+            reasons.append(Reason("schema changed", record.dataset, was.schema.hex()[:12], record.schema.hex()[:12]))
+        reasons.extend(_compare_partitions(record, was))
+    reasons.extend(Reason("input removed", record.dataset) for record in old.values())
+    return reasons
+
+
+def _compare_partitions(now: InputRecord, before: InputRecord) -> list[Reason]:
+    reasons: list[Reason] = []
+    old = before.items()
+    for key, digest in now.items().items():
+        was = old.pop(key, None)
+        subject = partition_name(now.dataset, key)
+        if digest == UNSETTLED:
+            continue
+        if was is None:
+            reasons.append(Reason("input added", subject, "", digest.hex()[:12]))
+        elif was != digest:
+            reasons.append(Reason("input changed", subject, was.hex()[:12], digest.hex()[:12]))
+    reasons.extend(
+        Reason("input removed", partition_name(now.dataset, key), was.hex()[:12]) for key, was in old.items()
+    )
+    return reasons
+
+
+def _compare_outputs(trace: Trace, found: Sequence[tuple[str, bytes | None]]) -> list[Reason]:
+    made = {output.path: output.digest for output in trace.outputs}
+    reasons = []
+    for path, digest in found:
+        if digest is None or path not in made:
+            reasons.append(Reason("output missing", path))
+        elif digest != made[path]:
+            reasons.append(Reason("output edited", path, made[path].hex()[:12], digest.hex()[:12]))
+    return reasons
+
+
+def partition_name(dataset: str, joined: str) -> str:
+    """A partition as people type it: `weather@2013-01-05,JFK`."""
+    return f"{dataset}@{joined.replace(chr(31), ',')}" if joined else dataset

@@ -1,0 +1,128 @@
+"""One execution of a recipe as a value that can be sent to another process, and what came of it.
+
+Everything a recipe needs is in its `Task`; nothing of the graph or the state is. Paths are absolute.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dbuild.core.grain import Grain
+from dbuild.core.model import Recipe, Scalar
+
+Column = tuple[str, str]  # name, DuckDB type
+
+
+@dataclass(frozen=True, slots=True)
+class TaskDimension:
+    """A dimension as a recipe sees it: its name, and for time its grain."""
+
+    name: str
+    grain: Grain | None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskInput:
+    """The partitions of one input, in the order of their keys."""
+
+    name: str  # what the recipe calls it
+    dimensions: tuple[TaskDimension, ...]
+    keys: tuple[tuple[str, ...], ...]  # one a path, a text for each dimension
+    paths: tuple[str, ...]  # absolute; a partition of several files has several entries of the same key
+    is_single: bool  # the mapping can give one partition only (and that has one file)
+    format: str  # "parquet", "csv", "json", "arrow", or "" for anything else
+    read: tuple[tuple[str, str | int | float | bool], ...]  # reader options
+    schema: tuple[Column, ...] | None  # the dataset's columns: required for csv and json in SQL, absent elsewhere
+
+
+@dataclass(frozen=True, slots=True)
+class TaskOutput:
+    """Where an output is to be written, and what it will be."""
+
+    name: str  # "" where the target has one
+    path: str  # absolute, temporary, in the directory of its final place, its ending kept
+    final: str  # absolute: its final place (for messages, and for the path a shell recipe may print)
+    format: str  # as in TaskInput
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One partition to be made."""
+
+    number: int  # unique in a run
+    target: str
+    dimensions: tuple[TaskDimension, ...]
+    key: tuple[str, ...]
+    recipe: Recipe
+    code: bytes  # the fingerprint that the recipe is expected to have
+    inputs: tuple[TaskInput, ...]
+    outputs: tuple[TaskOutput, ...]
+    params: tuple[tuple[str, Scalar], ...]  # those that it may read
+    timezone: str
+    root: str  # the project's directory: working directory and import path
+    log: str = ""  # absolute path for what it prints; made only if it prints something
+    threads: int = 1
+
+    @property
+    def label(self) -> str:
+        """The partition's name as people type it: `target@key`."""
+        return f"{self.target}@{','.join(self.key)}" if self.key else self.target
+
+
+@dataclass(frozen=True, slots=True)
+class Produced:
+    """What a recipe that ran says of its outputs and of what it looked up."""
+
+    schemas: tuple[tuple[str, tuple[Column, ...] | None], ...]  # an output's name -> its columns, None for no table
+    params_read: tuple[str, ...] | None  # names looked up, also absent ones; "*": the set of names was seen; None: all
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """One output that a recipe wrote."""
+
+    name: str
+    digest: bytes
+    size: int
+    schema: tuple[Column, ...] | None  # of a csv, json or arrow output made by SQL or from a table
+    is_backdated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a task ended, as the process that ran it saw it."""
+
+    number: int
+    error: str | None  # None: it succeeded; else the recipe's own words, the last line first in importance
+    made: tuple[Made, ...] = ()
+    params_read: tuple[str, ...] | None = None  # Python: the params looked up, None where not tracked
+    has_output: bool = False  # whether it printed something (kept in its log)
+    seconds: float = 0.0
+
+
+def format_of(path: str) -> str:
+    """The data format that a path's ending names: parquet, csv, json, arrow, or "" for none.
+
+    A trailing `.gz` (and `.zst` for CSV and JSON) is looked through.
+    """
+    name = path.lower()
+    for suffix in (".gz", ".zst"):
+        if name.endswith(suffix):
+            inner = format_of(name[: -len(suffix)])
+            return inner if inner in ("csv", "json") else ""
+    for ending, kind in _ENDINGS:
+        if name.endswith(ending):
+            return kind
+    return ""
+
+
+_ENDINGS = (
+    (".parquet", "parquet"),
+    (".csv", "csv"),
+    (".tsv", "csv"),
+    (".json", "json"),
+    (".jsonl", "json"),
+    (".ndjson", "json"),
+    (".arrow", "arrow"),
+    (".feather", "arrow"),
+)

@@ -1,0 +1,107 @@
+"""Traces: what the last successful build of a partition used and made; and their compact form.
+
+The packed form is compared whole: equal bytes are equal inputs, and nothing has to be unpacked to know it. It is made
+of lengths and raw bytes; nothing in it is ever executed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dbuild.core.partitions import Key
+from dbuild.core.task import Column
+
+DIGEST = 16  # bytes of a digest (xxh3-128)
+_SEPARATOR = "\x1f"  # between the values of a key: keys hold no control characters
+_END = "\n"
+
+
+@dataclass(frozen=True, slots=True)
+class InputRecord:
+    """The partitions of one input, as they were read."""
+
+    name: str  # what the recipe calls it
+    dataset: str  # "weather", or "model.metrics"
+    keys: tuple[str, ...]  # joined key of each partition, in order
+    digests: bytes  # their digests, 16 bytes each, in the same order
+    schema: bytes  # identity of how the files are read (columns and reader options); empty where nothing is
+
+    def items(self) -> dict[str, bytes]:
+        """Key -> digest."""
+        return {key: self.digests[n * DIGEST : (n + 1) * DIGEST] for n, key in enumerate(self.keys)}
+
+
+@dataclass(frozen=True, slots=True)
+class OutputRecord:
+    """One output, as it was made."""
+
+    name: str
+    path: str  # relative to the project
+    digest: bytes  # of the file's content
+    schema: tuple[Column, ...] | None  # types that the recipe gave, where the file can't hold them
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """What the last successful build of one partition used and made."""
+
+    fingerprint: bytes
+    params: tuple[tuple[str, str], ...]  # the params that were read, values as JSON; absent ones as ""
+    inputs: bytes  # packed InputRecords
+    outputs: tuple[OutputRecord, ...]
+    run: int
+    at: float  # seconds since the epoch, UTC, when it was made
+    seconds: float  # how long the recipe ran
+
+
+def joined_key(key: Key) -> str:
+    """A key as one text, as traces and the state hold it."""
+    return _SEPARATOR.join(key)
+
+
+def split_key(text: str, size: int) -> Key:
+    """The key of `size` dimensions that `joined_key` made one."""
+    return tuple(text.split(_SEPARATOR)) if size else ()
+
+
+def pack_inputs(records: Sequence[InputRecord]) -> bytes:
+    """The records as bytes: a JSON header of names and lengths, then keys and digests as they are."""
+    blobs = [_END.join(record.keys).encode("utf-8", "surrogateescape") for record in records]
+    header = [
+        [record.name, record.dataset, len(record.keys), len(blob), record.schema.hex()]
+        for record, blob in zip(records, blobs, strict=True)
+    ]
+    parts = [json.dumps(header, separators=(",", ":")).encode(), b"\n"]
+    for record, blob in zip(records, blobs, strict=True):
+        parts += (blob, record.digests)
+    return b"".join(parts)
+
+
+def unpack_inputs(packed: bytes) -> tuple[InputRecord, ...]:
+    """What `pack_inputs` packed."""
+    header, _, rest = packed.partition(b"\n")
+    records = []
+    at = 0
+    for name, dataset, count, length, schema in json.loads(header or b"[]"):
+        keys = rest[at : at + length].decode("utf-8", "surrogateescape")
+        digests = rest[at + length : at + length + count * DIGEST]
+        at += length + count * DIGEST
+        records.append(
+            InputRecord(name, dataset, tuple(keys.split(_END)) if count else (), digests, bytes.fromhex(schema))
+        )
+    return tuple(records)
+
+
+def pack_outputs(outputs: Sequence[OutputRecord]) -> str:
+    """Outputs as JSON text."""
+    return json.dumps([[o.name, o.path, o.digest.hex(), o.schema] for o in outputs], separators=(",", ":"))
+
+
+def unpack_outputs(text: str) -> tuple[OutputRecord, ...]:
+    """What `pack_outputs` packed."""
+    return tuple(
+        OutputRecord(name, path, bytes.fromhex(digest), tuple((c, t) for c, t in schema) if schema is not None else None)
+        for name, path, digest, schema in json.loads(text)
+    )

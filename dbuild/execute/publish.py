@@ -1,0 +1,172 @@
+"""From a temporary output to a recorded one: intent, rename, flush in groups, commit.
+
+Order is everything here. An intent is in the journal before the rename, so that after a kill the new file can be told
+from an edited one. A group's files are flushed before its traces are committed, so that after a power loss no trace
+vouches for bytes that aren't there. Unaware of what a trace means.
+"""
+
+from __future__ import annotations
+
+import base64
+import ctypes
+import json
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from dbuild import failpoints
+from dbuild.core.trace import Trace, pack_outputs, unpack_outputs
+from dbuild.observe.listing import Stat, stat_of
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """One partition whose outputs have their final names, waiting for its group's flush."""
+
+    target: str
+    key: str  # joined
+    trace: Trace
+    stats: tuple[Stat, ...]  # of the outputs, in the trace's order, after the rename
+
+
+class Journal:
+    """Intents: an append-only file that survives a kill (not a power loss: it is never flushed)."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+
+    def write(self, boot: str, target: str, key: str, trace: Trace) -> None:
+        """Records what is about to be published. Raises OSError where it can't."""
+        failpoints.reach("intent")
+        line = json.dumps(
+            [boot, target, key, trace.fingerprint.hex(), trace.params, pack_outputs(trace.outputs)]
+            + [trace.run, trace.at, trace.seconds, base64.b64encode(trace.inputs).decode()],
+            separators=(",", ":"),
+        )
+        data = memoryview(f"{line}\n".encode("utf-8", "surrogateescape"))
+        while data:
+            data = data[os.write(self._descriptor, data) :]
+
+    def clear(self) -> None:
+        """Forgets all intents: what they were for has been committed."""
+        os.ftruncate(self._descriptor, 0)
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+
+def read_intents(path: str, boot: str) -> Iterator[tuple[str, str, Trace]]:
+    """The intents of this boot in the journal; a line that was cut off is passed over."""
+    try:
+        with open(path, "rb") as lines:
+            for line in lines:
+                try:
+                    kept, target, key, fingerprint, params, outputs, run, at, seconds, inputs = json.loads(line)
+                    trace = Trace(
+                        bytes.fromhex(fingerprint),
+                        tuple((name, value) for name, value in params),
+                        base64.b64decode(inputs),
+                        unpack_outputs(outputs),
+                        run,
+                        at,
+                        seconds,
+                    )
+                except (ValueError, TypeError):
+                    continue
+                if kept == boot:
+                    yield target, key, trace
+    except FileNotFoundError:
+        return
+
+
+def publish(temporaries: Sequence[str], finals: Sequence[str]) -> tuple[Stat, ...]:
+    """Gives outputs their final names and returns their stats. Raises OSError where that fails."""
+    stats = []
+    for temporary, final in zip(temporaries, finals, strict=True):
+        failpoints.reach("rename")
+        os.rename(temporary, final)
+        failpoints.reach("renamed")
+        stats.append(stat_of(os.stat(final)))
+    return tuple(stats)
+
+
+class Flusher:
+    """Makes groups of files durable in the background, one group at a time."""
+
+    def __init__(self) -> None:
+        self._thread: threading.Thread | None = None
+        self._error: OSError | None = None
+
+    @property
+    def is_busy(self) -> bool:
+        return self._thread is not None and self._thread.is_alive()
+
+    def start(self, paths: Sequence[str], wake: object) -> None:
+        """Flushes the file systems that hold these paths; `wake` (a socket) gets a byte when it is done."""
+        self._error = None
+        self._thread = threading.Thread(target=self._flush, args=(tuple(paths), wake), daemon=True)
+        self._thread.start()
+
+    def _flush(self, paths: tuple[str, ...], wake: object) -> None:
+        try:
+            flush(paths)
+        except OSError as error:
+            self._error = error
+        finally:
+            try:
+                wake.send(b"f")  # type: ignore[attr-defined]
+            except OSError:
+                pass
+
+    def finish(self) -> None:
+        """Waits for the flush under way. Raises OSError if it failed: nothing of its group may be committed."""
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+        if self._error is not None:
+            raise self._error
+
+
+def flush(paths: Sequence[str]) -> None:
+    """Returns when the content and the names of these files are on disk. Raises OSError where that fails.
+
+    On Linux one `syncfs` for each file system; elsewhere each file and each folder by itself.
+    """
+    failpoints.reach("flush")
+    sync = _syncfs()
+    folders = {os.path.dirname(path) for path in paths}
+    if sync is None:
+        for path in (*paths, *folders):
+            _fsync(path)
+        return
+    devices: dict[int, str] = {}
+    for folder in folders:
+        devices.setdefault(os.stat(folder).st_dev, folder)
+    for folder in devices.values():
+        descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            if sync(descriptor) != 0:
+                number = ctypes.get_errno()
+                raise OSError(number, os.strerror(number), folder)
+        finally:
+            os.close(descriptor)
+
+
+def _syncfs() -> Callable[[int], int] | None:
+    if not sys.platform.startswith("linux"):
+        return None
+    return getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
+
+
+def _fsync(path: str) -> None:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return  # built again meanwhile under another name, or removed: its trace won't match
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,1 @@
+"""The outside world as values. Observing never changes anything and decides nothing."""

@@ -1,0 +1,101 @@
+"""The identity of a file's content, and whether a stat still vouches for it."""
+
+from __future__ import annotations
+
+import os
+
+import xxhash
+
+from dbuild.errors import UserError
+from dbuild.observe.listing import Stat, stat_of
+
+_BLOCK = 1 << 19  # stays in the processor's cache between the copy and the hash
+_TRIES = 3
+TICK = 20_000_000  # ns: twice the coarsest kernel tick (100 Hz), for file systems that keep nanoseconds
+COARSE_TICK = 2_000_000_000  # ns: for file systems that keep seconds (or two of them)
+
+
+def digest_bytes(data: bytes) -> bytes:
+    """The xxh3-128 digest, 16 bytes."""
+    return xxhash.xxh3_128_digest(data)
+
+
+def hash_file(path: str) -> tuple[bytes, Stat]:
+    """The digest of a file and its stats while it was read.
+
+    Stats are taken before and after, and it is read again if they differ. Raises FileNotFoundError where there is no
+    file, UserError where it can't be read or doesn't hold still.
+    """
+    try:
+        for _ in range(_TRIES):
+            # Plain reads and no memory map: a file that is cut short meanwhile would end the process with SIGBUS.
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                before = stat_of(os.fstat(descriptor))
+                digest = _read(descriptor, before.size)
+                if stat_of(os.fstat(descriptor)) == before:
+                    return digest, before
+            finally:
+                os.close(descriptor)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise UserError(f"{path} can't be read: {error.strerror}") from None
+    raise UserError(f"{path} changes while it is read", hint="wait until it is written, then build again")
+
+
+def _read(descriptor: int, size: int) -> bytes:
+    if size < _BLOCK:
+        data = os.read(descriptor, size + 1)
+        if len(data) <= size:
+            return xxhash.xxh3_128_digest(data)
+        hasher = xxhash.xxh3_128(data)
+    else:
+        hasher = xxhash.xxh3_128()
+    buffer = bytearray(_BLOCK)
+    view = memoryview(buffer)
+    while count := os.readv(descriptor, [buffer]):
+        hasher.update(view[:count])
+    return hasher.digest()
+
+
+def combine(digests: list[bytes]) -> bytes:
+    """One digest for several in order."""
+    return digests[0] if len(digests) == 1 else xxhash.xxh3_128_digest(b"".join(digests))
+
+
+def tick_of(moment: int) -> int:
+    """How coarse the clock is that gave this time stamp, in nanoseconds, rounded up with a margin."""
+    return TICK if moment % 1_000_000_000 else COARSE_TICK
+
+
+def is_racy(stat: Stat, clock: int) -> bool:
+    """Whether a file could have changed, after it was hashed, without its stats showing it.
+
+    `clock` is a time stamp of the file's own file system, given no later than the hash was begun. Git's rule
+    (Documentation/technical/racy-git): equal stats vouch only for what is clearly older than that moment.
+    """
+    return stat.mtime > clock - max(tick_of(stat.mtime), tick_of(clock))
+
+
+def probe_clock(directory: str) -> int:
+    """The file system's present time in nanoseconds, by the time stamp that it gives to a file in `directory`."""
+    path = os.path.join(directory, "clock")
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        os.utime(descriptor)
+        return os.fstat(descriptor).st_mtime_ns
+    finally:
+        os.close(descriptor)
+
+
+def backdate(path: str) -> None:
+    """Gives a file that was just written a slightly older mtime, so that any later write shows in it at once.
+
+    Without it a file stays racy until it has been hashed again a tick later, by every build that makes files. Times
+    that a recipe set on purpose (long before the file's change) are left alone.
+    """
+    found = os.stat(path)
+    if found.st_ctime_ns - found.st_mtime_ns < 10 * COARSE_TICK:
+        older = found.st_mtime_ns - 2 * tick_of(found.st_mtime_ns)
+        os.utime(path, ns=(found.st_atime_ns, older))

@@ -1,0 +1,112 @@
+"""[partitions.X] -> dimensions."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime, time
+
+from dbuild.core.grain import UNITS, Grain
+from dbuild.core.model import Dimension, DiscoveredDimension, ListDimension, TimeDimension
+from dbuild.core.pieces import is_key
+from dbuild.errors import nearest
+from dbuild.project.document import Table
+
+_KINDS = ("every", "values", "discover")
+_MULTIPLE = re.compile(r"\d+ *\w+")
+
+
+def read_dimension(name: str, table: Table) -> Dimension | None:
+    """A dimension, as far as it can be made; None where not even its kind is known. Mistakes are reported."""
+    given = [kind for kind in _KINDS if kind in table]
+    for other in ("start", "end", "timezone"):
+        if other in table and "every" not in table:
+            table.report(f'"{other}" of {table.title} is for time dimensions', other, hint='add every = "day"')
+    if len(given) != 1:
+        if given or not any(table.is_tried(kind) for kind in _KINDS):
+            what = (
+                f"{table.title} has {' and '.join(given)}" if given else f"{table.title} doesn't say what its keys are"
+            )
+            table.report(what, hint="give exactly one of every, values and discover")
+        return None
+    match given[0]:
+        case "every":
+            return _read_time(name, table)
+        case "values":
+            return ListDimension(name, _read_values(table), table.place())
+        case _:
+            return DiscoveredDimension(name, table.string("discover") or "", table.place())
+
+
+def _read_values(table: Table) -> tuple[str, ...]:
+    values = table.strings("values") or ()
+    if not values:
+        table.report(f"values of {table.title} is empty", "values", hint='give at least one key, as in ["JFK"]')
+    first: dict[str, int] = {}
+    for position, value in enumerate(values):
+        if not is_key(value):
+            hint = 'keys are parts of paths: no "/", no control characters, not "." or ".."'
+            table.report(f"{value!r} can't be a key", "values", position, hint=hint)
+        elif value in first:
+            where = table.place("values", first[value])
+            table.report(f'the key "{value}" is given twice, first at {where}', "values", position, hint="remove one")
+        first.setdefault(value, position)
+    return tuple(value for value in first if is_key(value))
+
+
+def _read_time(name: str, table: Table) -> TimeDimension | None:
+    unit = table.string("every") or ""
+    if unit not in UNITS:
+        _report_unit(table, unit)
+        return None
+    grain = Grain(unit)
+    if table.string("timezone") not in (None, "UTC"):
+        what = f'the timezone "{table.string("timezone")}" of {table.title} is not supported by this version of dbuild'
+        table.report(what, "timezone", hint='periods follow "UTC"')
+    if not table.is_tried("start"):
+        table.report(f"{table.title} has no start", hint=f'add the first key, as in start = "{grain.example}"')
+    start, end = _read_bound(table, grain, "start"), _read_bound(table, grain, "end")
+    if start is not None and end is not None and end < start:
+        what = f"{table.title} ends before it starts: {grain.text(end)} is before {grain.text(start)}"
+        table.report(what, "end", hint="both ends are inclusive")
+        end = None
+    return TimeDimension(name, grain, start or 0, end, table.place())
+
+
+def _report_unit(table: Table, unit: str) -> None:
+    known = f"every is one of {', '.join(UNITS)}"
+    if _MULTIPLE.fullmatch(unit):
+        what = f'every = "{unit}" is not supported by this version of dbuild'
+        table.report(what, "every", hint=known)
+        return
+    singular = {"hourly": "hour", "daily": "day", "weekly": "week", "monthly": "month", "yearly": "year"}
+    hint = nearest(singular.get(unit.lower(), unit), UNITS) or known
+    table.report(f'"{unit}" is no period of time', "every", hint=hint)
+
+
+def _read_bound(table: Table, grain: Grain, name: str) -> int | None:
+    value = table.value(name)
+    if value is None:
+        return None
+    if value == "now":
+        what = f'{name} = "now" is not supported by this version of dbuild'
+        table.report(what, name, hint="without end, the newest partition that a source has is the last")
+        return None
+    text = _bound_text(value)
+    try:
+        if text is None:
+            raise ValueError(f"{name} is no date")
+        return grain.bounded(text, is_end=name == "end")
+    except (ValueError, OverflowError) as error:
+        hint = f'a date, or a key as in "{grain.example}"'
+        table.report(f"{name} of {table.title}: {error}", name, hint=hint)
+        return None
+
+
+def _bound_text(value: object) -> str | None:
+    """A bound in the form of a key; None where it can't be one (a time with seconds or an offset, a number)."""
+    if isinstance(value, datetime):
+        is_plain = value.tzinfo is None and not (value.second or value.microsecond)
+        return value.isoformat(timespec="minutes") if is_plain else None
+    if isinstance(value, date):
+        return value.isoformat()
+    return value if isinstance(value, str) and not isinstance(value, time) else None

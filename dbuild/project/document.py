@@ -1,0 +1,170 @@
+"""One file of a project: its TOML as values, with the place of each. Unaware of what the keys mean."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+
+import tomli
+
+from dbuild.errors import Place, UserError, nearest
+from dbuild.project.keys import KEYS, UNSUPPORTED, AcceptedKey
+from dbuild.project.lines import KeyPath, Lines, read_key
+
+_POSITION = re.compile(r" \(at (?:line \d+, column \d+|end of document)\)$")
+
+
+class Document:
+    """A file's values and their lines; mistakes are collected in `problems`, which a project's files share."""
+
+    def __init__(self, file: str, values: dict[str, object], lines: Lines, problems: list[UserError]) -> None:
+        self.file = file
+        self.values = values
+        self.problems = problems
+        self._lines = lines
+
+    def place(self, *path: str | int) -> Place:
+        """Where a key, or an element of an array, is written."""
+        return Place(self.file, self._lines.of(*path))
+
+    def text_place(self, *path: str | int) -> Place:
+        """Where the text of a string begins."""
+        return Place(self.file, self._lines.of_text(*path))
+
+    def report(self, what: str, path: KeyPath, hint: str | None = None) -> None:
+        """Adds a mistake at a key."""
+        self.problems.append(UserError(what, self.place(*path), hint))
+
+
+class Table:
+    """One table of a document, checked against the accepted keys: unknown keys and wrong types are reported.
+
+    The typed getters give None for what is absent or of the wrong type.
+    """
+
+    def __init__(self, document: Document, section: str, path: KeyPath, values: dict[str, object]) -> None:
+        self.document = document
+        self.section = section
+        self.path = path
+        self.title = f"[{'.'.join(str(part) for part in path)}]"
+        self._tried: set[str] = set()
+        self._values = {name: value for name, value in values.items() if self._check(name, value)}
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._values
+
+    def is_tried(self, name: str) -> bool:
+        """Whether a key is there, or was reported as mistyped or misspelt: then its absence is no second mistake."""
+        return name in self._values or name in self._tried
+
+    def string(self, name: str) -> str | None:
+        """A text that isn't empty."""
+        value = self._values.get(name)
+        return value if isinstance(value, str) else None
+
+    def strings(self, name: str) -> tuple[str, ...] | None:
+        """A list of texts."""
+        value = self._values.get(name)
+        return tuple(value) if isinstance(value, list) else None
+
+    def value(self, name: str) -> object:
+        """Any value, as TOML gives it."""
+        return self._values.get(name)
+
+    def table(self, name: str) -> dict[str, object] | None:
+        """A table of anything."""
+        value = self._values.get(name)
+        return value if isinstance(value, dict) else None
+
+    def place(self, *names: str | int) -> Place:
+        """Where a key of the table is written; without a name, the table."""
+        return self.document.place(*self.path, *names)
+
+    def report(self, what: str, *names: str | int, hint: str | None = None) -> None:
+        """Adds a mistake at a key of the table; without a name, at the table."""
+        self.document.report(what, (*self.path, *names), hint)
+
+    def _check(self, name: str, value: object) -> bool:
+        key = KEYS[self.section].get(name)
+        if key is None:
+            meant = report_unknown(self.document, self.section, (*self.path, name), KEYS[self.section])
+            self._tried.update(known for known in KEYS[self.section] if meant and f'"{known}"' in meant)
+            return False
+        wrong = _mistyped(key, value)
+        if wrong:
+            self._tried.add(name)
+            self.report(f'"{name}" of {self.title} must be {wrong}', name, hint=f"as in {name} = {key.example}")
+        return not wrong
+
+
+def report_unknown(document: Document, section: str, path: KeyPath, known: Iterable[str]) -> str | None:
+    """Reports a key that a table can't have: of other versions, or unknown. Returns a hint at what may be meant."""
+    name = str(path[-1])
+    where = f" in [{'.'.join(str(part) for part in path[:-1])}]" if path[:-1] else ""
+    if name in UNSUPPORTED[section]:
+        document.report(f'"{name}"{where} is not supported by this version of dbuild', path, "remove it")
+        return None
+    choices = list(known)
+    meant = nearest(name, choices)
+    document.report(f'unknown key "{name}"{where}', path, meant or f"known are {', '.join(choices)}")
+    return meant
+
+
+def _mistyped(key: AcceptedKey, value: object) -> str | None:
+    """What a value should have been; None where it is right."""
+    match key.kind:
+        case "string" if isinstance(value, dict):
+            return "a string; a table is not supported by this version of dbuild"
+        case "string":
+            return None if isinstance(value, str) and value.strip() else "a string that isn't empty"
+        case "strings":
+            is_right = isinstance(value, list) and all(isinstance(item, str) and item for item in value)
+            return None if is_right else "a list of strings"
+        case "table":
+            return None if isinstance(value, dict) else "a table"
+        case "inputs":
+            return None if isinstance(value, list | dict) else "a list or a table"
+        case _:
+            return None  # dates are looked at with the grain that they are for
+
+
+def read_document(root: str, file: str, problems: list[UserError]) -> Document | None:
+    """A file of the project under `root`; None, and a problem, where it can't be read."""
+    try:
+        with open(os.path.join(root, file), "rb") as stream:
+            text = stream.read().decode("utf-8-sig").replace("\r\n", "\n")
+        return Document(file, tomli.loads(text), Lines(text), problems)
+    except FileNotFoundError:
+        problems.append(UserError("there is no such file", Place(file), "dbuild init makes one; -f FILE names another"))
+    except OSError as error:
+        problems.append(UserError(f"can't be read: {error.strerror}", Place(file)))
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        problems.append(UserError("the file is not valid UTF-8", Place(file, line), "save it as UTF-8"))
+    except tomli.TOMLDecodeError as error:
+        problems.append(_syntax_error(error, file, text))
+    except RecursionError:
+        problems.append(UserError("arrays or tables are nested too deeply", Place(file)))
+    except ValueError as error:
+        problems.append(UserError(f"not valid TOML: {error}", Place(file)))
+    return None
+
+
+def _syntax_error(error: tomli.TOMLDecodeError, file: str, text: str) -> UserError:
+    what = _POSITION.sub("", str(error))
+    hint = "the format is TOML: toml.io"
+    if what.startswith("Invalid value"):
+        hint = 'texts stand in quotes ("…"), lists in brackets, tables in braces'
+    if what.startswith("Cannot") and (earlier := _declared_before(text, error.lineno)):
+        hint = f"it is declared at {Place(file, earlier)} already"
+    return UserError(f"not valid TOML: {what[:1].lower()}{what[1:]}", Place(file, error.lineno), hint)
+
+
+def _declared_before(text: str, line: int) -> int:
+    """Where the key that stands on a line was declared before; 0 where that isn't found."""
+    before, statement = text.split("\n")[: line - 1], text.split("\n")[line - 1].strip()
+    lines = Lines("\n".join(before))
+    parts, _ = read_key(statement, len(statement) - len(statement.lstrip("[")))
+    path = parts if statement.startswith("[") else (*lines.table, *parts)
+    return lines.of(*path) if lines.has(*path) else 0

@@ -1,0 +1,183 @@
+"""A project's files -> core.model.Project, and every mistake in them."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+from dbuild.core.model import Dimension, DiscoveredDimension, Project, Target
+from dbuild.core.pattern import PathPattern
+from dbuild.errors import Place, UserError, nearest
+from dbuild.project.collisions import Claim, find_collisions
+from dbuild.project.datasets import Shared, read_default_params, read_source, read_target
+from dbuild.project.dimensions import read_dimension
+from dbuild.project.document import Document, Table, read_document
+from dbuild.project.inputs import Datasets
+from dbuild.project.names import check_datasets, check_sections, named_tables, single_table
+from dbuild.project.options import read_default_options, read_timezone
+from dbuild.project.params import override_params, read_params
+from dbuild.project.paths import Axes, DatasetPath, read_path
+from dbuild.project.recipe import read_uses
+
+_GLOB = re.compile(r"[*?\[]")
+
+
+def load_project(file: str, directory: str, overrides: Mapping[str, str]) -> tuple[Project | None, list[UserError]]:
+    """The project that `file` (relative to `directory`) declares, and all mistakes in it, in the order of their places.
+
+    With mistakes, the project is what could be understood, and has every declared dataset. It is None where a file of
+    it couldn't be read as TOML. The project's root is the folder of `file`. `overrides` are texts for params.
+    """
+    root, name = os.path.split(os.path.abspath(os.path.join(directory, file)))
+    problems: list[UserError] = []
+    main = read_document(root, name, problems)
+    if main is None:
+        return None, problems
+    project = single_table(main, "project")
+    included, is_whole = _read_included(project, root, problems)
+    made = _assemble(root, [main, *included], project, is_whole, overrides)
+    problems.sort(key=lambda problem: (problem.place is None, problem.place or Place(""), problem.what))
+    return made if is_whole else None, problems
+
+
+def _read_included(project: Table, root: str, problems: list[UserError]) -> tuple[list[Document], bool]:
+    """The included files in the order of their patterns, and whether all could be read."""
+    files: list[str] = []
+    for position, pattern in enumerate(project.strings("include") or ()):
+        found = _matching(pattern, root)
+        if not found:
+            hint = "include names files relative to the project's folder; globs are allowed"
+            project.report(f"no file matches include = {pattern!r}", "include", position, hint=hint)
+        files.extend(found)
+    wanted = [file for file in dict.fromkeys(files) if file != project.document.file]
+    documents = [read_document(root, file, problems) for file in wanted]
+    return [document for document in documents if document], None not in documents
+
+
+def _matching(pattern: str, root: str) -> list[str]:
+    from glob import glob  # only projects of several files pay for it
+
+    found = [] if "\0" in pattern else glob(pattern, root_dir=root, recursive=True)
+    return sorted(os.path.normpath(file) for file in found if os.path.isfile(os.path.join(root, file)))
+
+
+def _assemble(
+    root: str, documents: Sequence[Document], project: Table, is_whole: bool, overrides: Mapping[str, str]
+) -> Project:
+    """The project of some documents, the first of which has [project]; mistakes go to the documents' problems."""
+    main = documents[0]
+    check_sections(documents)
+    sources, targets = named_tables(documents, "sources"), named_tables(documents, "targets")
+    check_datasets(sources, targets)
+    axes = _read_axes(named_tables(documents, "partitions"))
+    origins = {name: read_path(table, axes, root, is_output=False) for name, table in sources.items()}
+    outputs = {name: read_path(table, axes, root, is_output=True) for name, table in targets.items()}
+    params = read_params(project, axes.dimensions)
+    override_params(params, overrides, main.problems)
+    defaults = single_table(main, "defaults")
+    datasets = Datasets(outputs | origins, axes.dimensions, is_whole)
+    shared = _read_shared(root, project, defaults, params, datasets)
+    made = {name: read_target(name, table, outputs[name], shared) for name, table in targets.items()}
+    files = {file: targets[name].place("sql") for name, (_, file) in made.items() if file is not None}
+    _check_discovered(axes.dimensions, origins, targets, main.problems, is_whole)
+    claims = [
+        *_dataset_claims("source", sources, origins),
+        *_dataset_claims("target", targets, outputs),
+        *_file_claims(documents, files, {name: target for name, (target, _) in made.items()}),
+    ]
+    main.problems.extend(find_collisions(claims, axes.values))
+    return Project(
+        name=project.string("name") or os.path.basename(root) or "project",
+        root=root,
+        file=main.file,
+        files=tuple(dict.fromkeys([*(document.file for document in documents), *files])),
+        dimensions=dict(axes.dimensions),
+        sources={name: read_source(name, table, origins[name]) for name, table in sources.items()},
+        targets={name: target for name, (target, _) in made.items()},
+        params=params,
+        default=_read_default(project, sources, targets, is_whole),
+        place=Place(main.file),
+    )
+
+
+def _read_axes(tables: Mapping[str, Table]) -> Axes:
+    made = {name: read_dimension(name, table) for name, table in tables.items()}
+    dimensions = {name: dimension for name, dimension in made.items() if dimension is not None}
+    for name, table in tables.items():
+        if name.endswith("_end") and name.removesuffix("_end") in tables:
+            other = name.removesuffix("_end")
+            what = f'"{name}" is what recipes call the end of "{other}" ({tables[other].place()})'
+            table.report(what, hint="rename this dimension")
+    return Axes.of(dimensions, tuple(tables))
+
+
+def _read_shared(
+    root: str, project: Table, defaults: Table, params: Mapping[str, object], datasets: Datasets
+) -> Shared:
+    return Shared(
+        root=root,
+        defaults=defaults,
+        timezone=read_timezone(defaults, read_timezone(project, "UTC")),
+        uses=read_uses(defaults, root),
+        read=read_default_options(defaults),
+        params=params,
+        default_params=read_default_params(defaults, params),
+        datasets=datasets,
+    )
+
+
+def _check_discovered(
+    dimensions: Mapping[str, Dimension],
+    origins: Mapping[str, DatasetPath],
+    targets: Mapping[str, Table],
+    problems: list[UserError],
+    is_whole: bool,
+) -> None:
+    """Reports discovered dimensions whose source doesn't exist or hasn't their keys in its path."""
+    for name, dimension in dimensions.items():
+        if not isinstance(dimension, DiscoveredDimension):
+            continue
+        found = origins.get(dimension.source)
+        if found is None and (is_whole or dimension.source in targets):
+            kind = "a target: keys are discovered in sources" if dimension.source in targets else "no source"
+            hint = nearest(dimension.source, origins) or f"declare it as [sources.{dimension.source}]"
+            what = f'"{dimension.source}", where the keys of "{name}" are to be discovered, is {kind}'
+            problems.append(UserError(what, dimension.place, hint))
+        elif found is not None and found.pattern is not None and name not in found.dimensions:
+            what = f'the path of source "{dimension.source}" has no "{{{name}}}" to discover the keys of "{name}" from'
+            problems.append(UserError(what, dimension.place, f'put "{{{name}}}" into "{found.text}"'))
+
+
+def _read_default(
+    project: Table, sources: Mapping[str, Table], targets: Mapping[str, Table], is_whole: bool
+) -> tuple[str, ...]:
+    taken = []
+    for position, name in enumerate(project.strings("default") or ()):
+        if name in targets:
+            taken.append(name)
+        elif is_whole or name in sources:
+            kind = "a source: nothing makes it" if name in sources else "no target"
+            hint = nearest(name, targets) or f"targets are declared as [targets.{name}]"
+            project.report(f'"{name}" of default is {kind}', "default", position, hint=hint)
+    return tuple(dict.fromkeys(taken))
+
+
+def _dataset_claims(kind: str, tables: Mapping[str, Table], paths: Mapping[str, DatasetPath]) -> Iterator[Claim]:
+    for name, path in paths.items():
+        if path.pattern is not None:
+            yield Claim(kind, name, path.pattern, tables[name].place("path"))
+
+
+def _file_claims(
+    documents: Sequence[Document], files: Mapping[str, Place], targets: Mapping[str, Target]
+) -> Iterator[Claim]:
+    """The project's own files, which no output may replace."""
+    own = {document.file: Place(document.file) for document in documents} | dict(files)
+    for target in targets.values():
+        for file in target.uses:
+            if not _GLOB.search(file):
+                own.setdefault(file, target.place)
+    for file, place in own.items():
+        braced = file.replace("{", "{{").replace("}", "}}")
+        yield Claim("file", file, PathPattern(_GLOB.sub(r"[\g<0>]", braced), {}), place)

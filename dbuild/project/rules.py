@@ -1,0 +1,83 @@
+"""Rules of inputs: which of an input's partitions a target's partition reads, from their text."""
+
+from __future__ import annotations
+
+import re
+
+from dbuild.core.model import All, Dimension, ListDimension, MappingRule, TimeDimension, Values, Window
+from dbuild.core.pieces import is_key
+from dbuild.errors import UserError, nearest
+
+_WINDOW = re.compile(r"([+-]?\d{1,9})\s*([A-Za-z]*)\s*\.\.\s*([+-]?\d{1,9})\s*([A-Za-z]*)", re.ASCII)
+_KNOWN_LATER = re.compile(r"previous|last\b.*|since\b.*")
+_UNITS = {
+    **dict.fromkeys(("min", "minute", "minutes"), "minute"),
+    **dict.fromkeys(("h", "hour", "hours"), "hour"),
+    **dict.fromkeys(("d", "day", "days"), "day"),
+    **dict.fromkeys(("w", "week", "weeks"), "week"),
+    **dict.fromkeys(("mo", "month", "months"), "month"),
+    **dict.fromkeys(("q", "quarter", "quarters"), "quarter"),
+    **dict.fromkeys(("y", "year", "years"), "year"),
+}
+_POSSIBLE = 'possible are a window ("-6d..0d"), "all", and a list of keys (["JFK"])'
+
+
+def read_rule(value: object, dimension: Dimension) -> MappingRule:
+    """The rule that a value of the Dataflowfile writes; UserError, without a place, where it is none."""
+    if isinstance(value, list):
+        return _read_values(value, dimension)
+    if not isinstance(value, str):
+        raise UserError(f'the rule for "{dimension.name}" must be a string or a list', hint=_POSSIBLE)
+    if value == "all":
+        return All()
+    found = _WINDOW.fullmatch(value.strip())
+    if found:
+        return _read_window(found, dimension)
+    if _KNOWN_LATER.fullmatch(value):
+        raise UserError(f'the rule "{value}" is not supported by this version of dbuild', hint=_POSSIBLE)
+    raise UserError(f'"{value}" is no rule for "{dimension.name}"', hint=_POSSIBLE)
+
+
+def _read_window(found: re.Match[str], dimension: Dimension) -> Window:
+    if not isinstance(dimension, TimeDimension):
+        what = f'"{found[0]}" is a window of time, and "{dimension.name}" is no time'
+        raise UserError(what, hint='possible are "all" and a list of keys (["JFK"])')
+    low, high = int(found[1]), int(found[3])
+    units = {_unit(text) for count, text in ((low, found[2]), (high, found[4])) if text or count}
+    if len(units) > 1:
+        raise UserError(f'the ends of the window "{found[0]}" have different units', hint='as in "-6d..0d"')
+    if low > high:
+        raise UserError(f'the window "{found[0]}" ends before it starts', hint='as in "-6d..0d"')
+    return Window(low, high, units.pop() if units else dimension.grain.unit)
+
+
+def _unit(text: str) -> str:
+    if text in _UNITS:
+        return _UNITS[text]
+    hint = '"min" is minutes, "mo" months' if text.lower() == "m" else "units are min, h, d, w, mo, q, y"
+    raise UserError(f'"{text}" is no unit of time' if text else "the window names no unit", hint=hint)
+
+
+def _read_values(values: list[object], dimension: Dimension) -> Values:
+    keys = tuple(value for value in values if isinstance(value, str))
+    if not keys or len(keys) < len(values):
+        raise UserError(f'the keys for "{dimension.name}" must be strings, at least one', hint=_POSSIBLE)
+    for key in keys:
+        _check_key(key, dimension)
+    if len(set(keys)) < len(keys):
+        raise UserError(f'the keys for "{dimension.name}" have one twice', hint="remove it")
+    return Values(keys)
+
+
+def _check_key(key: str, dimension: Dimension) -> None:
+    match dimension:
+        case ListDimension(name, values) if values and key not in values:
+            hint = nearest(key, values) or f"its keys are {', '.join(values[:10])}"
+            raise UserError(f'"{key}" is no key of "{name}"', hint=hint)
+        case TimeDimension(_, grain):
+            try:
+                grain.index(key)
+            except (ValueError, OverflowError) as error:
+                raise UserError(str(error), hint=f'as in "{grain.example}"') from None
+        case _ if not is_key(key):
+            raise UserError(f'{key!r} can\'t be a key of "{dimension.name}"', hint='keys have no "/"')

@@ -1,0 +1,222 @@
+"""What a Python recipe is called with: inputs in the form that an annotation asks for, key, params, output.
+
+Imports no data library: an annotation can only name one that the recipe has imported itself.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import typing
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Literal
+
+from dbuild.core.model import Scalar
+from dbuild.core.task import Task, TaskInput, TaskOutput
+from dbuild.errors import RecipeError
+from dbuild.recipes.keys import Key
+
+if typing.TYPE_CHECKING:
+    from dbuild.recipes.engine import Engine
+
+Form = Literal["any", "path", "paths", "pyarrow", "duckdb", "pandas", "polars"]
+
+EXTRAS = ("output", "key", "params")
+_TABLES: tuple[tuple[Form, str], ...] = (
+    ("pyarrow", "Table"),
+    ("duckdb", "DuckDBPyRelation"),
+    ("pandas", "DataFrame"),
+    ("polars", "DataFrame"),
+)
+_TABLE_FORMS = frozenset(form for form, _ in _TABLES)
+_ALLOWED = "Path, list[Path], pyarrow.Table, duckdb.DuckDBPyRelation, pandas.DataFrame or polars.DataFrame"
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter of a recipe's function."""
+
+    name: str
+    form: Form
+    has_default: bool
+
+
+class Params(Mapping[str, Scalar]):
+    """The project's params, read-only; remembers which were looked up, absent ones too.
+
+    Whoever iterates, counts or compares has seen all of them and the set of their names.
+    """
+
+    __slots__ = ("_seen", "_values")
+
+    def __init__(self, values: Mapping[str, Scalar]) -> None:
+        self._values = dict(values)
+        self._seen: set[str] = set()
+
+    def __getitem__(self, name: str) -> Scalar:
+        self._seen.add(name)
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        self._see_all()
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        self._see_all()
+        return len(self._values)
+
+    def __repr__(self) -> str:
+        return f"Params({dict(self)})"
+
+    def __reduce__(self) -> tuple[object, ...]:  # what another process looks up can't be seen
+        return (Params, (dict(self),))
+
+    def _see_all(self) -> None:
+        self._seen.update(self._values, "*")
+
+    @property
+    def names_read(self) -> tuple[str, ...]:
+        """The names looked up so far, sorted; "*" among them where the set of names was seen."""
+        return tuple(sorted(str(name) for name in self._seen))
+
+
+def inspect_parameters(function: Callable[..., Any]) -> tuple[Parameter, ...]:
+    """The parameters of a function with the forms that their annotations ask for.
+
+    Raises RecipeError where an annotation can't be evaluated or is none that an input can be given as.
+    """
+    hints = _hints(function)
+    found = []
+    for name, parameter in inspect.signature(function).parameters.items():
+        if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
+            raise RecipeError(
+                f'{function.__qualname__} takes "{parameter}", so it can\'t be called with its inputs by name',
+                hint="name each parameter; let a decorator keep the signature with functools.wraps",
+            )
+        has_default = parameter.default is not parameter.empty
+        form = "any" if name in EXTRAS or name not in hints else _form(name, hints[name], has_default)
+        found.append(Parameter(name, form, has_default))
+    return tuple(found)
+
+
+def _hints(function: Callable[..., Any]) -> dict[str, Any]:
+    """The evaluated annotations of the parameters; that of the result may name what exists for type checkers only."""
+    bare = inspect.unwrap(function)
+    if sys.version_info >= (3, 14):
+        import annotationlib
+
+        raw = annotationlib.get_annotations(bare, format=annotationlib.Format.FORWARDREF)
+    else:
+        raw = dict(bare.__annotations__)
+    wanted = {name: hint for name, hint in raw.items() if name != "return" and name not in EXTRAS}
+    try:
+        return typing.get_type_hints(SimpleNamespace(__annotations__=wanted), globalns=bare.__globals__)
+    except Exception as error:
+        raise RecipeError(
+            f"an annotation of {bare.__qualname__} can't be evaluated: {error}",
+            hint="import what annotations name at the top of the module, not under `if TYPE_CHECKING`",
+        ) from None
+
+
+def _form(name: str, hint: Any, has_default: bool) -> Form:
+    if hint is Any:
+        return "any"
+    if hint is Path:
+        return "path"
+    if hint == list[Path] or hint == typing.List[Path]:  # noqa: UP006
+        return "paths"
+    for package, kind in _TABLES:
+        if package in sys.modules and hint is getattr(sys.modules[package], kind, None):
+            return package
+    if has_default:  # a setting of the function's own, unless an input has its name
+        return "any"
+    raise RecipeError(
+        f'the parameter "{name}" is annotated {_spelt(hint)}, and an input can\'t be given as that',
+        hint=f"use {_ALLOWED}",
+    )
+
+
+def _spelt(hint: Any) -> str:
+    return hint.__qualname__ if isinstance(hint, type) and not typing.get_args(hint) else str(hint)
+
+
+def gather(task: Task, parameters: tuple[Parameter, ...], params: Params, engine: Engine) -> dict[str, Any]:
+    """The keyword arguments of the call; RecipeError where an input doesn't fit the form asked for."""
+    inputs = {given.name: given for given in task.inputs}
+    arguments: dict[str, Any] = {}
+    if any(parameter.form in _TABLE_FORMS for parameter in parameters):
+        engine.set_timezone(task.timezone)
+    for parameter in parameters:
+        name = parameter.name
+        if name == "output":
+            arguments[name] = _outputs(task.outputs)
+        elif name == "key":
+            arguments[name] = Key(task.dimensions, task.key)
+        elif name == "params":
+            arguments[name] = params
+        elif name in inputs:
+            arguments[name] = convert(inputs[name], parameter.form, engine)
+        elif not parameter.has_default:
+            raise RecipeError(f'the parameter "{name}" is no input of {task.target}', hint=f"it has {_listed(inputs)}")
+    return arguments
+
+
+def _listed(names: Mapping[str, object]) -> str:
+    return ", ".join(names) or "no inputs"
+
+
+def _outputs(outputs: tuple[TaskOutput, ...]) -> Path | dict[str, Path] | None:
+    if not outputs:
+        return None
+    if any(output.name for output in outputs):
+        return {output.name: Path(output.path) for output in outputs}
+    return Path(outputs[0].path)
+
+
+def convert(given: TaskInput, form: Form, engine: Engine) -> Any:
+    """An input in the form asked for; RecipeError where it can't be given so."""
+    if form == "paths" or (form == "any" and not given.is_single):
+        return [Path(path) for path in given.paths]
+    if form in ("any", "path"):
+        return _only(given)
+    if not given.format:
+        raise RecipeError(
+            f'the input "{given.name}" is no table: {_example(given)} is neither Parquet, CSV, JSON nor Arrow',
+            hint="annotate it as Path or list[Path] and read it yourself",
+        )
+    if form in ("pandas", "polars"):
+        _require(form)
+    relation = engine.relation(given)
+    match form:
+        case "pyarrow":
+            return relation.to_arrow_table()
+        case "pandas":
+            return relation.df()
+        case "polars":
+            return relation.pl()
+        case _:
+            return relation
+
+
+def _only(given: TaskInput) -> Path:
+    if len(given.paths) == 1:
+        return Path(given.paths[0])
+    found = f"{len(given.paths)} files" if given.paths else "no file"
+    raise RecipeError(
+        f'the input "{given.name}" has {found} here, so it can\'t be given as one Path',
+        hint=f"annotate it: {given.name}: list[Path]",
+    )
+
+
+def _example(given: TaskInput) -> str:
+    return Path(given.paths[0]).name if given.paths else "it"
+
+
+def _require(package: str) -> None:
+    from importlib.util import find_spec
+
+    if find_spec(package) is None:
+        raise RecipeError(f"an input as {package}.DataFrame needs {package}", hint=f"pip install {package}")

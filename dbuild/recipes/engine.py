@@ -1,0 +1,320 @@
+"""A warm DuckDB session of a worker: inputs as SELECTs and relations, and the columns of files.
+
+The session can open files of the directories that it was given and nothing else. What a task creates (temporary
+tables, views, macros, registered tables) lives in a cursor that `reset` closes. Knows nothing of graph or state.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Container, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from dbuild.core.model import Scalar
+from dbuild.core.task import Column, TaskInput
+from dbuild.errors import RecipeError
+from dbuild.recipes import readers
+from dbuild.recipes.filecheck import SCHEMA_HINT, HeaderCheck, misfit
+from dbuild.recipes.readers import Part, ReaderOptions
+from dbuild.recipes.sqltext import file_list, identifier, literal, message, unglobbed
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow
+
+_SETTINGS = {
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+    "python_enable_replacements": False,
+    "preserve_insertion_order": True,
+}
+
+
+class Engine:
+    """One warm DuckDB session; knows nothing of graph or state."""
+
+    def __init__(self, directories: Sequence[str], threads: int = 1) -> None:
+        """A session that reads and writes below absolute `directories` only; it connects when it is first used."""
+        self._directories = tuple(directories)
+        self._threads = threads
+        self._root: duckdb.DuckDBPyConnection | None = None
+        self._cursor: duckdb.DuckDBPyConnection | None = None
+        self._timezone = ""
+        self._registered = 0
+        self._headers = HeaderCheck()
+        self._columns: dict[tuple[object, ...], tuple[tuple[int, ...], tuple[Column, ...]]] = {}
+        self._keys: dict[str, tuple[tuple[int, ...], tuple[str, ...]]] = {}
+
+    @property
+    def root(self) -> duckdb.DuckDBPyConnection:
+        """The session itself: what is created through it stays."""
+        if self._root is None:
+            self._root = self._connect()
+        return self._root
+
+    @property
+    def cursor(self) -> duckdb.DuckDBPyConnection:
+        """The current task's connection: what is temporary in it ends with `reset`."""
+        if self._cursor is None:
+            self._cursor = self.root.cursor()
+        return self._cursor
+
+    def _connect(self) -> duckdb.DuckDBPyConnection:
+        import duckdb
+
+        # Spilled data would go to `.tmp` in the working directory, which is the project.
+        spill = os.path.join(tempfile.gettempdir(), f"dbuild-spill-{os.getpid()}")
+        config: dict[str, Any] = {**_SETTINGS, "threads": self._threads, "temp_directory": spill}
+        root = duckdb.connect(":memory:", config=config)
+        # A path with a glob character is given to readers in its escaped form, so that form has to be allowed too.
+        allowed = {form for path in self._directories for form in (path, _escaped(path))}
+        listed = ", ".join(literal(path) for path in sorted(allowed))
+        root.execute(f"SET allowed_directories = [{listed}]")
+        root.execute("SET enable_external_access = false")
+        self._timezone = ""
+        return root
+
+    def set_timezone(self, name: str) -> None:
+        """Make `name` (IANA) the session's zone, whatever TZ says in the environment; RecipeError if there is none."""
+        import duckdb
+
+        if name == self._timezone:
+            return
+        self.reset()
+        try:
+            self.root.execute(f"SET GLOBAL TimeZone = {literal(name)}")
+        except duckdb.Error as error:
+            raise RecipeError(f'"{name}" is not a time zone: {message(error)}') from None
+        self._timezone = name
+
+    def reset(self) -> None:
+        """End a task: drop all that was created in its cursor."""
+        if self._cursor is not None:
+            self._cursor.close()
+            self._cursor = None
+
+    def close(self) -> None:
+        """End the session; it connects again when it is used."""
+        self.reset()
+        if self._root is not None:
+            self._root.close()
+            self._root = None
+
+    def relation(self, given: TaskInput) -> duckdb.DuckDBPyRelation:
+        """The rows of an input, with its dimensions as columns; errors as `select`."""
+        import duckdb
+
+        try:
+            return self.cursor.sql(self.select(given))
+        except duckdb.Error as error:
+            raise RecipeError(f'the input "{given.name}" can\'t be read: {message(error)}') from None
+
+    def select(self, given: TaskInput, wanted: Container[str] | None = None) -> str:
+        """A SELECT of this input's rows, in the order of its files, with its dimensions as columns.
+
+        A dimension is left out where the file has a column of that name, and where `wanted` (names in lower case
+        that the statement uses; None: all) doesn't hold it. The text is good until `reset`. Raises RecipeError for a
+        file that can't be read or doesn't fit the schema, and for an input without files or a known schema.
+        """
+        if not given.paths:
+            return self._select_nothing(given, wanted)
+        if given.format == "arrow":
+            return self._select_arrow(given, wanted)
+        if given.format not in ("parquet", "csv", "json"):
+            raise RecipeError(
+                f'the input "{given.name}" is no table: {given.paths[0]}',
+                hint="SQL reads .parquet, .csv, .tsv, .json, .jsonl, .ndjson, .arrow and .feather files",
+            )
+        selects = [self._select_part(given, part, wanted) for part in self._parts(given)]
+        return selects[0] if len(selects) == 1 else " UNION ALL ".join(f"({text})" for text in selects)
+
+    def _select_nothing(self, given: TaskInput, wanted: Container[str] | None) -> str:
+        if given.schema is None:
+            raise RecipeError(
+                f'the input "{given.name}" has no partition here, and its columns are not known',
+                hint=f'declare them: `schema = {{ column = "TYPE" }}` of {given.name}',
+            )
+        names = {name.lower() for name, _ in given.schema}
+        shown = readers.shown_dimensions(given, names, wanted)
+        return readers.empty_select(given.schema, [dim for _, dim in shown])
+
+    def _parts(self, given: TaskInput) -> Iterator[Part]:
+        """The input's files in runs that one reader call can take: CSV files by the order of their columns."""
+        count = len(given.paths)
+        if given.format == "parquet":
+            yield Part(0, count, ())
+            return
+        schema = self._schema(given)
+        if given.format == "json":
+            self._check_keys(given, schema)
+            yield Part(0, count, schema)
+            return
+        options = readers.csv_options(given.paths[0], given.read)
+        orders = [self._headers.order(path, schema, options) for path in given.paths]
+        first = 0
+        for index in range(1, count + 1):
+            if index == count or orders[index] != orders[first]:
+                yield Part(first, index, orders[first])
+                first = index
+
+    def _schema(self, given: TaskInput) -> tuple[Column, ...]:
+        return given.schema or self.infer_schema(given.paths[0], given.format, given.read)
+
+    def _select_part(self, given: TaskInput, part: Part, wanted: Container[str] | None) -> str:
+        paths = given.paths[part.first : part.last]
+        names: Container[str] = {name.lower() for name, _ in part.columns}
+        shown = readers.shown_dimensions(given, names, wanted)
+        varying = any(len({key[place] for key in given.keys[part.first : part.last]}) > 1 for place, _ in shown)
+        if not part.columns and shown and (wanted is None or varying):
+            # Otherwise a file's own column is found first and the constant after it is never seen.
+            names = {name.lower() for name, _ in self.infer_schema(paths[0], given.format, given.read)}
+            shown = readers.shown_dimensions(given, names, wanted)
+        if varying and "file_index" in names:  # the file's column would hide the number that keys are looked up by
+            runs = readers.runs_of_equal_keys(given, part, shown)
+            return " UNION ALL ".join(f"({self._read(given, run, shown)})" for run in runs)
+        return self._read(given, part, shown)
+
+    def _read(self, given: TaskInput, part: Part, shown: Sequence[tuple[int, Any]]) -> str:
+        paths = given.paths[part.first : part.last]
+        star = "*"
+        if given.format == "parquet":
+            call = readers.parquet_call(paths, readers.checked_options("parquet", given.read))
+        elif given.format == "json":
+            star = readers.json_star(part.columns)
+            call = readers.json_call(paths, part.columns, readers.checked_options("json", given.read))
+        else:
+            call = readers.csv_call(paths, part.columns, readers.csv_options(paths[0], given.read))
+            schema = self._schema(given)
+            if part.columns != schema:
+                star = ", ".join(identifier(name) for name, _ in schema)
+        return f"SELECT {star}{readers.key_columns(given, part, shown)} FROM {call}"
+
+    def _select_arrow(self, given: TaskInput, wanted: Container[str] | None) -> str:
+        selects = []
+        names: set[str] | None = None
+        for path, key in zip(given.paths, given.keys, strict=True):
+            table = _map_arrow(path)
+            names = {name.lower() for name in table.column_names} if names is None else names
+            shown = readers.shown_dimensions(given, names, wanted)
+            self._registered += 1
+            view = f"dbuild_arrow_{self._registered}"
+            self.cursor.register(view, table)
+            keys = "".join(f", {readers.key_literal(d.grain, key[p])} AS {identifier(d.name)}" for p, d in shown)
+            selects.append(f"SELECT {readers.cast_star(given.schema)}{keys} FROM {view}")
+        return " UNION ALL BY NAME ".join(selects)
+
+    def infer_schema(self, path: str, format: str, read: ReaderOptions) -> tuple[Column, ...]:
+        """The columns of a file, as DuckDB's types; RecipeError where it can't be read as that format.
+
+        A CSV or JSON is looked at as a whole (unless `sample_size` is given), so that no later row of it contradicts.
+        Dates in a form other than ISO stay VARCHAR: without the form (`dateformat`) no other file could be read so.
+        """
+        stamp = _stamp(path)
+        key = (path, format, read)
+        found = self._columns.get(key)
+        if found is None or found[0] != stamp:
+            found = self._columns[key] = (stamp, self._infer(path, format, read))
+        return found[1]
+
+    def _infer(self, path: str, format: str, read: ReaderOptions) -> tuple[Column, ...]:
+        import duckdb
+
+        try:
+            match format:
+                case "parquet":
+                    return self._describe(readers.parquet_call([path], readers.checked_options("parquet", read)))
+                case "csv":
+                    return self._sniff_csv(path, readers.csv_options(path, read))
+                case "json":
+                    options: dict[str, Scalar] = {"sample_size": -1} | readers.checked_options("json", read)
+                    text = readers.option_text(options)
+                    return self._describe(f"read_json({file_list([path])}, hive_partitioning=false{text})")
+                case "arrow":
+                    return columns_of(self.root.from_arrow(_map_arrow(path)))
+        except duckdb.Error as error:
+            raise RecipeError(f"{path} can't be read as {format}: {message(error)}") from None
+        raise RecipeError(f"{path} is no table")
+
+    def _describe(self, source: str) -> tuple[Column, ...]:
+        # Not on the task's cursor, where a result may be half fetched: DuckDB then takes no other statement.
+        return columns_of(self.root.sql(f"SELECT * FROM {source}"))
+
+    def _sniff_csv(self, path: str, options: Mapping[str, Scalar]) -> tuple[Column, ...]:
+        text = readers.option_text({"sample_size": -1, **options})
+        found = self.root.execute(
+            f"SELECT Columns, DateFormat, TimestampFormat FROM sniff_csv({literal(unglobbed(path))}{text})"
+        ).fetchall()
+        columns, date_form, stamp_form = found[0]
+        guessed = {
+            "DATE": "dateformat" not in options and date_form not in (None, "", "%Y-%m-%d"),
+            "TIMESTAMP": "timestampformat" not in options and not _is_iso(stamp_form),
+            "TIMESTAMP WITH TIME ZONE": "timestampformat" not in options and not _is_iso(stamp_form),
+        }
+        return tuple((c["name"], "VARCHAR" if guessed.get(c["type"]) else c["type"]) for c in columns)
+
+    def _check_keys(self, given: TaskInput, schema: Sequence[Column]) -> None:
+        """RecipeError naming the first JSON file that has keys which are not in the schema; a reader drops them."""
+        known = {name for name, _ in schema}  # DuckDB minds the case of keys
+        stamps = {path: _stamp(path) for path in given.paths}
+        fresh = [path for path, stamp in stamps.items() if self._keys.get(path, (None,))[0] != stamp]
+        if fresh:
+            found = self._read_keys(fresh, given)
+            self._keys.update((path, (stamps[path], found.get(path, ()))) for path in fresh)
+        for path in given.paths:
+            strange = [name for name in self._keys[path][1] if name not in known]
+            if strange:
+                raise RecipeError(misfit(path, (), strange), hint=SCHEMA_HINT)
+
+    def _read_keys(self, paths: Sequence[str], given: TaskInput) -> dict[str, tuple[str, ...]]:
+        import duckdb
+
+        options = readers.checked_options("json", given.read)
+        if options.get("records") is False:  # values that are no objects have no keys
+            return {}
+        kept = {name: options[name] for name in _OBJECT_OPTIONS if name in options}
+        shape = "" if "format" in kept else ", format='auto'"
+        call = f"read_json_objects({file_list(paths)}{shape}{readers.option_text(kept)})"
+        try:
+            rows = self.root.execute(
+                f"SELECT filename, list(DISTINCT k ORDER BY k) FROM (SELECT filename, unnest(json_keys(json)) k "
+                f"FROM {call}) GROUP BY filename"
+            ).fetchall()
+        except duckdb.Error as error:
+            raise RecipeError(f'the input "{given.name}" can\'t be read: {message(error)}') from None
+        return {name: tuple(keys) for name, keys in rows}
+
+
+def columns_of(relation: duckdb.DuckDBPyRelation) -> tuple[Column, ...]:
+    """A relation's columns with DuckDB's types, from its binding alone."""
+    return tuple((name, str(kind)) for name, kind in zip(relation.columns, relation.types, strict=True))
+
+
+_OBJECT_OPTIONS = ("compression", "format", "ignore_errors", "maximum_object_size")
+
+
+def _escaped(path: str) -> str:
+    return path if "\\" in path else unglobbed(path)
+
+
+def _is_iso(form: str | None) -> bool:
+    return not form or form.startswith("%Y-%m-%d")
+
+
+def _stamp(path: str) -> tuple[int, ...]:
+    try:
+        found = os.stat(path)
+    except OSError as error:
+        raise RecipeError(f"{path} can't be read: {error.strerror}") from None
+    return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
+
+
+def _map_arrow(path: str) -> pyarrow.Table:
+    """The table of an Arrow IPC file, mapped into memory and not copied."""
+    import pyarrow
+    import pyarrow.ipc
+
+    try:
+        return pyarrow.ipc.open_file(pyarrow.memory_map(path, "r")).read_all()
+    except (OSError, pyarrow.ArrowException) as error:
+        raise RecipeError(f"{path} can't be read as an Arrow file: {error}") from None

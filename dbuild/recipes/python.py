@@ -1,0 +1,285 @@
+"""Python recipes: a function of the project, read without running it, and called with what its parameters ask for."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from dbuild.core.model import Analysis, PythonRecipe, Reference
+from dbuild.core.task import Produced, Task
+from dbuild.errors import Place, RecipeError, UserError, nearest
+from dbuild.recipes.arguments import EXTRAS, Parameter, Params, gather, inspect_parameters
+from dbuild.recipes.closure import Closure, Module, absolute, find_closure, lineage, locate, siblings
+from dbuild.recipes.imports import forget_outdated, outdated, prepare_imports
+from dbuild.recipes.returns import write_returned
+from dbuild.recipes.tracebacks import trim_traceback
+
+if TYPE_CHECKING:
+    from dbuild.recipes.engine import Engine
+
+_Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def analyse(recipe: PythonRecipe, root: str) -> Analysis:
+    """What a Python recipe reads and is made of, by its source alone; mistakes are in `problems`.
+
+    `reads` are the parameters other than output, key and params; one with a default is optional: it is the
+    function's own setting unless an input has its name.
+    """
+    closure = find_closure(root, recipe.module)
+    fingerprint = closure.fingerprint(_entry(recipe))
+    problems = list(closure.problems)
+    if locate(root, recipe.module) is None:
+        problems.append(_no_module(recipe, root))
+        return Analysis(fingerprint, files=closure.files, problems=tuple(problems))
+    found = _find_function(closure, recipe.module, recipe.function)
+    if found is None:
+        if recipe.module in closure.modules:
+            problems.append(_no_function(recipe, closure.modules[recipe.module]))
+        return Analysis(fingerprint, files=closure.files, problems=tuple(problems))
+    module, function = found
+    problems += _signature_problems(function, module.file)
+    return Analysis(
+        fingerprint,
+        reads=tuple(_reads(function, module.file)),
+        params=None if "params" in _names(function) else (),
+        files=closure.files,
+        calls=frozenset(EXTRAS) & frozenset(_names(function)),
+        problems=tuple(problems),
+    )
+
+
+def _entry(recipe: PythonRecipe) -> str:
+    return f"{recipe.module}:{recipe.function}"
+
+
+def _no_module(recipe: PythonRecipe, root: str) -> UserError:
+    """The problem of a module that isn't there, with the nearest name beside where it should be."""
+    known = [part for part in lineage(recipe.module) if os.path.isdir(os.path.join(root, *part.split(".")))]
+    package = known[-1] if known and known[-1] != recipe.module else ""
+    choices = siblings(root, package)
+    hint = nearest(recipe.module, choices)
+    if hint is None and recipe.module not in known:
+        wanted = f"{recipe.module.replace('.', '/')}.py"
+        hint = f"it would be {wanted} beside the Dataflowfile"
+    return UserError(f'the project has no Python module "{recipe.module}"', recipe.place, hint)
+
+
+def _no_function(recipe: PythonRecipe, module: Module) -> UserError:
+    defined = {node.name for node in _statements(module.tree.body) if isinstance(node, _Function)}
+    hint = nearest(recipe.function, defined) or f"write it with def in {module.file}"
+    return UserError(f'{module.file} defines no function "{recipe.function}"', recipe.place, hint)
+
+
+def _find_function(closure: Closure, module: str, name: str) -> tuple[Module, _Function] | None:
+    """The definition of a module's function, also where the module has it from another one of the project."""
+    tried: set[tuple[str, str]] = set()
+    while module in closure.modules and (module, name) not in tried:
+        tried.add((module, name))
+        place = closure.modules[module]
+        binding = _binding(place.tree, name)
+        if isinstance(binding, _Function):
+            return place, binding
+        if not isinstance(binding, ast.ImportFrom):
+            return None
+        module = absolute(place, binding.module or "", binding.level)
+        name = next(alias.name for alias in binding.names if (alias.asname or alias.name) == name)
+    return None
+
+
+def _binding(tree: ast.Module, name: str) -> ast.stmt | None:
+    """The last statement at module level that defines or imports a name."""
+    found: ast.stmt | None = None
+    for node in _statements(tree.body):
+        if isinstance(node, _Function | ast.ClassDef):
+            found = node if node.name == name else found
+        elif isinstance(node, ast.ImportFrom):
+            found = node if any((alias.asname or alias.name) == name for alias in node.names) else found
+        elif isinstance(node, ast.Assign):
+            found = node if any(isinstance(t, ast.Name) and t.id == name for t in node.targets) else found
+    return found
+
+
+def _statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """The statements that run at module level, those inside if, try and with included."""
+    for node in body:
+        yield node
+        if isinstance(node, ast.If | ast.Try | ast.TryStar | ast.With):
+            for field in ("body", "handlers", "orelse", "finalbody"):
+                for inner in getattr(node, field, ()):
+                    yield from _statements(inner.body if isinstance(inner, ast.ExceptHandler) else [inner])
+
+
+def _names(function: _Function) -> list[str]:
+    return [argument.arg for argument in (*function.args.args, *function.args.kwonlyargs)]
+
+
+def _reads(function: _Function, file: str) -> Iterator[Reference]:
+    given = function.args
+    optional = {argument.arg for argument in given.args[len(given.args) - len(given.defaults) :]}
+    optional |= {a.arg for a, default in zip(given.kwonlyargs, given.kw_defaults, strict=True) if default is not None}
+    for argument in (*given.args, *given.kwonlyargs):
+        if argument.arg not in EXTRAS:
+            yield Reference(argument.arg, Place(file, argument.lineno), argument.arg in optional)
+
+
+def _signature_problems(function: _Function, file: str) -> Iterator[UserError]:
+    if isinstance(function, ast.AsyncFunctionDef):
+        what = f'the function "{function.name}" is async'
+        yield UserError(what, Place(file, function.lineno), "write it with def; call asyncio.run inside it")
+    given = function.args
+    for argument, stars in ((given.vararg, "*"), (given.kwarg, "**")):
+        if argument:
+            what = f'the function "{function.name}" takes {stars}{argument.arg}, and inputs are given by parameter name'
+            yield UserError(what, Place(file, argument.lineno), "name a parameter for each input")
+    for argument in given.posonlyargs:
+        what = f'the parameter "{argument.arg}" of "{function.name}" can\'t be given by name'
+        yield UserError(what, Place(file, argument.lineno), 'take the "/" out of its parameters')
+
+
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    """A function that this process has imported."""
+
+    code: bytes  # the fingerprint that it was imported under
+    function: Callable[..., Any]
+    parameters: tuple[Parameter, ...]
+
+
+_loaded: dict[tuple[str, str, str], _Loaded] = {}  # by root, module, function: modules are kept for later tasks
+
+
+def run(task: Task, engine: Engine) -> Produced:
+    """Call a Python recipe's function and write what it returns.
+
+    The working directory is the project's, and the first entry of the import path; both the directory and the
+    environment are put back afterwards. Modules stay imported for later tasks of the same code. Raises RecipeError
+    with the recipe's own traceback, or with what is wrong with its inputs or result; also when the code in the files
+    is no longer what the task expects (`task.code`; empty: not checked).
+    """
+    with _flushed(engine), _inside(task.root):
+        loaded = _load(task)
+        with _same_environment():
+            return _call(task, loaded, engine)
+
+
+def _call(task: Task, loaded: _Loaded, engine: Engine) -> Produced:
+    params = Params(dict(task.params))
+    with _reported(task):
+        arguments = gather(task, loaded.parameters, params, engine)
+    imported = len(sys.modules)
+    with _reported(task):
+        value = loaded.function(**arguments)
+    if len(sys.modules) != imported:  # it imported more, so perhaps project code that was edited since
+        _check_code(task)
+    with _reported(task):  # a lazy table runs its query when it is written
+        schemas = write_returned(value, task, "output" in arguments, engine)
+    return Produced(schemas, params.names_read)
+
+
+def _load(task: Task) -> _Loaded:
+    """The recipe's function, imported if this process doesn't have it in the expected code."""
+    recipe = task.recipe
+    assert isinstance(recipe, PythonRecipe)
+    place = (task.root, recipe.module, recipe.function)
+    known = _loaded.get(place)
+    if known and known.code == task.code:
+        return known
+    forget_outdated(find_closure(task.root, recipe.module).modules)
+    function = _import_function(task, recipe)
+    loaded = _Loaded(task.code, function, inspect_parameters(function))
+    _check_code(task)
+    _loaded[place] = loaded
+    return loaded
+
+
+def _import_function(task: Task, recipe: PythonRecipe) -> Callable[..., Any]:
+    importlib.invalidate_caches()  # a finder remembers folders by their mtime, which is too coarse for a new file
+    with _reported(task):
+        module = importlib.import_module(recipe.module)
+    expected = locate(task.root, recipe.module)
+    found = getattr(module, "__file__", None)
+    if expected is None or found is None or not os.path.samefile(found, os.path.join(task.root, expected)):
+        raise RecipeError(
+            f'"{recipe.module}" is not the project\'s module but {found or "one that is built into Python"}',
+            recipe.place,
+            "give the project's module a name of its own",
+        )
+    function = getattr(module, recipe.function, None)
+    if not callable(function):
+        raise RecipeError(f'{expected} has no function "{recipe.function}"', recipe.place)
+    return function  # type: ignore[no-any-return]
+
+
+def _check_code(task: Task) -> None:
+    """RecipeError unless the files, and what was imported from them, are the code that the task expects."""
+    recipe = task.recipe
+    assert isinstance(recipe, PythonRecipe)
+    closure = find_closure(task.root, recipe.module)
+    is_expected = closure.fingerprint(_entry(recipe)) == task.code and not outdated(closure.modules)
+    if task.code and not is_expected:
+        raise RecipeError(
+            f"the code of {recipe.module}:{recipe.function} changed while the build ran", hint="build again"
+        )
+
+
+@contextmanager
+def _reported(task: Task) -> Iterator[None]:
+    """Turn whatever recipe code raises, but a person's Ctrl-C, into a RecipeError."""
+    try:
+        yield
+    except (KeyboardInterrupt, UserError):
+        raise
+    except SystemExit as error:
+        text = trim_traceback(error, task.root)
+        raise RecipeError(f"{text}\nthe recipe ended Python with sys.exit({error.code!r})") from None
+    except ModuleNotFoundError as error:
+        raise RecipeError(trim_traceback(error, task.root), hint=_install_hint(error, task.root)) from None
+    except BaseException as error:
+        raise RecipeError(trim_traceback(error, task.root)) from None
+
+
+def _install_hint(error: ModuleNotFoundError, root: str) -> str | None:
+    package = (error.name or "").partition(".")[0]
+    is_ours = not package or package in siblings(root, "")
+    return None if is_ours else f"pip install {package} (into the environment that dbuild runs in)"
+
+
+@contextmanager
+def _flushed(engine: Engine) -> Iterator[None]:
+    """What a recipe prints must be in its log when its task ends, and its tables gone."""
+    try:
+        yield
+    finally:
+        engine.reset()
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+
+
+@contextmanager
+def _inside(root: str) -> Iterator[None]:
+    """Work in the project's directory, and import from it first."""
+    before = os.getcwd()
+    os.chdir(root)
+    prepare_imports(root)
+    try:
+        yield
+    finally:
+        os.chdir(before)
+
+
+@contextmanager
+def _same_environment() -> Iterator[None]:
+    before = os.environb.copy()  # as bytes: decoding it all for each task would be for nothing
+    try:
+        yield
+    finally:
+        if os.environb.copy() != before:
+            os.environb.clear()
+            os.environb.update(before)

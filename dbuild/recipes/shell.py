@@ -1,0 +1,320 @@
+"""Shell recipes: a command with placeholders, rendered for one partition and run in a process group of its own.
+
+Placeholders (their form is described in `placeholders`) name, in this order: `output` (or `output.NAME`), a dimension
+of the target, a param, an input. In a shell (sh, bash, dash, zsh, ksh; bash is the default) each value is quoted as
+one word, and several paths are separate words. Placeholders need no quotes around them; one that stands in quotes is
+still exactly its value, as part of the quoted word (so there it has to be one value). In backquotes, here-documents
+and after a backslash no quoting holds, so they are refused there. A shell that a recipe starts itself
+(`ssh host "... {x}"`, `eval`) parses again what it is given: pass values to it by the environment or as arguments.
+
+For any other interpreter, values are double-quoted string literals, several are joined by commas (`c({x})` in R,
+`[{x}]` in Python), and they stand outside the language's own quotes. The text goes to it as a temporary file.
+
+The environment has the same values as they are: DBUILD_INPUT_NAME and DBUILD_OUTPUT (one path a line),
+DBUILD_OUTPUT_NAME for a named output, DBUILD_KEY_DIMENSION, DBUILD_PARAM_NAME; names in capitals, a dot as `_`. An
+input whose list is longer than a variable can be (it is left out above 100,000 bytes), or that has a line break in
+a path, is left out there; `printf '%s\\0' {x} | xargs -0 …` works in bash for any number of paths.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import signal
+import sys
+import tempfile
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from errno import E2BIG
+from functools import lru_cache
+
+import xxhash
+
+from dbuild.core.model import Analysis, Reference, Scalar, ShellRecipe
+from dbuild.core.task import Produced, Task
+from dbuild.errors import Place, RecipeError, UserError
+from dbuild.recipes.keys import moment
+from dbuild.recipes.placeholders import Placeholder, parse, placeholders
+from dbuild.recipes.processes import run_in_group
+from dbuild.recipes.quotes import Scanner, Spot, is_inside_string, is_shell, literal, place_word
+
+_BASH = ("bash", "-euo", "pipefail")
+_LONGEST = 100_000  # bytes of one argument or variable: Linux takes 128 KiB
+_MOST = 400_000  # bytes of all variables: macOS takes 1 MB for arguments and environment together
+_LOCALE = "en_US.UTF-8" if sys.platform == "darwin" else "C.UTF-8"  # macOS has no C.UTF-8
+_OURS = (b"DBUILD_INPUT_", b"DBUILD_OUTPUT", b"DBUILD_KEY_", b"DBUILD_PARAM_")  # of a dbuild that runs this one
+_UNQUOTABLE = {
+    "backquote": ("in backquotes", "write $(…) for `…`"),
+    "document": ("in a here-document", "read the value from the environment there: $DBUILD_…"),
+    "escaped": ("after a backslash", "take the backslash away; for literal braces write {{…}}"),
+    "string": ("in a string", "a placeholder is a whole string literal: take the quotes away"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What is run for one partition."""
+
+    arguments: tuple[str, ...]  # without the file, where `script` is set
+    environment: tuple[tuple[str, str], ...]  # what is added to the process's own
+    text: str  # the recipe's text with its values
+    script: str | None  # what goes to a temporary file whose path is the last argument; None: no file
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """A placeholder and the kind of place that it stands in."""
+
+    placeholder: Placeholder
+    spot: Spot
+
+
+def analyse(recipe: ShellRecipe, dimensions: Collection[str], params: Collection[str]) -> Analysis:
+    """What a command reads, by its text alone; mistakes are in `problems`.
+
+    `dimensions` are those of the target, `params` the project's. `calls` are the placeholders of outputs as written
+    (`output`, `output.model`); every placeholder that is neither is in `reads`.
+    """
+    found = placeholders(parse(recipe.text))
+    reads = [one for one in found if _kind(one, dimensions, params) == "input"]
+    return Analysis(
+        _fingerprint(recipe),
+        reads=tuple(_first_of_each(reads, recipe)),
+        params=tuple(sorted({one.name for one in found if _kind(one, dimensions, params) == "param"})),
+        calls=frozenset(one.name for one in found if _kind(one, dimensions, params) == "output"),
+        problems=tuple(_problems(recipe, dimensions, params)),
+    )
+
+
+def _kind(one: Placeholder, dimensions: Collection[str], params: Collection[str]) -> str:
+    if one.head == "output":
+        return "output"
+    if one.name in dimensions:
+        return "key"
+    return "param" if one.name in params else "input"
+
+
+def _fingerprint(recipe: ShellRecipe) -> bytes:
+    return xxhash.xxh3_128_digest(f"{recipe.interpreter}\0{recipe.text}".encode())
+
+
+def _place(recipe: ShellRecipe, one: Placeholder) -> Place:
+    line = recipe.place.line
+    return Place(recipe.place.file, line + one.line if line else 0)
+
+
+def _first_of_each(found: list[Placeholder], recipe: ShellRecipe) -> Iterator[Reference]:
+    for name, one in {one.name: one for one in reversed(found)}.items():
+        yield Reference(name, _place(recipe, one))
+
+
+def _problems(recipe: ShellRecipe, dimensions: Collection[str], params: Collection[str]) -> Iterator[UserError]:
+    try:
+        words = shlex.split(recipe.interpreter)
+    except ValueError as error:
+        yield UserError(f"the interpreter {recipe.interpreter!r} can't be read: {error}", recipe.place)
+        return
+    if not recipe.text.strip():
+        yield UserError("the command is empty", recipe.place)
+    for found in located(recipe.text, _program(words)):
+        if isinstance(found, str):
+            continue
+        one = found.placeholder
+        if found.spot in _UNQUOTABLE:
+            where, hint = _UNQUOTABLE[found.spot]
+            yield UserError(f"{one.source} stands {where}, where it can't be quoted", _place(recipe, one), hint)
+        if one.format and _kind(one, dimensions, params) != "key":
+            what = f"{one.source} has a format, and only a time dimension can have one"
+            hint = f"write {{{{…}}}} for literal braces, {{{one.name}}} for the plain value"
+            yield UserError(what, _place(recipe, one), hint)
+
+
+def _program(words: list[str]) -> str:
+    """The name of the program that reads the text, past `env` and its variables."""
+    names = [os.path.basename(word) for word in words if "=" not in word and not word.startswith("-")]
+    if names[:1] == ["env"]:
+        names = names[1:]
+    return names[0] if names else "bash"
+
+
+@lru_cache(maxsize=256)
+def located(text: str, program: str) -> tuple[str | Located, ...]:
+    """A recipe's pieces of text, and its placeholders each with the kind of place that it stands in."""
+    scanner, line = Scanner(), ""
+    found: list[str | Located] = []
+    for piece in parse(text):
+        if isinstance(piece, str):
+            line = (line + piece).rpartition("\n")[2]
+            scanner.feed(piece)
+            found.append(piece)
+        elif is_shell(program):
+            found.append(Located(piece, scanner.spot))
+            scanner.pass_value()
+        else:
+            found.append(Located(piece, "string" if is_inside_string(line) else "plain"))
+    return tuple(found)
+
+
+def render(task: Task) -> Command:
+    """The command as it runs for one partition. Pure; RecipeError where a value can't be given to it."""
+    recipe = task.recipe
+    assert isinstance(recipe, ShellRecipe)
+    words = shlex.split(recipe.interpreter)
+    program = _program(words)
+    text = _rendered(task, recipe.text, program)
+    environment = _environment(task)
+    if not is_shell(program):
+        return Command(tuple(words), environment, text, text)
+    start = tuple(words) or _BASH
+    if len(os.fsencode(text)) > _LONGEST:  # more than fits in one argument; a shell reads it from a file just as well
+        return Command(start, environment, text, text)
+    return Command((*start, "-c", text), environment, text, None)
+
+
+def _rendered(task: Task, text: str, program: str) -> str:
+    pieces = located(text, program)
+    return "".join(piece if isinstance(piece, str) else _placed(task, piece, program) for piece in pieces)
+
+
+def _placed(task: Task, found: Located, program: str) -> str:
+    one, spot = found.placeholder, found.spot
+    values = _values(task, one)
+    if spot in _UNQUOTABLE:
+        raise RecipeError(f"{one.source} stands {_UNQUOTABLE[spot][0]}", hint=_UNQUOTABLE[spot][1])
+    if spot in ("double", "single", "ansi") and len(values) != 1:
+        raise RecipeError(f"{one.source} stands in quotes and has {len(values)} values", hint="take them away")
+    try:
+        if is_shell(program):
+            return " ".join(place_word(value, spot) for value in values)
+        return ", ".join(literal(value, program) for value in values)
+    except ValueError as error:
+        hint = None if "NUL" in str(error) else "read it from the environment (DBUILD_INPUT_…, DBUILD_KEY_…)"
+        raise RecipeError(f"a value of {one.source} can't be put into the command: {error}", hint=hint) from None
+
+
+def _values(task: Task, one: Placeholder) -> tuple[str, ...]:
+    """The values that a placeholder stands for; only an input can have any other number than one."""
+    if one.head == "output":
+        return (_output(task, one),)
+    for dimension, text in zip(task.dimensions, task.key, strict=True):
+        if dimension.name == one.name:
+            value = moment(dimension, text)
+            if not one.format:
+                return (text,)
+            if isinstance(value, date):
+                return (_formatted(value, one),)
+            raise RecipeError(f'{one.source} has a format, and "{one.name}" is no time dimension')
+    for name, param in task.params:
+        if name == one.name:
+            return (as_text(param),)
+    for given in task.inputs:
+        if given.name == one.name:
+            return given.paths
+    raise RecipeError(f"{one.source} is no input, dimension or param of {task.target}", hint=_escape_hint(one))
+
+
+def _escape_hint(one: Placeholder) -> str:
+    return f"for literal braces write {{{one.source}}}"
+
+
+def _formatted(value: date, one: Placeholder) -> str:
+    try:
+        return value.strftime(one.format)
+    except ValueError as error:
+        raise RecipeError(f"{one.source} is no format of time: {error}") from None
+
+
+def _output(task: Task, one: Placeholder) -> str:
+    wanted = one.name.partition(".")[2]
+    for output in task.outputs:
+        if output.name == wanted or (not wanted and len(task.outputs) == 1):
+            return output.path
+    names = ", ".join(f"{{output.{output.name}}}" if output.name else "{output}" for output in task.outputs)
+    raise RecipeError(f"{one.source} is no output of {task.target}: it has {names or 'none'}")
+
+
+def as_text(param: Scalar) -> str:
+    """A param as text: true and false as TOML writes them."""
+    return str(param).lower() if isinstance(param, bool) else str(param)
+
+
+def variable(name: str) -> str:
+    """A name as part of an environment variable's."""
+    return re.sub(r"[^A-Z0-9_]", "_", name.upper())
+
+
+def _environment(task: Task) -> tuple[tuple[str, str], ...]:
+    paths = [output.path for output in task.outputs]
+    wanted = [("TZ", task.timezone), ("LC_ALL", _LOCALE)]
+    wanted += [("DBUILD_OUTPUT", "\n".join(paths))] if paths else []
+    wanted += [(f"DBUILD_OUTPUT_{variable(one.name)}", one.path) for one in task.outputs if one.name]
+    wanted += [(f"DBUILD_KEY_{variable(d.name)}", text) for d, text in zip(task.dimensions, task.key, strict=True)]
+    wanted += [(f"DBUILD_PARAM_{variable(name)}", as_text(value)) for name, value in task.params]
+    room = _MOST
+    for given in task.inputs:
+        text = "\n".join(given.paths)
+        size = len(os.fsencode(text))
+        if size <= min(_LONGEST, room) and text.count("\n") == max(0, len(given.paths) - 1):
+            wanted.append((f"DBUILD_INPUT_{variable(given.name)}", text))
+            room -= size
+    for name, value in wanted:
+        if "\0" in value:
+            raise RecipeError(f"the value of {name} holds a NUL character, which no command can be given")
+    return tuple(wanted)
+
+
+def run(task: Task, started: Callable[[int], None], log: int) -> Produced:
+    """Run a shell recipe with all that it prints going to the file descriptor `log`.
+
+    `started` is told the process id, which is that of its process group too, as soon as there is one. What the
+    command leaves running in its group is ended with it. Raises RecipeError where it can't be started or fails;
+    whether the outputs are there is for the caller to check.
+    """
+    command = render(task)
+    environment = {name: value for name, value in os.environb.items() if not name.startswith(_OURS)}
+    environment |= {os.fsencode(name): os.fsencode(value) for name, value in command.environment}
+    with _scripted(command) as arguments:
+        try:
+            status = run_in_group(arguments, environment, task.root, log, started)
+        except OSError as error:
+            raise _start_error(error, arguments[0]) from None
+    if status:
+        raise _exit_error(status, task)
+    return Produced(tuple((output.name, None) for output in task.outputs), ())
+
+
+@contextmanager
+def _scripted(command: Command) -> Iterator[list[str]]:
+    """The arguments, with the path of a temporary file that holds the script where there is one."""
+    if command.script is None:
+        yield list(command.arguments)
+        return
+    handle, path = tempfile.mkstemp(prefix="dbuild-")
+    try:
+        with open(handle, "wb") as stream:
+            stream.write(os.fsencode(command.script))
+        yield [*command.arguments, path]
+    finally:
+        os.unlink(path)
+
+
+def _start_error(error: OSError, program: str) -> RecipeError:
+    if error.errno == E2BIG:
+        what = "the command and its environment are longer than the system takes"
+        return RecipeError(what, hint="pass fewer params, or unset large environment variables")
+    if isinstance(error, FileNotFoundError) and error.filename == program:
+        hint = "install it, or set `interpreter` to a shell that is there" if program == "bash" else "install it"
+        return RecipeError(f"the program {program} isn't there", hint=hint)
+    return RecipeError(f"{program} can't be started: {error.strerror}")
+
+
+def _exit_error(status: int, task: Task) -> RecipeError:
+    if status < 0:
+        name = signal.Signals(-status).name if -status in set(signal.Signals) else str(-status)
+        return RecipeError(f"killed by signal {name}" + (" (out of memory?)" if name == "SIGKILL" else ""))
+    is_long = sum(len(path) for given in task.inputs for path in given.paths) > _LONGEST
+    many = "too many paths for one program: printf '%s\\0' {x} | xargs -0 … gives it them in parts"
+    return RecipeError(f"exited with status {status}", hint=many if status == 126 and is_long else None)

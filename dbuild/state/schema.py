@@ -1,0 +1,59 @@
+"""The tables of the state store and the steps from each version to the next."""
+
+from __future__ import annotations
+
+VERSION = 1
+
+# Each step is run in the one transaction that takes a state from the version before to its own.
+STEPS: dict[int, str] = {
+    1: """
+    CREATE TABLE target (id INTEGER PRIMARY KEY, flow TEXT NOT NULL, name TEXT NOT NULL, UNIQUE (flow, name));
+    CREATE TABLE trace (
+        target INTEGER NOT NULL, key TEXT NOT NULL,
+        run INTEGER NOT NULL, at REAL NOT NULL, seconds REAL NOT NULL,
+        fingerprint BLOB NOT NULL, params TEXT NOT NULL, outputs TEXT NOT NULL, inputs BLOB NOT NULL,
+        PRIMARY KEY (target, key)
+    ) WITHOUT ROWID;
+    CREATE TABLE failure (
+        target INTEGER NOT NULL, key TEXT NOT NULL, run INTEGER NOT NULL, error TEXT NOT NULL, log TEXT,
+        PRIMARY KEY (target, key)
+    ) WITHOUT ROWID;
+    CREATE TABLE file (
+        path TEXT PRIMARY KEY,
+        size INTEGER NOT NULL, mtime INTEGER NOT NULL, ctime INTEGER NOT NULL, inode INTEGER NOT NULL,
+        digest BLOB NOT NULL, is_racy INTEGER NOT NULL, boot TEXT NOT NULL, hashed INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE listing (
+        flow TEXT NOT NULL, root TEXT NOT NULL,
+        digest BLOB NOT NULL, boot TEXT NOT NULL, files INTEGER NOT NULL, content BLOB NOT NULL,
+        PRIMARY KEY (flow, root)
+    );
+    CREATE TABLE presence (
+        dataset TEXT NOT NULL, flow TEXT NOT NULL, pattern TEXT NOT NULL, axes BLOB NOT NULL, body TEXT NOT NULL,
+        PRIMARY KEY (flow, dataset)
+    ) WITHOUT ROWID;
+    CREATE TABLE axis (
+        flow TEXT NOT NULL, dimension TEXT NOT NULL, vals TEXT NOT NULL, PRIMARY KEY (flow, dimension)
+    );
+    CREATE TABLE seal (
+        target INTEGER PRIMARY KEY, basis BLOB NOT NULL, axes BLOB NOT NULL, fresh TEXT NOT NULL
+    );
+    CREATE TABLE answer (
+        flow TEXT NOT NULL, request TEXT NOT NULL, basis BLOB NOT NULL, summary TEXT NOT NULL,
+        PRIMARY KEY (flow, request)
+    ) WITHOUT ROWID;
+    CREATE TABLE memo (kind TEXT NOT NULL, subject BLOB NOT NULL, value TEXT NOT NULL, PRIMARY KEY (kind, subject))
+        WITHOUT ROWID;
+    CREATE TABLE owner (path TEXT PRIMARY KEY, flow TEXT NOT NULL, target TEXT NOT NULL) WITHOUT ROWID;
+    CREATE TABLE run (
+        id INTEGER PRIMARY KEY, flow TEXT NOT NULL, started REAL NOT NULL, command TEXT NOT NULL,
+        seconds REAL, outcome TEXT, built INTEGER NOT NULL DEFAULT 0, failed INTEGER NOT NULL DEFAULT 0
+    );
+    CREATE TABLE task (
+        run INTEGER NOT NULL, number INTEGER NOT NULL, target INTEGER NOT NULL, key TEXT NOT NULL,
+        status TEXT NOT NULL, changed INTEGER NOT NULL, seconds REAL NOT NULL, at REAL NOT NULL,
+        reasons TEXT NOT NULL, error TEXT, log TEXT, PRIMARY KEY (run, number)
+    ) WITHOUT ROWID;
+    CREATE INDEX task_of_partition ON task (target, key, run);
+    """,
+}

@@ -1,0 +1,121 @@
+"""Datasets and how their partitions stand: a table, layers of the flow, a listing; as lines and as JSON."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from dbuild.core.report import DatasetStatus
+from dbuild.ui.stream import paint
+from dbuild.ui.tables import Cell, table
+from dbuild.ui.text import clean, clip
+
+STATES = ("fresh", "stale", "undecided", "missing", "late", "waiting", "failed", "provisional")
+_ALWAYS = ("fresh", "stale")  # columns that are shown although all their counts are 0
+_COLOURS = {"fresh": "green", "missing": "yellow", "late": "red", "waiting": "yellow", "failed": "red"}
+_COLOURS |= {"stale": "yellow", "undecided": "cyan", "provisional": "magenta"}
+_WIDEST_KEYS = 48
+
+
+def count_of(dataset: DatasetStatus, state: str) -> int:
+    """How many partitions of a dataset are in a state."""
+    return int(getattr(dataset, state))
+
+
+def status_lines(datasets: Sequence[DatasetStatus]) -> list[str]:
+    """A table of datasets with the counts of the states that occur."""
+    states = [state for state in STATES if state in _ALWAYS or any(count_of(each, state) for each in datasets)]
+    rows: list[list[Cell]] = [
+        [clean(each.name), _kind(each), each.total, *(count_of(each, state) for state in states)] for each in datasets
+    ]
+    return _headed(table(["dataset", "kind", "partitions", *states], rows))
+
+
+def graph_lines(datasets: Sequence[DatasetStatus]) -> list[str]:
+    """The flow in layers: what stands in one layer reads from those above it only."""
+    lines: list[str] = []
+    size = max((len(clean(each.name)) for each in datasets), default=0)
+    for layer in sorted({each.layer for each in datasets}):
+        lines += ["│"] if lines else []
+        for each in datasets:
+            if each.layer == layer:
+                reads = f"  ← {clean(', '.join(each.inputs))}" if each.inputs else ""
+                lines.append(f"{_mark(each)} {clean(each.name):{size}}  {_kind(each):6}  {_states(each)}{reads}")
+    return lines
+
+
+def _mark(dataset: DatasetStatus) -> str:
+    if dataset.failed or dataset.late:
+        return paint("✗", "red", sys.stdout)
+    if dataset.fresh == dataset.total:
+        return paint("●", "green", sys.stdout)
+    return paint("○", "yellow", sys.stdout)
+
+
+def _states(dataset: DatasetStatus) -> str:
+    counts = [
+        paint(f"{count_of(dataset, state):,} {state}", _COLOURS[state], sys.stdout)
+        for state in STATES
+        if count_of(dataset, state)
+    ]
+    return ", ".join(counts) or "no partitions"
+
+
+def _kind(dataset: DatasetStatus) -> str:
+    return dataset.recipe or dataset.kind
+
+
+def _headed(lines: list[str]) -> list[str]:
+    return [paint(lines[0], "", sys.stdout, bold=True), *lines[1:]]
+
+
+def status_record(datasets: Sequence[DatasetStatus]) -> dict[str, object]:
+    """Every dataset with all its counts."""
+    return {
+        "datasets": [
+            {
+                "name": each.name,
+                "kind": each.kind,
+                "partitions": {state: count_of(each, state) for state in STATES},
+                "layer": each.layer,
+                "inputs": list(each.inputs),
+            }
+            for each in datasets
+        ]
+    }
+
+
+def list_lines(datasets: Sequence[DatasetStatus]) -> list[str]:
+    """A table of what is declared."""
+    rows = [
+        [
+            clean(each.name),
+            each.kind,
+            each.recipe or "-",
+            clean(", ".join(each.dimensions)) or "-",
+            clip(clean(each.keys), _WIDEST_KEYS) or "-",
+            clean(each.description),
+        ]
+        for each in datasets
+    ]
+    return _headed(table(["dataset", "kind", "recipe", "dimensions", "keys", "description"], rows))
+
+
+def list_record(datasets: Sequence[DatasetStatus]) -> dict[str, object]:
+    """Every dataset as it is declared."""
+    return {
+        "datasets": [
+            {
+                "name": each.name,
+                "kind": each.kind,
+                "recipe": each.recipe or None,
+                "dimensions": list(each.dimensions),
+                "keys": each.keys,
+                "paths": list(each.paths),
+                "inputs": list(each.inputs),
+                "description": each.description,
+                "place": each.place,
+            }
+            for each in datasets
+        ]
+    }

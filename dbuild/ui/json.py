@@ -1,0 +1,85 @@
+"""Events and reports as JSON, one object a line on standard output. Field names are kept stable."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from types import TracebackType
+
+from dbuild.core.events import Event, Key, Summary, TaskEnded
+from dbuild.ui.plain import PlainSink
+from dbuild.ui.stream import print_lines, tell
+
+
+def encode(record: Mapping[str, object]) -> str:
+    """A record as one line of ASCII; bytes of names that are not UTF-8 become lone surrogates."""
+    return json.dumps(record, separators=(",", ":"))
+
+
+def print_record(record: Mapping[str, object]) -> None:
+    """Writes one record of a report. Raises BrokenPipeError when its reader has gone."""
+    print_lines(encode(record))
+
+
+def key_record(key: Key) -> dict[str, str]:
+    """A key by its dimensions, in the order of the target's path."""
+    return dict(key)
+
+
+def task_record(event: TaskEnded) -> dict[str, object]:
+    """One task that ended; `error`, `tail` and `log` are added where they are known."""
+    record: dict[str, object] = {
+        "event": "task",
+        "target": event.target,
+        "key": key_record(event.key),
+        "status": event.status,
+        "changed": event.changed,
+        "seconds": round(event.seconds, 6),
+    }
+    if event.error is not None:
+        record |= {"error": event.error, "tail": list(event.tail)}
+    return record | ({"log": event.log} if event.log is not None else {})
+
+
+def summary_record(event: Summary) -> dict[str, object]:
+    """The end of a run."""
+    return {
+        "event": "summary",
+        "built": event.built,
+        "fresh": event.fresh,
+        "failed": event.failed,
+        "waiting": event.waiting,
+        "blocked": event.blocked,
+        "restored": event.restored,
+        "provisional": event.provisional,
+        "seconds": round(event.seconds, 6),
+        "run": event.run,
+        "interrupted": event.was_interrupted,
+    }
+
+
+class JsonSink:
+    """Tasks and the summary as JSON on standard output; notices and failures as lines on standard error."""
+
+    def __init__(self, *, is_quiet: bool = False, is_verbose: bool = False) -> None:
+        self._notes = PlainSink(is_quiet=is_quiet, is_verbose=is_verbose, has_tasks=False)
+
+    def __call__(self, event: Event) -> None:
+        self._notes(event)
+        match event:
+            case TaskEnded():
+                tell(sys.stdout, encode(task_record(event)))
+            case Summary():
+                tell(sys.stdout, encode(summary_record(event)), is_last=True)
+
+    def __enter__(self) -> JsonSink:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Nothing is left to be written."""

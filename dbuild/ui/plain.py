@@ -1,0 +1,56 @@
+"""Events as plain lines on standard error, one line a task."""
+
+from __future__ import annotations
+
+import sys
+from types import TracebackType
+
+from dbuild.core.events import Event, Notice, Summary, TaskEnded, TaskStarted
+from dbuild.ui.report import ended_line, failure_lines, started_line, summary_line
+from dbuild.ui.stream import paint, tell
+from dbuild.ui.text import clean, partition_name
+
+
+class PlainSink:
+    """Writes what happens as it happens. With `is_quiet`, failures alone; with `is_verbose`, why each task starts."""
+
+    def __init__(self, *, is_quiet: bool = False, is_verbose: bool = False, has_tasks: bool = True) -> None:
+        self._is_quiet = is_quiet
+        self._is_verbose = is_verbose
+        self._has_tasks = has_tasks  # whether tasks that succeed, and the summary, are written
+        self._failures: list[str] = []
+
+    def __call__(self, event: Event) -> None:
+        match event:
+            case TaskStarted() if self._is_verbose:
+                self._write(started_line(event))
+            case TaskEnded(status="failed"):
+                self._failures.append(partition_name(event.target, event.key))
+                head, *rest = failure_lines(event)
+                self._write(paint(head, "red", sys.stderr, bold=True), *rest)
+            case TaskEnded() if self._has_tasks and not self._is_quiet:
+                self._write(ended_line(event))
+            case Notice() if not self._is_quiet:
+                self._write(notice_line(event))
+            case Summary() if self._has_tasks and not self._is_quiet:
+                tell(sys.stderr, summary_line(event, self._failures), is_last=True)
+
+    def __enter__(self) -> PlainSink:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Nothing is left to be written."""
+
+    def _write(self, *lines: str) -> None:
+        tell(sys.stderr, *lines)
+
+
+def notice_line(event: Notice) -> str:
+    """A notice, safe to print."""
+    text = clean(event.text)
+    return f"{paint('warning:', 'yellow', sys.stderr)} {text}" if event.level == "warning" else text

@@ -1,0 +1,108 @@
+"""A plan as lines and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dbuild.core.partitions import Index, PartitionSet
+from dbuild.core.plan import Plan, TargetPlan
+from dbuild.core.staleness import Reason
+from dbuild.ui.text import clean, counted, listed, set_text
+
+_SINGLE = 5  # up to so many partitions of a target get a line each
+
+
+def plan_lines(plan: Plan) -> list[str]:
+    """What will run and why, what may run and after what, what waits for what; sets where there are many."""
+    lines = [f"will run: {counted(plan.will_run, 'partition')}"] if plan.will_run else []
+    for target in plan.targets.values():
+        lines += _will_lines(target)
+    if plan.may_run:
+        lines.append(f"may run: {counted(plan.may_run, 'partition')}")
+        lines += [_may_line(plan, target) for target in plan.targets.values() if target.may]
+    if plan.waiting:
+        lines.append(f"waiting: {counted(plan.waiting, 'partition')}")
+        for target in plan.targets.values():
+            lines += _waiting_lines(plan, target)
+    return [*lines, f"fresh: {counted(plan.fresh, 'partition')}{'' if lines else ', nothing to do'}"]
+
+
+def _name(target: str, partitions: PartitionSet) -> str:
+    return f"{target}@{set_text(partitions)}" if partitions.axes else target
+
+
+def _will_lines(target: TargetPlan) -> Iterator[str]:
+    axes = target.needed.axes
+    if len(target.will) <= _SINGLE:
+        for index, reasons in target.will.items():
+            yield f"  {_name(target.target, _single(target, index))}: {_reasons_text(reasons)}"
+        return
+    groups: dict[str, list[Index]] = {}
+    for index, reasons in target.will.items():
+        groups.setdefault(reasons[0].kind, []).append(index)
+    for kind, members in groups.items():
+        found = target.will[min(members)]
+        why = kind if str(found[0]) == kind else f"{kind}, the first: {_reasons_text(found)}"
+        yield f"  {_name(target.target, PartitionSet.of_indices(axes, members))} ({len(members):,}): {clean(why)}"
+
+
+def _single(target: TargetPlan, index: Index) -> PartitionSet:
+    return PartitionSet.of_indices(target.needed.axes, (index,))
+
+
+def _reasons_text(reasons: tuple[Reason, ...]) -> str:
+    more = f" (and {counted(len(reasons) - 1, 'more reason')})" if len(reasons) > 1 else ""
+    return clean(str(reasons[0])) + more
+
+
+def _may_line(plan: Plan, target: TargetPlan) -> str:
+    count = f" ({len(target.may):,})" if len(target.may) > 1 else ""
+    upstream = dict.fromkeys(given.dataset for given in plan.flow.steps[target.target].inputs)
+    after = [name for name in upstream if name in plan.targets and (plan.targets[name].will or plan.targets[name].may)]
+    return f"  {_name(target.target, target.may)}{count}: if {listed(after)} comes out changed"
+
+
+def _waiting_lines(plan: Plan, target: TargetPlan) -> Iterator[str]:
+    if len(target.waiting) <= _SINGLE:
+        for index in target.waiting.indices():
+            yield f"  {_name(target.target, _single(target, index))}: needs {listed(plan.lacks(target.target, index))}"
+    else:
+        first = target.waiting.first()
+        lacks = listed(plan.lacks(target.target, first)) if first is not None else ""
+        yield f"  {_name(target.target, target.waiting)} ({len(target.waiting):,}): the first needs {lacks}"
+    if target.absent:
+        yield f"  {_name(target.target, target.absent)}: past the newest partition"
+
+
+def plan_record(plan: Plan) -> dict[str, object]:
+    """The plan with every partition by itself."""
+    targets = plan.targets.values()
+    return {
+        "will_run": [
+            _keyed(target, index) | {"reasons": [str(reason) for reason in reasons]}
+            for target in targets
+            for index, reasons in target.will.items()
+        ],
+        "may_run": [
+            _keyed(target, index) | {"after": plan.after(target.target, index)}
+            for target in targets
+            for index in target.may.indices()
+        ],
+        "fresh": plan.fresh,
+        "waiting": [record for target in targets for record in _waiting_records(plan, target)],
+    }
+
+
+def _waiting_records(plan: Plan, target: TargetPlan) -> Iterator[dict[str, object]]:
+    for index in target.waiting.indices():
+        yield _keyed(target, index) | {"missing": plan.lacks(target.target, index), "absent": False}
+    for index in target.absent.indices():
+        yield _keyed(target, index) | {"missing": [], "absent": True}
+
+
+def _keyed(target: TargetPlan, index: Index) -> dict[str, object]:
+    axes = target.needed.axes
+    return {
+        "target": target.target,
+        "key": {axis.name: axis.text(number) for axis, number in zip(axes, index, strict=True)},
+    }

@@ -1,0 +1,56 @@
+"""What the sinks say of a task's failure and of a run's end, as lines without colours."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dbuild.core.events import Summary, TaskEnded, TaskStarted
+from dbuild.ui.text import clean, clean_lines, clip, counted, duration, listed, partition_name
+
+_NAMED_FAILURES = 5
+
+
+def started_line(event: TaskStarted) -> str:
+    """A task that starts, and why."""
+    return f"start {partition_name(event.target, event.key)}: {clean(event.reason)}"
+
+
+def ended_line(event: TaskEnded) -> str:
+    """A task that succeeded."""
+    same = "" if event.changed else ", the same as before"
+    return f"{event.status} {partition_name(event.target, event.key)}{same} ({duration(event.seconds)})"
+
+
+def failure_lines(event: TaskEnded) -> list[str]:
+    """A task that failed: its name, the end of what it printed, where the rest is; the recipe's own error last."""
+    name = partition_name(event.target, event.key)
+    tail = [clean_lines(line)[-1] for line in event.tail]
+    error = [line for line in clean_lines(event.error or "") if line]
+    while tail and (not tail[-1] or tail[-1] in error):  # said once, at the end
+        tail.pop()
+    where = f"; its output is in {clean(event.log)}" if event.log else ""
+    head = f"failed {name} ({duration(event.seconds)}){where}"
+    return [head, *(f"  | {clip(line, 400)}" for line in tail), *(f"  {line}" for line in error)]
+
+
+def summary_line(event: Summary, failures: Sequence[str] = ()) -> str:
+    """The end of a run on one line; `failures` are the names of the partitions that failed."""
+    if event.was_interrupted:
+        return f"interrupted: {_counts(event)} in {duration(event.seconds)}; the next build goes on from here"
+    if not (event.built or event.failed or event.restored):
+        held = "".join(f", {part}" for part in _held(event))
+        return f"fresh: {counted(event.fresh, 'partition')}{held}, nothing to do ({duration(event.seconds)})"
+    named = f": {listed(failures, _NAMED_FAILURES)}" if failures else ""
+    return f"{_counts(event)} in {duration(event.seconds)}{named}"
+
+
+def _counts(event: Summary) -> str:
+    parts = [f"{event.failed:,} failed"] if event.failed else []
+    parts.append(f"{event.built:,} built")
+    parts += [f"{event.restored:,} restored"] if event.restored else []
+    return ", ".join([*parts, f"{event.fresh:,} fresh", *_held(event)])
+
+
+def _held(event: Summary) -> list[str]:
+    counts = (("waiting", event.waiting), ("blocked", event.blocked), ("provisional", event.provisional))
+    return [f"{number:,} {word}" for word, number in counts if number]

@@ -1,0 +1,38 @@
+"""Which screen the events of a build go to."""
+
+from __future__ import annotations
+
+import sys
+from types import TracebackType
+from typing import Protocol
+
+from dbuild.core.events import Event
+from dbuild.ui.plain import PlainSink
+from dbuild.ui.stream import is_screen
+
+
+class Sink(Protocol):
+    """Takes events. As a context manager it leaves the screen in order, however the build ends."""
+
+    def __call__(self, event: Event) -> None: ...
+
+    def __enter__(self) -> Sink: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def sink(json: bool, quiet: bool, verbose: bool) -> Sink:
+    """JSON lines if asked for; a live screen where standard error is one; else plain lines."""
+    if json:
+        from dbuild.ui.json import JsonSink
+
+        return JsonSink(is_quiet=quiet, is_verbose=verbose)
+    if quiet or not is_screen(sys.stderr):
+        return PlainSink(is_quiet=quiet, is_verbose=verbose)
+    from dbuild.ui.terminal import TerminalSink
+
+    return TerminalSink(is_verbose=verbose)

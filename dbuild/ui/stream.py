@@ -1,0 +1,58 @@
+"""Standard output and error as they are: a terminal or not, with colours or not, perhaps closed by their reader."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import TextIO
+
+import click
+
+
+def is_screen(stream: TextIO) -> bool:
+    """Whether lines may be redrawn and coloured: a terminal, without NO_COLOR, CI or TERM=dumb."""
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return False
+    return os.environ.get("CI", "").lower() not in ("true", "1") and stream.isatty()
+
+
+def paint(text: str, colour: str, stream: TextIO, *, bold: bool = False) -> str:
+    """The text in a colour where the stream is a screen, else as it is."""
+    return click.style(text, fg=colour or None, bold=bold or None) if is_screen(stream) else text
+
+
+def print_lines(*lines: str) -> None:
+    """Writes lines of a report to standard output. Raises BrokenPipeError when its reader has gone."""
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+
+
+def print_notes(*lines: str) -> None:
+    """Writes lines that are no data to standard error."""
+    tell(sys.stderr, *lines)
+
+
+def tell(stream: TextIO, *lines: str, is_last: bool = False) -> None:
+    """Writes lines at once. A reader that has gone stops the run as Ctrl-C does, unless these lines are its last."""
+    try:
+        stream.write("".join(f"{line}\n" for line in lines))
+        stream.flush()
+    except BrokenPipeError:
+        silence(stream)
+        if not is_last:
+            signal.raise_signal(signal.SIGINT)
+
+
+def silence(stream: TextIO) -> None:
+    """Sends all further writes to nowhere, the flush at the interpreter's end among them."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
+
+
+def prepare_streams() -> None:
+    """Makes the standard streams able to take any text: what their encoding lacks is written as an escape."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")

@@ -1,0 +1,79 @@
+"""Words, numbers and names as people read them. The one place where text from data is made safe for a terminal."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from dbuild.core.events import Key
+from dbuild.core.partitions import PartitionSet
+
+# Control characters, lone surrogates (bytes that are not UTF-8), and characters that reorder or hide what stands
+# around them: each could make a terminal show something else than the text says.
+_UNSAFE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028\u2029\u202a-\u202e\u2060\u2066-\u2069\ufeff\ud800-\udfff]"
+)
+_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\^_])")
+_WIDEST_SET = 120  # characters of a set of partitions on one line
+_RUNS = 4  # runs of the first axis that are looked at to print a set
+
+
+def clean(text: str) -> str:
+    """One line of text with every character that could act on a terminal written as an escape."""
+    return _UNSAFE.sub(_escaped, text)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    number = ord(found.group())
+    if 0xDC80 <= number <= 0xDCFF:  # how Python holds a byte that is not UTF-8
+        return f"\\x{number - 0xDC00:02x}"
+    return {"\n": "\\n", "\t": "\\t", "\r": "\\r"}.get(
+        found.group(), f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}"
+    )
+
+
+def clean_lines(text: str) -> list[str]:
+    """Lines that a program printed: colours dropped, tabs widened, the last state of a redrawn line, made safe."""
+    lines = _ESCAPES.sub("", text).replace("\r\n", "\n").split("\n")
+    return [clean(line.rstrip("\r").rpartition("\r")[2].expandtabs(4)).rstrip() for line in lines]
+
+
+def partition_name(name: str, key: Key) -> str:
+    """A partition as people type it, safe to print."""
+    return clean(f"{name}@{','.join(value for _, value in key)}" if key else name)
+
+
+def set_text(partitions: PartitionSet, width: int = _WIDEST_SET) -> str:
+    """A set as people type it, safe to print and cut with `…`; the cost doesn't grow with the set."""
+    shown = PartitionSet(partitions.axes, partitions.body[:_RUNS])
+    text = clean(str(shown))
+    if len(text) > width:
+        return clip(text, width)
+    return text if len(partitions.body) <= _RUNS else f"{text} …"
+
+
+def clip(text: str, width: int) -> str:
+    """The text, cut with `…` where it is longer than `width` characters."""
+    return text if len(text) <= width else text[: max(0, width - 1)] + "…"
+
+
+def duration(seconds: float) -> str:
+    """A length of time in seconds as 0.08s, 3.4s, 2m05s or 1h02m."""
+    if seconds < 1:
+        return f"{seconds:.2f}s"
+    if seconds < 60:
+        return f"{seconds:.1f}s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}m{rest:02d}s" if minutes < 60 else f"{minutes // 60}h{minutes % 60:02d}m"
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun: 1 partition, 1,200 partitions."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def listed(words: Iterable[str], limit: int = 5) -> str:
+    """Words with commas, the rest of a long list as a number; safe to print."""
+    found = list(words)
+    more = f" and {len(found) - limit:,} more" if len(found) > limit else ""
+    return clean(", ".join(found[:limit])) + more

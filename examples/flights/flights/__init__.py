@@ -1,0 +1,1 @@
+"""What this flow has of its own in Python."""

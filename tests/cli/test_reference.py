@@ -1,0 +1,156 @@
+"""The reference documents every key, command, option and field that there is, and nothing that there isn't."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from dbuild.cli.main import COMMANDS, dbuild
+from dbuild.core.events import Summary, TaskEnded
+from dbuild.core.report import Cause, DatasetStatus, Explanation, RunRecord, TaskRecord
+from dbuild.core.staleness import Reason
+from dbuild.errors import UserError
+from dbuild.project.keys import READER_OPTIONS, accepted_keys
+from dbuild.ui.datasets import STATES, list_record, status_record
+from dbuild.ui.explanations import explanation_record
+from dbuild.ui.json import summary_record, task_record
+from dbuild.ui.ledger import ledger_record, run_record
+from dbuild.ui.problems import problems_record
+from tests.cli.sandbox import Sandbox
+
+TEXT = (Path(__file__).parents[2] / "docs/reference.md").read_text()
+COMMON = {"--directory", "--file", "--param", "--json", "--quiet", "--verbose", "--help"}
+
+
+def section(title: str) -> str:
+    """The text under a heading, to the next one."""
+    found = re.search(rf"^#+ {re.escape(title)}\n(.*?)(?=^#|\Z)", TEXT, re.MULTILINE | re.DOTALL)
+    assert found, f"no section {title}"
+    return found.group(1)
+
+
+def first_column(title: str, header: str) -> list[str]:
+    """The first cells of the table with that header."""
+    lines = section(title).splitlines()
+    at = next((number for number, line in enumerate(lines) if line.startswith(f"| {header} |")), None)
+    if at is None:
+        return []
+    rows = []
+    for line in lines[at + 2 :]:
+        if not line.startswith("|"):
+            break
+        rows.append(line.split("|")[1].strip())
+    return rows
+
+
+def titles() -> dict[str, str]:
+    """Sections of a Dataflowfile with their headings."""
+    named = {"partitions", "sources", "targets"}
+    return {
+        key.section: "`inputs`" if key.section == "inputs" else f"`[{key.section}{'.NAME' * (key.section in named)}]`"
+        for key in accepted_keys()
+    }
+
+
+@pytest.mark.parametrize(("name", "title"), titles().items())
+def test_exactly_the_accepted_keys_are_documented(name: str, title: str) -> None:
+    accepted = {key.name for key in accepted_keys() if key.section == name}
+    assert {cell.strip("`") for cell in first_column(title, "key")} == accepted
+
+
+def test_every_section_is_documented_and_no_other() -> None:
+    documented = re.findall(r"^### (`(?:\[.*?\]|inputs)`)$", TEXT, re.MULTILINE)
+    assert sorted(documented) == sorted(titles().values())
+
+
+@pytest.mark.parametrize("kind", READER_OPTIONS)
+def test_exactly_the_readers_options_are_documented(kind: str) -> None:
+    (line,) = re.findall(rf"^- \*\*{kind}\*\*: (.*)$", section("`[sources.NAME]`"), re.MULTILINE)
+    assert {word.strip("`") for word in line.split(", ")} == set(READER_OPTIONS[kind])
+
+
+def options_of(command: click.Command) -> set[str]:
+    """The long names of a command's options, --help among them."""
+    found = [one for one in command.get_params(click.Context(command)) if isinstance(one, click.Option)]
+    return {name for one in found for name in one.opts if name.startswith("--")}
+
+
+def documented_options(title: str) -> set[str]:
+    return {name for cell in first_column(title, "option") for name in re.findall(r"`(--[a-z-]+)`", cell)}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_exactly_the_options_of_each_command_are_documented(name: str) -> None:
+    command = dbuild.get_command(click.Context(dbuild), name)
+    assert command is not None
+    assert documented_options(f"`dbuild {name}`") | COMMON == options_of(command)
+    assert documented_options("Options of every command") == COMMON
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_short_names_of_options_are_documented(name: str) -> None:
+    command = dbuild.get_command(click.Context(dbuild), name)
+    assert command is not None
+    text = section("Options of every command") + section(f"`dbuild {name}`")
+    for option in command.params:
+        for short in (one for one in option.opts if re.fullmatch(r"-\w", one)):
+            assert f"`{short}`, `{option.opts[-1]}`" in text
+
+
+def test_exactly_the_commands_are_documented() -> None:
+    assert re.findall(r"^### `dbuild (\w+)`$", TEXT, re.MULTILINE) == list(COMMANDS)
+
+
+def shape(value: Any) -> Any:
+    """A record's field names, of nested records too; keys of partitions are data."""
+    if isinstance(value, dict):
+        return {name: None if name == "key" else shape(inner) for name, inner in value.items()}
+    return [shape(value[0])] if isinstance(value, list) and value and isinstance(value[0], dict) else None
+
+
+def records() -> list[dict[str, object]]:
+    """A record of each kind, as the code makes it, in the order of the reference."""
+    key = (("day", "2013-01-05"),)
+    dataset = DatasetStatus("a", "target", "", "sql", "", (), (), "", (), 0, *range(len(STATES)))
+    told = Explanation("a", key, "fresh", (Cause(Reason("forced"), ""),), (), (), None, None, None, (), None)
+    return [
+        task_record(TaskEnded("a", key, "built", True, 0.1)),
+        summary_record(Summary("1", 0, 0, 0, 0, 0, 0, 0, 0.0)),
+        status_record([dataset]),
+        list_record([dataset]),
+        explanation_record(told),
+        problems_record([UserError("x")]),
+        run_record(RunRecord("1", "", None, "", 0, 0, "done")),
+        ledger_record(TaskRecord("1", "a", key, "built", True, 0.1, "", (), None, None)),
+    ]
+
+
+def test_the_fields_of_json_are_those_of_the_code(sandbox: Sandbox) -> None:
+    lines = [line for block in re.findall(r"```json\n(.*?)```", TEXT, re.DOTALL) for line in block.splitlines()]
+    documented = [shape(json.loads(line)) for line in lines]
+    plans = [each for each in documented if "will_run" in each]
+    assert [each for each in documented if "will_run" not in each] == [shape(each) for each in records()]
+    sandbox.run("copy")
+    sandbox.write("data/2013-01-02.txt", "changed\n")
+    sandbox.write("data/2013-01-05.txt", "so that the day before is missing\n")
+    sandbox.write("data/2013-01-06.txt", "so that the total may run\n")
+    (plan,) = sandbox.json("plan", "copy")
+    assert [each.keys() for each in plans] == [plan.keys()]
+    for name in ("will_run", "waiting"):
+        assert shape(plan[name]) == plans[0][name]
+
+
+def test_the_exit_codes_are_documented() -> None:
+    assert first_column("Exit codes", "code") == ["0", "1", "2", "3", "70", "130"]
+
+
+def test_the_example_of_the_format_has_no_mistake(sandbox: Sandbox) -> None:
+    (example,) = re.findall(r"```toml\n(.*?)```", TEXT, re.DOTALL)
+    sandbox.write("Dataflowfile", example)
+    done = sandbox.run("lint")
+    assert (done.returncode, done.stderr) == (0, "no mistakes: 1 source, 4 targets\n")

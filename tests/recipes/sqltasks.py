@@ -1,0 +1,84 @@
+"""Tasks and inputs for the tests of SQL recipes, with everything that a test doesn't name left plain."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from dbuild.core.grain import Grain
+from dbuild.core.model import SqlRecipe
+from dbuild.core.task import Column, Task, TaskDimension, TaskInput, TaskOutput, format_of
+from dbuild.errors import Place
+from dbuild.recipes.engine import Engine
+from dbuild.recipes.sql import run
+
+DAY = TaskDimension("day", Grain("day"))
+HOUR = TaskDimension("hour", Grain("hour"))
+ORIGIN = TaskDimension("origin", None)
+
+
+def sql(text: str) -> SqlRecipe:
+    return SqlRecipe(text, Place("sql/recipe.sql", 1))
+
+
+def given(
+    name: str,
+    *paths: Path,
+    dimensions: tuple[TaskDimension, ...] = (),
+    keys: tuple[tuple[str, ...], ...] | None = None,
+    schema: tuple[Column, ...] | None = None,
+    read: tuple[tuple[str, Any], ...] = (),
+    format: str | None = None,
+) -> TaskInput:
+    kind = format if format is not None else format_of(str(paths[0])) if paths else "parquet"
+    places = tuple(str(path) for path in paths)
+    return TaskInput(
+        name,
+        dimensions,
+        tuple(() for _ in paths) if keys is None else keys,
+        places,
+        len(paths) == 1,
+        kind,
+        read,
+        schema,
+    )
+
+
+def task(
+    text: str,
+    output: Path,
+    *inputs: TaskInput,
+    dimensions: tuple[TaskDimension, ...] = (),
+    key: tuple[str, ...] = (),
+    params: tuple[tuple[str, Any], ...] = (),
+    timezone: str = "UTC",
+) -> Task:
+    made = TaskOutput("", str(output), str(output), format_of(str(output)))
+    return Task(
+        1, "target", dimensions, key, sql(text), b"", inputs, (made,), params, timezone, str(output.parent), threads=1
+    )
+
+
+def rows(engine: Engine, text: str, out: Path, *inputs: TaskInput, **more: Any) -> list[tuple[Any, ...]]:
+    """The rows of a statement that is run as a recipe into a Parquet file."""
+    path = out / "result.parquet"
+    run(task(text, path, *inputs, **more), engine)
+    return read_parquet(path)
+
+
+def read_parquet(path: Path) -> list[tuple[Any, ...]]:
+    import duckdb
+
+    with duckdb.connect() as session:
+        return session.execute("SELECT * FROM read_parquet($path)", {"path": str(path)}).fetchall()
+
+
+def write(path: Path, select: str) -> Path:
+    """A file made by DuckDB itself, away from the code under test."""
+    import duckdb
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    quoted = str(path).replace("'", "''")
+    with duckdb.connect() as session:
+        session.execute(f"COPY ({select}) TO '{quoted}'")
+    return path

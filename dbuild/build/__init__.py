@@ -1,9 +1,104 @@
-"""What dbuild does for a command: observe, plan, execute, record, report. The one place where core and shell meet."""
+"""What dbuild does for a command: observe, plan, execute, record, report. The one place where core and shell meet.
+
+Everything is imported when it is called: a build that has nothing to do needs next to none of it.
+"""
 
 from __future__ import annotations
 
-from dbuild.build.loading import Settings
-from dbuild.build.reports import explain, lint, log_path, overview, runs, status, tasks
-from dbuild.build.session import build, plan
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from dbuild.build.settings import Settings
+
+if TYPE_CHECKING:
+    from dbuild.core.events import Event, Summary
+    from dbuild.core.graph import Flow
+    from dbuild.core.plan import Plan
+    from dbuild.core.report import DatasetStatus, Explanation, RunRecord, TaskRecord
 
 __all__ = ["Settings", "build", "explain", "lint", "log_path", "overview", "plan", "runs", "status", "tasks"]
+
+
+def build(
+    settings: Settings,
+    arguments: Sequence[str],
+    *,
+    jobs: int | None = None,
+    keep_going: bool = False,
+    force: bool = False,
+    emit: Callable[[Event], None],
+) -> Summary:
+    """Builds what is stale of these targets and of all that they need; the summary is also the last event.
+
+    Raises UserError (ProjectError, UsageError, StateError); failed recipes are events, not errors.
+    """
+    started = time.monotonic()
+    if not force:
+        from dbuild.build.shortcut import answer
+
+        known = answer(settings, arguments, started)
+        if known is not None:
+            emit(known)
+            return known
+    from dbuild.build import session
+
+    return session.build(
+        settings, arguments, jobs=jobs, keep_going=keep_going, force=force, emit=emit, started=started
+    )
+
+
+def plan(settings: Settings, arguments: Sequence[str], *, force: bool = False) -> Plan:
+    """What a build of these targets would do. Writes nothing, runs nothing of the project."""
+    from dbuild.build import session
+
+    return session.plan(settings, arguments, force=force)
+
+
+def lint(settings: Settings) -> Flow:
+    """The flow, if nothing is wrong with it. Raises ProjectError with all mistakes."""
+    from dbuild.build import reports
+
+    return reports.lint(settings)
+
+
+def status(settings: Settings, arguments: Sequence[str]) -> tuple[DatasetStatus, ...]:
+    """How the partitions of these targets, and of all that they need, stand."""
+    from dbuild.build import reports
+
+    return reports.status(settings, arguments)
+
+
+def overview(settings: Settings) -> tuple[DatasetStatus, ...]:
+    """The declared datasets with their keys; how they stand isn't looked into."""
+    from dbuild.build import reports
+
+    return reports.overview(settings)
+
+
+def explain(settings: Settings, argument: str) -> tuple[Explanation, ...]:
+    """Why the partitions that the argument names are to be built or not; from the walk that decides."""
+    from dbuild.build import reports
+
+    return reports.explain(settings, argument)
+
+
+def runs(settings: Settings, limit: int) -> tuple[RunRecord, ...]:
+    """The newest runs, newest first."""
+    from dbuild.build import reports
+
+    return reports.runs(settings, limit)
+
+
+def tasks(settings: Settings, run: str | None, argument: str | None, limit: int) -> tuple[TaskRecord, ...]:
+    """The newest executions of a run, or of `X` or `X@K`, newest first. Raises UsageError for an unknown run."""
+    from dbuild.build import reports
+
+    return reports.tasks(settings, run, argument, limit)
+
+
+def log_path(settings: Settings, argument: str) -> str | None:
+    """The newest log of a run (`RUN`), of a task in it (`RUN:X@K`) or of a partition (`X@K`); None if none is kept."""
+    from dbuild.build import reports
+
+    return reports.log_path(settings, argument)

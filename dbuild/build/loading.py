@@ -9,7 +9,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 
 from dbuild.core.graph import Flow, link
 from dbuild.core.model import (
@@ -23,28 +23,12 @@ from dbuild.core.model import (
     Target,
 )
 from dbuild.errors import Place, ProjectError, UserError
+from dbuild.build.answer import names_in
+from dbuild.build.settings import Settings
 from dbuild.observe.digests import digest_bytes
+from dbuild.observe.machine import engine_stamp
 from dbuild.project import load_project
 from dbuild.state.store import State
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """Which project, and with which params."""
-
-    directory: str = "."
-    file: str = "Dataflowfile"
-    params: tuple[tuple[str, str], ...] = ()
-
-    @property
-    def root(self) -> str:
-        """The absolute directory of the Dataflowfile, to which all paths of the project are relative."""
-        return os.path.dirname(os.path.abspath(os.path.join(self.directory, self.file)))
-
-    @property
-    def flow(self) -> str:
-        """The name under which the state keeps this Dataflowfile."""
-        return os.path.basename(self.file)
 
 
 Memos = Callable[[str, bytes, str], None]  # keeps a memo; does nothing for a reader
@@ -63,6 +47,13 @@ def load_flow(settings: Settings, state: State, keep: Memos) -> Flow:
     from dbuild.core.domain import axes_of, mappings_of
 
     project, problems = read_project(settings)
+    project = replace(
+        project,
+        targets={
+            name: replace(target, uses=_expanded(project.root, target.uses)) if target.uses else target
+            for name, target in project.targets.items()
+        },
+    )
     analyses = {name: analyse(project, target, state, keep) for name, target in project.targets.items()}
     flow, more = link(project, analyses)
     problems.extend(more)
@@ -71,6 +62,20 @@ def load_flow(settings: Settings, state: State, keep: Memos) -> Flow:
     if problems:
         raise ProjectError(problems)
     return flow
+
+
+def _expanded(root: str, uses: tuple[str, ...]) -> tuple[str, ...]:
+    """The files that `uses` names: globs matched, folders with all that is in them."""
+    from glob import escape, glob
+
+    found: list[str] = []
+    for path in uses:
+        names = sorted(glob(path, root_dir=root, recursive=True)) if set(path) & set("*?[") else [path]
+        for name in names:
+            is_folder = os.path.isdir(os.path.join(root, name))
+            inside = sorted(glob(f"{escape(name)}/**", root_dir=root, recursive=True)) if is_folder else [name]
+            found.extend(file for file in inside if not os.path.isdir(os.path.join(root, file)))
+    return tuple(dict.fromkeys(found))
 
 
 def analyse(project: Project, target: Target, state: State, keep: Memos) -> Analysis:
@@ -115,16 +120,8 @@ def _analyse_python(recipe: PythonRecipe, root: str, state: State, keep: Memos) 
 
 
 def _witness(root: str, files: tuple[str, ...]) -> str:
-    """Identity of some modules' contents and of the names in their folders and in the root."""
-    parts: list[bytes] = []
-    folders = dict.fromkeys(["", *(os.path.dirname(file) for file in files)])
-    for folder in folders:
-        try:
-            names = os.listdir(os.path.join(root, folder))
-        except OSError:
-            names = []
-        modules = sorted(name for name in names if name.endswith(".py") or "." not in name)
-        parts.append("\n".join(modules).encode("utf-8", "replace"))
+    """Identity of some modules' contents and of the names in their folders."""
+    parts = [names_in(root, module_folders(files))]
     for file in files:
         try:
             with open(os.path.join(root, file), "rb") as source:
@@ -134,15 +131,9 @@ def _witness(root: str, files: tuple[str, ...]) -> str:
     return digest_bytes(b"\0".join(parts)).hex()
 
 
-def engine_stamp() -> str:
-    """What changes with the installed DuckDB, found without importing it (that takes 90 ms)."""
-    from importlib.machinery import PathFinder
-
-    found = PathFinder.find_spec("duckdb")
-    if found is None or found.origin is None:
-        return ""
-    stat = os.stat(found.origin)
-    return f"{stat.st_mtime_ns} {stat.st_size}"
+def module_folders(files: tuple[str, ...]) -> tuple[str, ...]:
+    """The folders in which a new module could change what an import in these modules means."""
+    return tuple(dict.fromkeys(["", *(os.path.dirname(file) for file in files)])) if files else ()
 
 
 def _subject(kind: str, recipe: Recipe, stamp: str) -> bytes:

@@ -7,8 +7,9 @@ import os
 from collections.abc import Sequence
 from datetime import datetime
 
-from dbuild.build.loading import Settings, load_flow
+from dbuild.build.loading import load_flow
 from dbuild.build.session import Looked, _forget, look, make, reading
+from dbuild.build.settings import Settings
 from dbuild.build.world import World
 from dbuild.core.events import Key
 from dbuild.core.graph import Flow

@@ -5,12 +5,17 @@ Listings and seals are kept in one transaction: a seal means nothing without the
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from dbuild import failpoints
-from dbuild.build.run import Run
 from dbuild.build.world import World, dump_body, identity_of, load_body
 from dbuild.core.domain import axes_for
 from dbuild.core.partitions import ListAxis, PartitionSet
 from dbuild.core.plan import Plan, inputs_of
+
+
+if TYPE_CHECKING:
+    from dbuild.build.run import Run
 
 
 def seal(world: World, plan: Plan, run: Run | None) -> None:

@@ -13,8 +13,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import FrameType
 
-from dbuild.build.loading import Settings, load_flow
+from dbuild.build.answer import Grounds, Question, keep_answer
+from dbuild.build.loading import load_flow, module_folders, read_project
 from dbuild.build.seals import seal
+from dbuild.build.settings import Settings
+from dbuild.build.shortcut import journal_path
 from dbuild.build.survey import SINGLES, Survey, locations_of
 from dbuild.build.world import World
 from dbuild.core.events import Event, Notice, Summary
@@ -22,7 +25,9 @@ from dbuild.core.graph import Flow
 from dbuild.core.plan import Plan, make_plan
 from dbuild.core.schedule import State as Outcome
 from dbuild.core.selection import Selection, parse_selector, select
+from dbuild.core.model import PythonRecipe
 from dbuild.errors import StateError, UserError
+from dbuild.observe.digests import probe_clock
 from dbuild.state.store import FOLDER, State, make_folder, open_state, set_aside
 
 Emit = Callable[[Event], None]
@@ -35,6 +40,7 @@ class Looked:
     flow: Flow
     world: World
     selection: Selection
+    clock: int  # the file system's, from before anything was read; 0 for a reader
 
 
 def plan(settings: Settings, arguments: Sequence[str], *, force: bool = False) -> Plan:
@@ -79,17 +85,19 @@ def look(
     everything: bool = False,
 ) -> Looked:
     """The flow and the world as far as these targets need it. Raises UserError for what can't be taken."""
+    folder = os.path.join(settings.root, FOLDER)
+    clock = probe_clock(folder) if os.access(folder, os.W_OK) else 0
     flow = load_flow(settings, state, keep)
     names = _named(flow, arguments)
     needed = set(flow.project.sources) | (set(flow.steps) if everything else flow.upstream(names))
-    singles = [path for name in needed & flow.steps.keys() for path in _code(flow, name)]
+    singles = [*flow.project.files, *(path for name in sorted(needed & flow.steps.keys()) for path in _code(flow, name))]
     survey = Survey(settings.root, state, locations_of(flow), needed, singles)
     now = datetime.now(UTC).replace(tzinfo=None)
     world = World(flow, survey, state, now)
     selection = select(flow, world.domains, arguments, now)
     if force:
         world.forced = dict(selection.wanted)
-    return Looked(flow, world, selection)
+    return Looked(flow, world, selection, clock)
 
 
 def _code(flow: Flow, name: str) -> tuple[str, ...]:
@@ -119,12 +127,12 @@ def build(
     keep_going: bool = False,
     force: bool = False,
     emit: Emit,
+    started: float,
 ) -> Summary:
     """Builds what is stale of these targets and of all that they need; the summary is also the last event.
 
     Raises UserError (ProjectError, UsageError, StateError); failed recipes are events, not errors.
     """
-    started = time.monotonic()
     with ExitStack() as stack:
         _lock(settings, stack, emit)
         state = _open(settings, emit)
@@ -159,8 +167,6 @@ def _lock(settings: Settings, stack: ExitStack, emit: Emit) -> None:
     from dbuild.state.lock import BuildLock
 
     if not os.path.exists(os.path.join(settings.root, settings.flow)):
-        from dbuild.build.loading import read_project
-
         read_project(settings)  # raises, and leaves no state folder where there is no project
     folder = os.path.join(settings.root, FOLDER)
     try:
@@ -194,22 +200,37 @@ def _build(
     if not planned.will_run and not planned.may_run:
         if not looked.world.survey.is_known:
             seal(looked.world, planned, None)
+        _keep_answer(settings, state, arguments, looked, planned)
         return _quiet_summary(planned, started)
     _claim_outputs(settings, state, planned)
     return _run(settings, state, looked, planned, jobs, keep_going, emit, started)
 
 
+def _keep_answer(
+    settings: Settings, state: State, arguments: Sequence[str], looked: Looked, planned: Plan
+) -> None:
+    """Leaves the answer for the next time; notices are to be given again, so there is none where there are any."""
+    survey = looked.world.survey
+    if survey.has_differences or planned.notices:
+        return
+    steps = [planned.flow.steps[name] for name in planned.targets]
+    modules = [f for step in steps if isinstance(step.target.recipe, PythonRecipe) for f in step.analysis.files]
+    grounds = Grounds(survey.singles(), survey.trees(), module_folders(tuple(modules)), planned.flow.project.globs)
+    counts = {"fresh": planned.fresh, "waiting": planned.waiting}
+    keep_answer(settings.root, state, Question(tuple(arguments), settings.params), grounds, counts, looked.clock)
+
+
 def _recover(settings: Settings, state: State, emit: Emit) -> None:
     """Takes over what a killed build had finished: outputs in place whose content a recorded intent vouches for."""
-    path = _journal_path(settings)
+    path = journal_path(settings)
     try:
         if os.path.getsize(path) == 0:
             return
     except OSError:
         return
-    from dbuild.build.survey import boot_identity
     from dbuild.execute.publish import flush, read_intents
     from dbuild.observe.digests import hash_file
+    from dbuild.observe.machine import boot_identity
 
     adopted = []
     for target, key, trace in read_intents(path, boot_identity()):
@@ -225,10 +246,6 @@ def _recover(settings: Settings, state: State, emit: Emit) -> None:
             state.put_traces(adopted)
         emit(Notice(f"a build was cut off: {len(adopted)} partitions that it had finished are kept", "info"))
     os.truncate(path, 0)
-
-
-def _journal_path(settings: Settings) -> str:
-    return os.path.join(settings.root, FOLDER, f"intents.{settings.flow}")
 
 
 def _remove(path: str) -> None:
@@ -276,7 +293,7 @@ def _run(
     threads = max(1, (os.cpu_count() or 1) // jobs)
     logs = os.path.join(settings.root, FOLDER, "logs")
     pool = Pool(jobs, settings.root, logs, _directories(looked), threads)
-    journal = Journal(_journal_path(settings))
+    journal = Journal(journal_path(settings))
     run = Run(looked.world, planned, state, pool, journal, number, emit, keep_going=keep_going)
     try:
         with _signals(run.interrupt, pool.wake_descriptor.fileno()):

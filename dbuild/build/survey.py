@@ -27,6 +27,7 @@ from dbuild.observe.listing import (
     stat_file,
     unpack_record,
 )
+from dbuild.observe.machine import boot_identity
 from dbuild.state.store import FOLDER, FileRow, State
 
 SINGLES = ":files"  # the name under which files that stand alone are kept as one listing
@@ -83,18 +84,6 @@ def locations_of(flow_or_project: Flow | Project) -> dict[str, tuple[Location, .
     return found
 
 
-def boot_identity() -> str:
-    """What is different after every start of the machine."""
-    try:
-        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as text:
-            return text.read().strip()
-    except OSError:
-        import subprocess
-
-        found = subprocess.run(["sysctl", "-n", "kern.boottime"], capture_output=True, text=True, check=False)
-        return found.stdout.strip()
-
-
 class Survey:
     """The folders of some datasets and some single files, as they are now."""
 
@@ -140,7 +129,9 @@ class Survey:
             root: self._view(root, content, heads)
             for root, content in zip(depths, list_trees(trees), strict=True)
         }
-        views[SINGLES] = self._view_singles(dict.fromkeys(singles))
+        self._depths = depths
+        self._looked_singles = tuple(dict.fromkeys(singles))
+        views[SINGLES] = self._view_singles(self._looked_singles)
         return views
 
     def _view_singles(self, paths: Iterable[str]) -> View:
@@ -194,8 +185,25 @@ class Survey:
 
     @property
     def is_known(self) -> bool:
-        """Whether everything looks as it was kept."""
+        """Whether everything looks as it was kept, to the last byte of its listings."""
         return all(view.is_known for view in self.views.values())
+
+    @property
+    def has_differences(self) -> bool:
+        """Whether any file differs from what was kept."""
+        return any(view.changed or view.gone for view in self.views.values())
+
+    def trees(self) -> tuple[tuple[str, int, int, str], ...]:
+        """Root, depth, number of files and digest in hex of each folder that was listed."""
+        return tuple(
+            (root, self._depths[root], view.content.count(b"\0"), view.digest.hex())
+            for root, view in self.views.items()
+            if root != SINGLES
+        )
+
+    def singles(self) -> tuple[str, ...]:
+        """The files that were looked at one by one."""
+        return self._looked_singles
 
     # -- digests ---------------------------------------------------------------------------------------------------
 

@@ -8,7 +8,6 @@ import click
 
 from dbuild import build as building
 from dbuild.cli.options import build_options, common_options, settings_of
-from dbuild.cli.plan import show_plan
 from dbuild.core.events import Summary
 from dbuild.errors import UsageError, nearest
 from dbuild.ui.sinks import sink
@@ -49,6 +48,8 @@ def command(
     settings = settings_of(directory, file, params)
     try:
         if dry_run:
+            from dbuild.cli.plan import show_plan
+
             return show_plan(settings, targets, json=json, quiet=quiet, strict=strict, force=force)
         with sink(json, quiet, verbose) as emit:
             done = building.build(settings, targets, jobs=jobs, keep_going=keep_going, force=force, emit=emit)

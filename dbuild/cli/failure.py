@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import traceback
 from collections.abc import Sequence
 
@@ -10,7 +9,7 @@ import click
 
 from dbuild.errors import UserError
 from dbuild.ui.problems import error_lines, problem_lines, problems_of
-from dbuild.ui.stream import print_notes, silence
+from dbuild.ui.stream import ReaderGone, print_notes
 
 INTERRUPTED = 130
 FAULT = 70  # EX_SOFTWARE of sysexits.h
@@ -18,8 +17,7 @@ FAULT = 70  # EX_SOFTWARE of sysexits.h
 
 def report(error: BaseException, words: Sequence[str]) -> int:
     """Says what went wrong and gives the exit code; what no command should let escape is a fault of dbuild."""
-    if isinstance(error, BrokenPipeError):
-        silence(sys.stdout)  # a reader that has seen enough, such as `head`
+    if isinstance(error, ReaderGone):
         return 0
     if isinstance(error, KeyboardInterrupt | click.Abort):
         return INTERRUPTED

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from collections.abc import Sequence
 
@@ -13,7 +12,7 @@ from dbuild.build import Settings
 from dbuild.cli.options import common_options, settings_of
 from dbuild.ui.json import print_record
 from dbuild.ui.ledger import ledger_record, run_lines, run_record, task_lines
-from dbuild.ui.stream import is_screen, print_lines, print_notes
+from dbuild.ui.stream import is_screen, print_bytes, print_lines, print_notes
 from dbuild.ui.text import clean, clean_lines
 
 HELP = """Show past runs, the tasks of a run, or what a recipe printed when it last ran.
@@ -87,10 +86,9 @@ def _show_log(settings: Settings, what: str) -> None:
     if path is None:
         print_notes(f"{clean(what)} has no log: it hasn't run, or its recipe printed nothing")
         return
-    sys.stdout.flush()
     with open(path, "rb") as log:
         if is_screen(sys.stdout):
             for line in log:
                 print_lines(*clean_lines(line.decode("utf-8", "surrogateescape").rstrip("\n")))
         else:
-            shutil.copyfileobj(log, sys.stdout.buffer)
+            print_bytes(log)

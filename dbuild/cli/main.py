@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from io import TextIOWrapper
 
 import click
 
@@ -65,6 +66,9 @@ def dbuild(**_: object) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command line and returns its exit code; messages are on standard error."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # what the encoding lacks is written as an escape, never an error
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = dbuild.main(words, prog_name="dbuild", standalone_mode=False)
         sys.stdout.flush()

@@ -169,6 +169,7 @@ class Project:
     targets: dict[str, Target]
     params: dict[str, Scalar]
     default: tuple[str, ...]  # targets of a bare `dbuild`; empty: all
+    globs: tuple[str, ...]  # patterns of `include` and `uses`: which files they match counts too
     place: Place
 
     def datasets(self) -> list[Source | Target]:

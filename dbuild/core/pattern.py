@@ -132,7 +132,8 @@ class PathPattern:
             raise UserError(f'"{{{field.name}}}" is no dimension')
         grain = dimensions[field.name]
         if grain is None and field.format is not None:
-            raise UserError(f'"{field.name}" is no time, so it can\'t have the format "{field.format}"')
+            what = f'"{field.name}" is no time, so it can\'t have the format "{field.format}"'
+            raise UserError(what, hint=f'write "{{{field.name}}}"')
         period = PeriodFormat(grain, field.format) if grain else None
         return _Slot(field, self.dimensions.index(field.name), period, is_leading)
 

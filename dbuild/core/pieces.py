@@ -101,7 +101,9 @@ def _characters(text: str, start: int) -> tuple[Piece, int]:
         raise UserError(f'the bracket in "{text[start:]}" is not closed', hint="write [[] for a bracket itself")
     ranges = _ranges(text[first:end])
     if any(low > high for low, high in ranges):
-        raise UserError(f'the range in "{text[start : end + 1]}" runs backwards')
+        raise UserError(
+            f'the range in "{text[start : end + 1]}" runs backwards', hint="write the smaller character first"
+        )
     inside = "".join(f"{re.escape(chr(low))}-{re.escape(chr(high))}" for low, high in ranges)
     written = text[start : end + 1]
     if is_negated:

@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from dbuild.core.partitions import Key
-from dbuild.core.task import Column
+if TYPE_CHECKING:  # the state store is opened by builds with nothing to do, which need neither
+    from dbuild.core.partitions import Key
+    from dbuild.core.task import Column
 
 DIGEST = 16  # bytes of a digest (xxh3-128)
 _SEPARATOR = "\x1f"  # between the values of a key: keys hold no control characters

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from dbuild.core.model import Output, ShellRecipe, Source, SqlRecipe, Target
+from dbuild.core.model import Output, ShellRecipe, Source, Target
 from dbuild.core.task import format_of
 from dbuild.errors import nearest
 from dbuild.project.document import Table
@@ -47,7 +47,7 @@ def read_target(name: str, table: Table, path: DatasetPath, shared: Shared) -> t
     """A target as far as it can be made, and the SQL file that its recipe was read from; mistakes are reported."""
     defaults = shared.defaults
     recipe, file = read_recipe(table, defaults, shared.root)
-    if isinstance(recipe, SqlRecipe) and path.text and not format_of(path.text):
+    if "sql" in table and path.text and not format_of(path.text):
         hint = "SQL writes .parquet, .csv, .json and .arrow, CSV and JSON also with .gz"
         table.report(f'the ending of "{path.text}" names no format that SQL can write', "path", hint=hint)
     params = _read_params(table, shared.params) if "params" in table else shared.default_params
@@ -63,7 +63,7 @@ def read_target(name: str, table: Table, path: DatasetPath, shared: Shared) -> t
         schema=read_schema(table, path.text) if path.text else None,
         timezone=read_timezone(table, shared.timezone),
         description=table.string("description") or "",
-        tags=table.strings("tags") or defaults.strings("tags") or (),
+        tags=(table if "tags" in table else defaults).strings("tags") or (),
         place=table.place(),
     )
     return target, file

@@ -164,7 +164,10 @@ def _syntax_error(error: tomli.TOMLDecodeError, file: str, text: str) -> UserErr
 def _declared_before(text: str, line: int) -> int:
     """Where the key that stands on a line was declared before; 0 where that isn't found."""
     before, statement = text.split("\n")[: line - 1], text.split("\n")[line - 1].strip()
-    lines = Lines("\n".join(before))
+    try:
+        lines = Lines("\n".join(before))
+    except RecursionError:
+        return 0
     parts, _ = read_key(statement, len(statement) - len(statement.lstrip("[")))
     path = parts if statement.startswith("[") else (*lines.table, *parts)
     return lines.of(*path) if lines.has(*path) else 0

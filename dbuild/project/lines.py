@@ -141,4 +141,6 @@ def _unescape(text: str) -> str:
 
 def _character(found: re.Match[str]) -> str:
     digits = found[1] or found[2] or found[3]
+    if digits and int(digits, 16) > 0x10FFFF:
+        return found[0]  # no TOML, but what stands before a mistake is read too
     return chr(int(digits, 16)) if digits else _ESCAPED.get(found[4], found[4])

@@ -51,6 +51,10 @@ def _read_included(project: Table, root: str, problems: list[UserError]) -> tupl
             project.report(f"no file matches include = {pattern!r}", "include", position, hint=hint)
         files.extend(found)
     wanted = [file for file in dict.fromkeys(files) if file != project.document.file]
+    for file in wanted:
+        if not file.isprintable():  # bytes that aren't UTF-8 among them: no screen could show the file's mistakes
+            project.report(f"the included file {file!a} has a name that can't be shown", "include", hint="rename it")
+    wanted = [file for file in wanted if file.isprintable()]
     documents = [read_document(root, file, problems) for file in wanted]
     return [document for document in documents if document], None not in documents
 
@@ -97,8 +101,14 @@ def _assemble(
         targets={name: target for name, (target, _) in made.items()},
         params=params,
         default=_read_default(project, sources, targets, is_whole),
+        globs=_globs(project, [target for target, _ in made.values()]),
         place=Place(main.file),
     )
+
+
+def _globs(project: Table, targets: Sequence[Target]) -> tuple[str, ...]:
+    patterns = [*(project.strings("include") or ()), *(path for target in targets for path in target.uses)]
+    return tuple(dict.fromkeys(filter(_GLOB.search, patterns)))
 
 
 def _read_axes(tables: Mapping[str, Table]) -> Axes:

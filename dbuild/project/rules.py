@@ -19,6 +19,15 @@ _UNITS = {
     **dict.fromkeys(("q", "quarter", "quarters"), "quarter"),
     **dict.fromkeys(("y", "year", "years"), "year"),
 }
+_CENTURY = {
+    "minute": 52_596_000,
+    "hour": 876_600,
+    "day": 36_525,
+    "week": 5_218,
+    "month": 1200,
+    "quarter": 400,
+    "year": 100,
+}
 _POSSIBLE = 'possible are a window ("-6d..0d"), "all", and a list of keys (["JFK"])'
 
 
@@ -48,7 +57,10 @@ def _read_window(found: re.Match[str], dimension: Dimension) -> Window:
         raise UserError(f'the ends of the window "{found[0]}" have different units', hint='as in "-6d..0d"')
     if low > high:
         raise UserError(f'the window "{found[0]}" ends before it starts', hint='as in "-6d..0d"')
-    return Window(low, high, units.pop() if units else dimension.grain.unit)
+    unit = units.pop() if units else dimension.grain.unit
+    if max(-low, high) > _CENTURY[unit]:  # calendars end at the year 9999: a window has to stay far from it
+        raise UserError(f'the window "{found[0]}" reaches further than a century', hint='"all" reads all there is')
+    return Window(low, high, unit)
 
 
 def _unit(text: str) -> str:

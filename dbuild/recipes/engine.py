@@ -15,7 +15,8 @@ from dbuild.core.model import Scalar
 from dbuild.core.task import Column, TaskInput
 from dbuild.errors import RecipeError
 from dbuild.recipes import readers
-from dbuild.recipes.filecheck import SCHEMA_HINT, HeaderCheck, misfit
+from dbuild.recipes.filecheck import SCHEMA_HINT, HeaderCheck, misfit, stamp_of
+from dbuild.recipes.footer import ParquetSchema, read_schema
 from dbuild.recipes.readers import Part, ReaderOptions
 from dbuild.recipes.sqltext import file_list, identifier, literal, message, unglobbed
 
@@ -44,6 +45,8 @@ class Engine:
         self._registered = 0
         self._headers = HeaderCheck()
         self._columns: dict[tuple[object, ...], tuple[tuple[int, ...], tuple[Column, ...]]] = {}
+        self._footers: dict[str, tuple[tuple[int, ...], ParquetSchema | None]] = {}
+        self.results: dict[object, tuple[Column, ...]] = {}  # columns of results by all that decides them
         self._keys: dict[str, tuple[tuple[int, ...], tuple[str, ...]]] = {}
 
     @property
@@ -168,12 +171,35 @@ class Engine:
         varying = any(len({key[place] for key in given.keys[part.first : part.last]}) > 1 for place, _ in shown)
         if not part.columns and shown and (wanted is None or varying):
             # Otherwise a file's own column is found first and the constant after it is never seen.
-            names = {name.lower() for name, _ in self.infer_schema(paths[0], given.format, given.read)}
+            names = self._parquet_names(paths[0], given)
             shown = readers.shown_dimensions(given, names, wanted)
         if varying and "file_index" in names:  # the file's column would hide the number that keys are looked up by
             runs = readers.runs_of_equal_keys(given, part, shown)
             return " UNION ALL ".join(f"({self._read(given, run, shown)})" for run in runs)
         return self._read(given, part, shown)
+
+    def _parquet_names(self, path: str, given: TaskInput) -> set[str]:
+        found = self._footer(path)
+        if found is not None:
+            return {name.lower() for name in found.names}
+        return {name.lower() for name, _ in self.infer_schema(path, given.format, given.read)}
+
+    def _footer(self, path: str) -> ParquetSchema | None:
+        stamp = stamp_of(path)
+        found = self._footers.get(path)
+        if found is None or found[0] != stamp:
+            found = self._footers[path] = (stamp, read_schema(path))
+        return found[1]
+
+    def shape(self, given: TaskInput) -> object | None:
+        """A value that is equal for inputs whose columns have the same names and types; None where that isn't known."""
+        known: object = given.schema
+        if given.format == "parquet" and given.paths:
+            found = self._footer(given.paths[0])
+            known = found.identity if found else None
+        elif given.format not in ("csv", "json", "parquet"):
+            known = None
+        return None if known is None else (given.name, given.format, given.dimensions, given.read, known)
 
     def _read(self, given: TaskInput, part: Part, shown: Sequence[tuple[int, Any]]) -> str:
         paths = given.paths[part.first : part.last]
@@ -204,24 +230,24 @@ class Engine:
             selects.append(f"SELECT {readers.cast_star(given.schema)}{keys} FROM {view}")
         return " UNION ALL BY NAME ".join(selects)
 
-    def infer_schema(self, path: str, format: str, read: ReaderOptions) -> tuple[Column, ...]:
+    def infer_schema(self, path: str, format: str, read: ReaderOptions) -> tuple[Column, ...]:  # noqa: A002
         """The columns of a file, as DuckDB's types; RecipeError where it can't be read as that format.
 
         A CSV or JSON is looked at as a whole (unless `sample_size` is given), so that no later row of it contradicts.
         Dates in a form other than ISO stay VARCHAR: without the form (`dateformat`) no other file could be read so.
         """
-        stamp = _stamp(path)
+        stamp = stamp_of(path)
         key = (path, format, read)
         found = self._columns.get(key)
         if found is None or found[0] != stamp:
             found = self._columns[key] = (stamp, self._infer(path, format, read))
         return found[1]
 
-    def _infer(self, path: str, format: str, read: ReaderOptions) -> tuple[Column, ...]:
+    def _infer(self, path: str, kind: str, read: ReaderOptions) -> tuple[Column, ...]:
         import duckdb
 
         try:
-            match format:
+            match kind:
                 case "parquet":
                     return self._describe(readers.parquet_call([path], readers.checked_options("parquet", read)))
                 case "csv":
@@ -233,7 +259,7 @@ class Engine:
                 case "arrow":
                     return columns_of(self.root.from_arrow(_map_arrow(path)))
         except duckdb.Error as error:
-            raise RecipeError(f"{path} can't be read as {format}: {message(error)}") from None
+            raise RecipeError(f"{path} can't be read as {kind}: {message(error)}") from None
         raise RecipeError(f"{path} is no table")
 
     def _describe(self, source: str) -> tuple[Column, ...]:
@@ -256,7 +282,7 @@ class Engine:
     def _check_keys(self, given: TaskInput, schema: Sequence[Column]) -> None:
         """RecipeError naming the first JSON file that has keys which are not in the schema; a reader drops them."""
         known = {name for name, _ in schema}  # DuckDB minds the case of keys
-        stamps = {path: _stamp(path) for path in given.paths}
+        stamps = {path: stamp_of(path) for path in given.paths}
         fresh = [path for path, stamp in stamps.items() if self._keys.get(path, (None,))[0] != stamp]
         if fresh:
             found = self._read_keys(fresh, given)
@@ -299,14 +325,6 @@ def _escaped(path: str) -> str:
 
 def _is_iso(form: str | None) -> bool:
     return not form or form.startswith("%Y-%m-%d")
-
-
-def _stamp(path: str) -> tuple[int, ...]:
-    try:
-        found = os.stat(path)
-    except OSError as error:
-        raise RecipeError(f"{path} can't be read: {error.strerror}") from None
-    return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
 
 
 def _map_arrow(path: str) -> pyarrow.Table:

@@ -47,7 +47,7 @@ class HeaderCheck:
         return tuple(known[name] for name in lowered)
 
     def _header(self, path: str, options: Mapping[str, Scalar]) -> tuple[str, ...] | None:
-        stamp = _stamp(path)
+        stamp = stamp_of(path)
         key = (path, repr(sorted(options.items())))
         found = self._seen.get(key)
         if found is None or found[0] != stamp:
@@ -74,7 +74,8 @@ def _by_count(path: str, count: int, schema: Sequence[Column]) -> tuple[Column, 
     return tuple(schema)
 
 
-def _stamp(path: str) -> _Stamp:
+def stamp_of(path: str) -> _Stamp:
+    """What tells a file's state from another: size, mtime, ctime (ns) and inode; RecipeError where it is gone."""
     try:
         found = os.stat(path)
     except OSError as error:

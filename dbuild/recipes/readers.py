@@ -83,15 +83,15 @@ def csv_options(path: str, read: ReaderOptions) -> dict[str, Scalar]:
     return fixed | checked_options("csv", read)
 
 
-def checked_options(format: str, read: ReaderOptions) -> dict[str, Scalar]:
+def checked_options(kind: str, read: ReaderOptions) -> dict[str, Scalar]:
     """Reader options by DuckDB's first name for each; RecipeError for one that isn't known."""
-    known = READ_OPTIONS.get(format, frozenset())
+    known = READ_OPTIONS.get(kind, frozenset())
     found: dict[str, Scalar] = {}
     for name, value in read:
         canonical = _ALIASES.get(name.lower(), name.lower())
         if canonical not in known:
             raise RecipeError(
-                f'"{name}" is not an option for reading {format or "this"} files',
+                f'"{name}" is not an option for reading {kind or "such"} files',
                 hint=nearest(name, known) or f"known are: {', '.join(sorted(known))}",
             )
         found[canonical] = value
@@ -130,7 +130,7 @@ def json_call(paths: Sequence[str], columns: Sequence[Column], options: dict[str
 
 
 def json_star(columns: Sequence[Column]) -> str:
-    """What to select of `json_call`: a BLOB is written as text with escapes, which a cast takes and the reader doesn't."""
+    """What to select of `json_call`: a BLOB stands as text with escapes, which a cast takes and the reader doesn't."""
     texts = [f"CAST({identifier(name)} AS BLOB) AS {identifier(name)}" for name, kind in columns if is_blob(kind)]
     return f"* REPLACE ({', '.join(texts)})" if texts else "*"
 

@@ -97,11 +97,12 @@ class _Job:
         if problems:  # a build is not asked to run these, yet the session must never see them
             raise RecipeError(problems[0].what, problems[0].place, problems[0].hint)
         self._statements = script.statements
+        used = {reference.name.lower() for reference in self._findings.reads}
+        self._inputs = [given for given in task.inputs if given.name.lower() in used]
 
     def run(self, output: TaskOutput) -> tuple[Column, ...] | None:
         *before, last = self._statements
-        used = {reference.name.lower() for reference in self._findings.reads}
-        inputs = [given for given in self._task.inputs if given.name.lower() in used]
+        inputs = self._inputs
         prefix = "" if before or not self._can_prefix(last, inputs) else self._with_clause(inputs)
         if not prefix:
             self._create_views(inputs)
@@ -163,11 +164,10 @@ class _Job:
                 "its ending has to be .parquet, .csv, .tsv, .json, .jsonl, .ndjson, .arrow or .feather",
             )
         try:
-            result = self._engine.cursor.sql(query, params=values)
-            columns = columns_of(result)
+            columns = self._columns(last, query, values)
             check_names(columns)
             if output.format == "arrow":
-                write_arrow(result.to_arrow_reader(122_880), output.path)
+                write_arrow(self._engine.cursor.sql(query, params=values).to_arrow_reader(122_880), output.path)
         except (duckdb.BinderException, duckdb.CatalogException) as error:
             self._execute(last, query, prefix)  # a relation's error has lost its line, this one fails with it
             raise self._failure(last, error, prefix) from None
@@ -176,6 +176,29 @@ class _Job:
         if output.format != "arrow":
             self._execute(last, copy_text(query, output), prefix)
         return columns
+
+    def _columns(self, last: Statement, query: str, values: dict[str, object]) -> tuple[Column, ...]:
+        """The result's columns: bound once for all tasks of one recipe whose inputs have the same columns."""
+        known = self._engine.results
+        key = self._shape()
+        found = known.get(key) if key is not None else None
+        if found is None:
+            found = columns_of(self._engine.cursor.sql(query, params=values))
+            if key is not None:
+                known[key] = found
+        return found
+
+    def _shape(self) -> object | None:
+        """All that decides the names and types of the result; None where data does (a PIVOT without its columns)."""
+        if any(origin.added for statement in self._statements for _, origin in statement.trees):
+            return None
+        shapes = tuple(self._engine.shape(given) for given in self._inputs)
+        if any(shape is None for shape in shapes):
+            return None
+        task = self._task
+        # A value may decide a type too (COLUMNS($x), from_json(x, $shape)); that of a date can't.
+        fixed = tuple(text for dim, text in zip(task.dimensions, task.key, strict=True) if dim.grain is None)
+        return (self._recipe, task.dimensions, fixed, task.params, shapes)
 
     def _execute(self, statement: Statement, text: str, prefix: str) -> None:
         import duckdb

@@ -321,6 +321,11 @@ class State:
     def put_answer(self, request: str, basis: bytes, summary: str) -> None:
         self._db.execute("INSERT OR REPLACE INTO answer VALUES (?, ?, ?, ?)", (self.flow, request, basis, summary))
 
+    def generation(self) -> int:
+        """A number that grows with every run that did something: traces are as they were while it is the same."""
+        row = self._db.execute("SELECT max(id) FROM run").fetchone()
+        return row[0] or 0
+
     # -- memos, owners ---------------------------------------------------------------------------------------------
 
     def memo(self, kind: str, subject: bytes) -> str | None:

@@ -18,7 +18,7 @@ def encode(record: Mapping[str, object]) -> str:
 
 
 def print_record(record: Mapping[str, object]) -> None:
-    """Writes one record of a report. Raises BrokenPipeError when its reader has gone."""
+    """Writes one record of a report. Raises ReaderGone when its reader has gone."""
     print_lines(encode(record))
 
 

@@ -22,7 +22,7 @@ def run_lines(runs: Sequence[RunRecord]) -> list[str]:
             run.outcome,
             run.built,
             run.failed,
-            clip(clean(run.command), _WIDEST),
+            clip(clean(f"dbuild {run.command}".rstrip()), _WIDEST),
         ]
         for run in runs
     ]

@@ -40,10 +40,17 @@ def _will_lines(target: TargetPlan) -> Iterator[str]:
     groups: dict[str, list[Index]] = {}
     for index, reasons in target.will.items():
         groups.setdefault(reasons[0].kind, []).append(index)
-    for kind, members in groups.items():
-        found = target.will[min(members)]
-        why = kind if str(found[0]) == kind else f"{kind}, the first: {_reasons_text(found)}"
-        yield f"  {_name(target.target, PartitionSet.of_indices(axes, members))} ({len(members):,}): {clean(why)}"
+    for members in groups.values():
+        name = _name(target.target, PartitionSet.of_indices(axes, members))
+        yield f"  {name} ({len(members):,}): {_shared_text([target.will[index] for index in sorted(members)])}"
+
+
+def _shared_text(found: list[tuple[Reason, ...]]) -> str:
+    """What partitions of one kind of first reason have in common, and the first one's own where they differ."""
+    first = found[0]
+    if all(reasons == first for reasons in found):
+        return _reasons_text(first)
+    return f"{first[0].kind}; the first: {_reasons_text(first).removeprefix(first[0].kind).lstrip()}"
 
 
 def _single(target: TargetPlan, index: Index) -> PartitionSet:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from typing import TextIO
+from typing import BinaryIO, TextIO
 
 import click
 
@@ -22,9 +22,29 @@ def paint(text: str, colour: str, stream: TextIO, *, bold: bool = False) -> str:
     return click.style(text, fg=colour or None, bold=bold or None) if is_screen(stream) else text
 
 
+class ReaderGone(Exception):
+    """Whoever read standard output has seen enough, as `head` does. No OSError: those are turned into exit code 1."""
+
+
 def print_lines(*lines: str) -> None:
-    """Writes lines of a report to standard output. Raises BrokenPipeError when its reader has gone."""
-    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    """Writes lines of a report to standard output. Raises ReaderGone when its reader has gone."""
+    try:
+        sys.stdout.write("".join(f"{line}\n" for line in lines))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        silence(sys.stdout)
+        raise ReaderGone from None
+
+
+def print_bytes(source: BinaryIO) -> None:
+    """Copies a file to standard output as it is. Raises ReaderGone when its reader has gone."""
+    try:
+        for part in iter(lambda: source.read(1 << 20), b""):
+            sys.stdout.buffer.write(part)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        silence(sys.stdout)
+        raise ReaderGone from None
 
 
 def print_notes(*lines: str) -> None:
@@ -48,11 +68,3 @@ def silence(stream: TextIO) -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, stream.fileno())
     os.close(nowhere)
-
-
-def prepare_streams() -> None:
-    """Makes the standard streams able to take any text: what their encoding lacks is written as an escape."""
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure is not None:
-            reconfigure(errors="backslashreplace")

@@ -75,6 +75,7 @@ def test_params_are_overridden(sandbox: Sandbox) -> None:
 
 def test_force_builds_what_is_named_and_not_what_it_needs(sandbox: Sandbox) -> None:
     sandbox.run()
+    assert sandbox.run("-B", "-n", "total").stdout == "will run: 1 partition\n  total: forced\nfresh: 3 partitions\n"
     assert sandbox.summary("-B", "total")["built"] == 1
 
 
@@ -101,7 +102,8 @@ def test_a_failure_shows_the_recipes_own_words_and_exits_with_1(sandbox: Sandbox
     at = next(number for number, line in enumerate(lines) if line.startswith("failed copy@2013-01-02 ("))
     assert "its output is in .dbuild/" in lines[at]
     assert "  | day 2" in lines[at:]
-    assert lines[-1].startswith("1 failed, 3 built, ") and lines[-1].endswith(": copy@2013-01-02")
+    assert lines[-1].startswith("1 failed, 3 built, ")
+    assert lines[-1].endswith(": copy@2013-01-02")
     assert not (sandbox.root / "out/total.txt").exists()
     assert sandbox.summary("-k", code=1)["blocked"] == 1
     sandbox.write("data/2013-01-02.txt", "mended\n")
@@ -189,7 +191,10 @@ def test_why_names_the_input_its_digests_and_when(sandbox: Sandbox) -> None:
     assert (record["target"], record["key"], record["standing"]) == ("copy", {"day": "2013-01-02"}, "will run")
     (cause,) = record["causes"]
     assert (cause["kind"], cause["subject"]) == ("input changed", "raw@2013-01-02")
-    assert cause["before"] != cause["after"] and cause["before"] and cause["after"] and cause["when"]
+    assert cause["before"] != cause["after"]
+    assert cause["before"]
+    assert cause["after"]
+    assert cause["when"]
     line = sandbox.run("why", "copy@2013-01-02").stdout.splitlines()[1]
     assert line.startswith(f"  input changed raw@2013-01-02: {cause['before']} -> {cause['after']} (")
     assert sandbox.json("why", "total")[0]["after"] == ["copy@2013-01-02"]
@@ -340,6 +345,12 @@ def test_a_build_with_nothing_to_do_loads_no_heavy_library(sandbox: Sandbox) -> 
         assert done.stdout.splitlines()[-1] == "[]", done.stderr
 
 
+def test_an_encoding_that_lacks_characters_is_no_error(sandbox: Sandbox) -> None:
+    done = sandbox.run("status", "--graph", PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "\\u2190 raw" in done.stdout
+
+
 @pytest.mark.parametrize("words", [["list"], ["status"], ["plan", "--json"]])
 def test_a_reader_that_has_seen_enough_ends_a_report_quietly(sandbox: Sandbox, words: list[str]) -> None:
     read, write = os.pipe()
@@ -361,7 +372,8 @@ def test_a_build_whose_reader_has_gone_stops_as_on_ctrl_c(sandbox: Sandbox) -> N
     )  # fmt: skip
     os.close(write)
     assert done.returncode == 130
-    assert "Traceback" not in done.stderr and "BrokenPipe" not in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "BrokenPipe" not in done.stderr
     after = sandbox.summary()
     assert after["fresh"] >= 1
     assert after["built"] + after["fresh"] == 5
@@ -423,8 +435,11 @@ def test_plain_lines_where_they_are_asked_for(sandbox: Sandbox, plain: dict[str,
 
 
 def test_keys_and_outputs_cannot_act_on_the_terminal(sandbox: Sandbox) -> None:
-    sandbox.write("Dataflowfile", FLOW.replace("cp {raw} {output}", r"printf '\033]0;title\007\033[2Jboom\n'; false"))
+    sandbox.write(
+        "Dataflowfile", FLOW.replace("cp {raw} {output}", r"printf '\\033]0;title\\007\\033[2Jboom\\n'; false")
+    )
     written, code = on_terminal(sandbox, "-j1", "copy@2013-01-01", CI="true")
     assert code == 1
     assert "boom" in written
-    assert "\x1b" not in written and "\x07" not in written
+    assert "\x1b" not in written
+    assert "\x07" not in written

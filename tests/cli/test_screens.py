@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Literal
 
 import pytest
 
@@ -10,6 +11,7 @@ from dbuild.core.domain import Domains
 from dbuild.core.events import RunStarted, Summary, TaskEnded, TaskSkipped, TaskStarted
 from dbuild.core.grain import Grain
 from dbuild.core.graph import Flow, link
+from dbuild.core.mapping import Mapping, mapping_of
 from dbuild.core.model import Analysis, Input, Output, Project, ShellRecipe, Source, Target
 from dbuild.core.partitions import PartitionSet, TimeAxis
 from dbuild.core.plan import Plan, TargetPlan
@@ -172,31 +174,29 @@ def test_the_screen_shows_the_longest_running_tasks_and_counts_the_rest() -> Non
 # -- reports -------------------------------------------------------------------------------------------------------
 
 
+def target(name: str, dimensions: tuple[str, ...], read: str) -> Target:
+    """A target of one input."""
+    inputs = (Input(read, read, "", (), PLACE),)
+    recipe = ShellRecipe("true", "", PLACE)
+    return Target(name, (Output("", name),), dimensions, recipe, inputs, (), (), (), None, "UTC", "", (), PLACE)
+
+
 def flow_of() -> Flow:
     """raw -> copy (by day) -> total."""
     raw = Source("raw", "data/{day}.txt", ("day",), (), None, "", (), PLACE)
-    recipe = ShellRecipe("true", "", PLACE)
-    shared = {"recipe": recipe, "uses": (), "params": (), "read": (), "schema": None, "timezone": "UTC"}
-    shared |= {"description": "", "tags": (), "place": PLACE}
-    targets = {
-        "copy": Target(
-            "copy", (Output("", "out/{day}.txt"),), ("day",), inputs=(Input("raw", "raw", "", (), PLACE),), **shared
-        ),
-        "total": Target(
-            "total", (Output("", "out/total"),), (), inputs=(Input("copy", "copy", "", (), PLACE),), **shared
-        ),
-    }  # type: ignore[arg-type]
+    targets = {"copy": target("copy", ("day",), "raw"), "total": target("total", (), "copy")}
     project = Project("x", "/x", "Dataflowfile", (), {}, {"raw": raw}, targets, {}, (), PLACE)
     return link(project, {name: Analysis(b"") for name in targets})[0]
 
 
 def plan_of(will: PartitionSet, waiting: PartitionSet) -> Plan:
     """A plan of 20 days of `copy`, some of which will run or wait, and of `total`, which may run."""
-    from dbuild.core.mapping import mapping_of
-
     flow = flow_of()
     everything, one, none = days(*range(1, 21)), PartitionSet.box((), []), PartitionSet.empty(())
-    mappings = {"copy": (mapping_of((DAYS,), (DAYS,), {}),), "total": (mapping_of((), (DAYS,), {}),)}
+    mappings: dict[str, tuple[Mapping, ...]] = {
+        "copy": (mapping_of((DAYS,), (DAYS,), {}),),
+        "total": (mapping_of((), (DAYS,), {}),),
+    }
     domains = Domains({"day": DAYS}, {}, {"raw": everything, "copy": everything, "total": one}, mappings)
     reasons = (Reason("input changed", "raw@2013-01-05", "aa", "bb"), Reason("recipe changed"))
     copy = TargetPlan("copy", everything, dict.fromkeys(will.indices(), reasons), will, days(), waiting, days(31))
@@ -219,11 +219,19 @@ def test_a_plan_keeps_what_will_and_what_may_run_apart() -> None:
 
 def test_a_plan_of_many_partitions_is_told_in_sets() -> None:
     lines = plan_lines(plan_of(days(*range(1, 8)), days(*range(10, 17))))
-    assert lines[1] == (
-        "  copy@2013-01-01..2013-01-07 (7): input changed, the first: "
-        "input changed raw@2013-01-05: aa -> bb (and 1 more reason)"
-    )
+    assert lines[1] == ("  copy@2013-01-01..2013-01-07 (7): input changed raw@2013-01-05: aa -> bb (and 1 more reason)")
     assert "  copy@2013-01-10..2013-01-16 (7): the first needs raw@2013-01-10" in lines
+
+
+def test_a_plan_of_unlike_reasons_tells_the_kind_and_the_first() -> None:
+    plan = plan_of(days(*range(1, 8)), days())
+    will = plan.targets["copy"].will
+    for number, index in enumerate(list(will)):
+        will[index] = (Reason("input changed", f"raw@{number}", "aa", "bb") if number < 6 else Reason("forced"),)
+    assert plan_lines(plan)[1:3] == [
+        "  copy@2013-01-01..2013-01-06 (6): input changed; the first: raw@0: aa -> bb",
+        "  copy@2013-01-07 (1): forced",
+    ]
 
 
 def test_a_plans_record_has_every_partition() -> None:
@@ -244,9 +252,10 @@ def test_a_plans_record_has_every_partition() -> None:
 
 
 def dataset(name: str, layer: int, *inputs: str, **counts: int) -> DatasetStatus:
-    kind, recipe = ("target", "sql") if inputs else ("source", "")
+    kind: Literal["source", "target"] = "target" if inputs else "source"
+    recipe = "sql" if inputs else ""
     states = dict.fromkeys(STATES, 0) | counts
-    return DatasetStatus(  # type: ignore[call-arg]
+    return DatasetStatus(
         name, kind, "Says\x1b[2Jwhat", recipe, "Dataflowfile:1", ("p",), ("day",), "2013-01-01", inputs, layer, **states
     )
 

@@ -28,9 +28,8 @@ def given(
     keys: tuple[tuple[str, ...], ...] | None = None,
     schema: tuple[Column, ...] | None = None,
     read: tuple[tuple[str, Any], ...] = (),
-    format: str | None = None,
 ) -> TaskInput:
-    kind = format if format is not None else format_of(str(paths[0])) if paths else "parquet"
+    kind = format_of(str(paths[0])) if paths else "parquet"
     places = tuple(str(path) for path in paths)
     return TaskInput(
         name,

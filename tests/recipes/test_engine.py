@@ -42,43 +42,43 @@ def save_arrow(path: Path, table: pa.Table) -> Path:
     return path
 
 
-def year(folder: Path, format: str) -> TaskInput:
+def year(folder: Path, ending: str) -> TaskInput:
     """A file for each day of 2013, in an order that is not that of their names; each row holds its own day."""
     paths = []
     for number, day in enumerate(WINDOW):
-        path = folder / f"{(number * 151) % 365:03d}.{format}"
-        if format == "arrow":
+        path = folder / f"{(number * 151) % 365:03d}.{ending}"
+        if ending == "arrow":
             save_arrow(path, pa.table({"own": [day, day], "n": [0, 1]}))
-        elif format == "csv":
+        elif ending == "csv":
             text(path, f"own,n\n{day},0\n{day},1\n")
-        elif format == "json":
+        elif ending == "json":
             text(path, f'{{"own":"{day}","n":0}}\n{{"own":"{day}","n":1}}\n')
         else:
             paths.append(path)
             continue
         paths.append(path)
-    if format == "parquet":
+    if ending == "parquet":
         import duckdb
 
         folder.mkdir(exist_ok=True)
         with duckdb.connect() as session:
             for path, day in zip(paths, WINDOW, strict=True):
                 session.execute(f"COPY (SELECT '{day}' AS own, n FROM range(2) t(n)) TO '{path}'")
-    schema = (("own", "VARCHAR"), ("n", "BIGINT")) if format in ("csv", "json") else None
+    schema = (("own", "VARCHAR"), ("n", "BIGINT")) if ending in ("csv", "json") else None
     return given("a", *paths, dimensions=(DAY,), keys=tuple((day,) for day in WINDOW), schema=schema)
 
 
-@pytest.mark.parametrize("format", ["parquet", "csv", "json", "arrow"])
+@pytest.mark.parametrize("ending", ["parquet", "csv", "json", "arrow"])
 def test_each_row_of_a_window_of_365_files_has_its_own_day_in_the_order_of_the_keys(
-    engine: Engine, tmp_path: Path, format: str
+    engine: Engine, tmp_path: Path, ending: str
 ) -> None:
-    found = fetch(engine, year(tmp_path / "d", format) if format == "parquet" else _made(tmp_path / "d", format))
+    found = fetch(engine, year(tmp_path / "d", ending) if ending == "parquet" else _made(tmp_path / "d", ending))
     assert [(own, n, day.isoformat()) for own, n, day in found] == [(day, n, day) for day in WINDOW for n in (0, 1)]
 
 
-def _made(folder: Path, format: str) -> TaskInput:
+def _made(folder: Path, ending: str) -> TaskInput:
     folder.mkdir()
-    return year(folder, format)
+    return year(folder, ending)
 
 
 def test_days_stay_right_under_filters_on_day_and_on_columns(engine: Engine, tmp_path: Path) -> None:
@@ -89,10 +89,10 @@ def test_days_stay_right_under_filters_on_day_and_on_columns(engine: Engine, tmp
     assert rows(engine, wrong + "n = 1 AND month(day) = 2", tmp_path, source) == [(0, 28)]
 
 
-@pytest.mark.parametrize("format", ["parquet", "csv"])
-def test_several_dimensions_and_several_files_of_one_key(engine: Engine, tmp_path: Path, format: str) -> None:
+@pytest.mark.parametrize("ending", ["parquet", "csv"])
+def test_several_dimensions_and_several_files_of_one_key(engine: Engine, tmp_path: Path, ending: str) -> None:
     keys = (("2013-01-01", "EWR"), ("2013-01-01", "JFK"), ("2013-01-02", "JFK"), ("2013-01-02", "JFK"))
-    paths = [write(tmp_path / f"{n}.{format}", f"SELECT {n} AS n") for n in range(4)]
+    paths = [write(tmp_path / f"{n}.{ending}", f"SELECT {n} AS n") for n in range(4)]
     source = given("a", *paths, dimensions=(DAY, ORIGIN), keys=keys, schema=(("n", "INTEGER"),))
     assert fetch(engine, source) == [
         (0, date(2013, 1, 1), "EWR"),
@@ -126,21 +126,21 @@ def test_a_time_dimension_is_the_start_of_its_period(
     assert fetch(engine, source) == [(1, expected)]
 
 
-@pytest.mark.parametrize("format", ["parquet", "csv", "json", "arrow"])
+@pytest.mark.parametrize("ending", ["parquet", "csv", "json", "arrow"])
 @pytest.mark.parametrize("count", [1, 3])
 def test_a_column_of_the_file_stands_before_the_dimension_of_its_name(
-    engine: Engine, tmp_path: Path, format: str, count: int
+    engine: Engine, tmp_path: Path, ending: str, count: int
 ) -> None:
     paths = []
     for n in range(count):
-        path = tmp_path / f"{n}.{format}"
-        if format == "arrow":
+        path = tmp_path / f"{n}.{ending}"
+        if ending == "arrow":
             save_arrow(path, pa.table({"Day": ["own"], "x": [n]}))
         else:
             write(path, f"SELECT 'own' AS \"Day\", {n} AS x")
         paths.append(path)
     keys = tuple((day,) for day in WINDOW[:count])
-    schema = (("Day", "VARCHAR"), ("x", "BIGINT")) if format in ("csv", "json") else None
+    schema = (("Day", "VARCHAR"), ("x", "BIGINT")) if ending in ("csv", "json") else None
     source = given("a", *paths, dimensions=(DAY,), keys=keys, schema=schema)
     expected = [("own", n) for n in range(count)]
     assert fetch(engine, source) == expected
@@ -187,18 +187,18 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("key", HOSTILE)
-@pytest.mark.parametrize("format", ["parquet", "csv", "json", "arrow"])
-def test_a_hostile_key_is_inert_in_paths_and_values(engine: Engine, tmp_path: Path, format: str, key: str) -> None:
+@pytest.mark.parametrize("ending", ["parquet", "csv", "json", "arrow"])
+def test_a_hostile_key_is_inert_in_paths_and_values(engine: Engine, tmp_path: Path, ending: str, key: str) -> None:
     decoys = ["axb", "abc", "a", "x"]
     folder = tmp_path / "in"
     for name, value in [*((decoy, 0) for decoy in decoys), (key, 1)]:
-        path = folder / f"{name}.{format}"
-        if format == "arrow":
+        path = folder / f"{name}.{ending}"
+        if ending == "arrow":
             folder.mkdir(exist_ok=True)
             save_arrow(path, pa.table({"x": [value]}))
         else:
             write(path, f"SELECT {value} AS x")
-    schema = (("x", "BIGINT"),) if format in ("csv", "json") else None
+    schema = (("x", "BIGINT"),) if ending in ("csv", "json") else None
     source = given("a", path, dimensions=(ORIGIN,), keys=((key,),), schema=schema)
     assert fetch(engine, source) == [(1, key)]
     more = {"dimensions": (ORIGIN,), "key": (key,)}
@@ -459,15 +459,10 @@ def test_a_file_can_be_read_with_the_schema_inferred_from_it(engine: Engine, tmp
     assert relation.fetchall()[0][:2] == (1, date(2013, 1, 31))
 
 
-def test_an_unreadable_file_is_a_recipe_error(engine: Engine, tmp_path: Path) -> None:
-    for name, content in (("a.parquet", "no parquet"), ("a.json", "{no json"), ("a.csv", "")):
-        path = text(tmp_path / name, content)
-        try:
-            infer(engine, path)
-        except RecipeError as error:
-            assert name in error.what
-        else:
-            assert name == "a.csv"
+@pytest.mark.parametrize(("name", "content"), [("a.parquet", "no parquet"), ("a.json", "{no json")])
+def test_an_unreadable_file_is_a_recipe_error(engine: Engine, tmp_path: Path, name: str, content: str) -> None:
+    with pytest.raises(RecipeError, match=name):
+        infer(engine, text(tmp_path / name, content))
 
 
 def test_the_session_uses_the_zone_it_is_given_and_not_that_of_the_environment(

@@ -75,7 +75,8 @@ def test_each_reference_carries_its_line_also_after_other_alphabets() -> None:
 
 
 def test_lines_count_on_through_several_statements_and_pivots() -> None:
-    text = "CREATE TEMP TABLE t AS\n  FROM a;\n\nCREATE TEMP MACRO m(x) AS\n  (SELECT 1 FROM b);\nFROM (PIVOT t ON x), t,\n c"
+    text = "CREATE TEMP TABLE t AS\n  FROM a;\n\nCREATE TEMP MACRO m(x) AS\n  (SELECT 1 FROM b);\n"
+    text += "FROM (PIVOT t ON x), t,\n c"
     found = analyse(sql(text))
     assert [(r.name, r.place.line) for r in found.reads] == [("a", 2), ("b", 5), ("c", 7)]
 
@@ -186,7 +187,8 @@ def test_statements_before_the_last_count_in_their_normal_form() -> None:
 
 def test_a_fingerprint_has_16_bytes_and_is_the_same_in_another_process() -> None:
     code = (
-        "from dbuild.core.model import SqlRecipe; from dbuild.errors import Place; from dbuild.recipes.sql import analyse;"
+        "from dbuild.core.model import SqlRecipe; from dbuild.errors import Place\n"
+        "from dbuild.recipes.sql import analyse\n"
         f"print(analyse(SqlRecipe({BASE!r}, Place('x', 1))).fingerprint.hex())"
     )
     root = Path(__file__).parents[2]

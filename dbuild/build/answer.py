@@ -1,0 +1,126 @@
+"""The shortest way to "nothing to do": the last answer to the same question, if nothing that it rests on has moved.
+
+An answer keeps what was looked at (files by their stats, folder trees by their whole listings, names in folders), and
+the summary. To check it, nothing of the project is read or parsed; to doubt it, one difference is enough, and then the
+way through the planner is taken. Only a build that had nothing to run leaves an answer.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from dbuild import __version__
+from dbuild.observe.digests import digest_bytes, is_racy
+from dbuild.observe.listing import Tree, list_trees, pack_record, stat_file
+from dbuild.observe.machine import boot_identity, engine_stamp
+from dbuild.state.store import State
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked: everything on the command line that an answer depends on."""
+
+    targets: tuple[str, ...]
+    params: tuple[tuple[str, str], ...]
+
+    @property
+    def text(self) -> str:
+        """The question as the state keeps it; a word such as @today makes it another one each day."""
+        day = time.strftime("%Y-%m-%d", time.gmtime()) if any("@" in target for target in self.targets) else ""
+        return json.dumps([self.targets, self.params, day])
+
+
+@dataclass(frozen=True, slots=True)
+class Grounds:
+    """What an answer rests on."""
+
+    singles: tuple[str, ...]  # files that were looked at one by one, relative to the project
+    trees: tuple[tuple[str, int, int, str], ...]  # root, depth, number of files, digest of the listing in hex
+    folders: tuple[str, ...]  # folders of whose modules' names it matters which there are
+    globs: tuple[str, ...]  # patterns whose matches matter
+
+
+def find_answer(root: str, state: State, question: Question) -> dict[str, int] | None:
+    """The counts of the last answer to this question, if it still holds; None where it has to be found anew."""
+    kept = state.answer(question.text)
+    if kept is None:
+        return None
+    stamp, text = kept
+    found = json.loads(text)
+    grounds = Grounds(
+        tuple(found["singles"]),
+        tuple((path, depth, files, digest) for path, depth, files, digest in found["trees"]),
+        tuple(found["folders"]),
+        tuple(found["globs"]),
+    )
+    if stamp != _stamp(root, grounds, state.generation()):
+        return None
+    listings = list_trees(
+        [Tree(os.path.normpath(os.path.join(root, path)), depth, files) for path, depth, files, _ in grounds.trees]
+    )
+    for listing, (_, _, _, digest) in zip(listings, grounds.trees, strict=True):
+        if digest_bytes(listing).hex() != digest:
+            return None
+    counts: dict[str, int] = found["counts"]
+    return counts
+
+
+def keep_answer(
+    root: str, state: State, question: Question, grounds: Grounds, counts: dict[str, int], clock: int
+) -> None:
+    """Keeps an answer, unless a file that it rests on is so young that it could change unseen.
+
+    `clock` is a time stamp of the file system from before the files were read.
+    """
+    for path in grounds.singles:
+        stat = stat_file(os.path.join(root, path))
+        if stat is not None and is_racy(stat, clock):
+            return
+    text = json.dumps(
+        {
+            "singles": grounds.singles,
+            "trees": grounds.trees,
+            "folders": grounds.folders,
+            "globs": grounds.globs,
+            "counts": counts,
+        }
+    )
+    state.put_answer(question.text, _stamp(root, grounds, state.generation()), text)
+
+
+def _stamp(root: str, grounds: Grounds, generation: int) -> bytes:
+    """Identity of all grounds but the trees, which are compared one by one."""
+    parts = [f"{__version__} {sys.version} {generation} {boot_identity()} {engine_stamp()}".encode()]
+    for path in grounds.singles:
+        stat = stat_file(os.path.join(root, path))
+        parts.append(pack_record(path, stat) if stat else f"{path} is absent".encode("utf-8", "surrogateescape"))
+    parts.append(names_in(root, grounds.folders))
+    parts.extend(_matches(root, grounds.globs))
+    return digest_bytes(b"\0".join(parts))
+
+
+def _matches(root: str, globs: Sequence[str]) -> Iterable[bytes]:
+    if not globs:
+        return
+    from glob import glob
+
+    for pattern in globs:
+        yield "\n".join(sorted(glob(pattern, root_dir=root, recursive=True))).encode("utf-8", "surrogateescape")
+
+
+def names_in(root: str, folders: Iterable[str]) -> bytes:
+    """Identity of the names of modules and packages in some folders: a new one can change what an import means."""
+    parts: list[bytes] = []
+    for folder in folders:
+        try:
+            names = os.listdir(os.path.join(root, folder))
+        except OSError:
+            names = []
+        modules = sorted(name for name in names if name.endswith(".py") or "." not in name)
+        parts.append("\n".join([folder, *modules]).encode("utf-8", "surrogateescape"))
+    return digest_bytes(b"\0".join(parts))

@@ -1,0 +1,44 @@
+"""A build that has nothing to do, known without reading the project: imports little, because that is most of its time."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+
+from dbuild.build.answer import Question, find_answer
+from dbuild.build.settings import Settings
+from dbuild.core.events import Summary
+from dbuild.errors import UserError
+from dbuild.state.store import FOLDER, open_state
+
+
+def answer(settings: Settings, arguments: Sequence[str], started: float) -> Summary | None:
+    """The summary of a build that has nothing to do; None where that isn't known, or something has to be mended."""
+    folder = os.path.join(settings.root, FOLDER)
+    if not os.path.exists(os.path.join(folder, "state.db")) or _has_intents(settings):
+        return None
+    try:
+        state = open_state(settings.root, settings.flow, is_reader=True)
+        try:
+            counts = find_answer(settings.root, state, Question(tuple(arguments), settings.params))
+        finally:
+            state.close()
+    except (UserError, OSError):
+        return None  # the long way says what is wrong
+    if counts is None:
+        return None
+    seconds = time.monotonic() - started
+    return Summary("", 0, counts["fresh"], 0, counts["waiting"], 0, 0, 0, seconds)
+
+
+def _has_intents(settings: Settings) -> bool:
+    try:
+        return os.path.getsize(journal_path(settings)) > 0
+    except OSError:
+        return False
+
+
+def journal_path(settings: Settings) -> str:
+    """Where a build keeps what it is about to publish."""
+    return os.path.join(settings.root, FOLDER, f"intents.{settings.flow}")

@@ -1,0 +1,370 @@
+"""A Dataflowfile as it is understood: every part of the format, and where each thing is written."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from dbuild.core.grain import Grain
+from dbuild.core.model import (
+    All,
+    DiscoveredDimension,
+    Input,
+    ListDimension,
+    Project,
+    PythonRecipe,
+    ShellRecipe,
+    SqlRecipe,
+    Target,
+    TimeDimension,
+    Values,
+    Window,
+)
+from dbuild.core.overlap import Component
+from dbuild.errors import Place
+from dbuild.project import load_project
+
+FLIGHTS = '''\
+[project]
+name = "flights"
+default = ["delay_report"]
+params = { min_delay = 15, rate = 0.5, strict = true, label = "x", since = 2013-01-01 }
+description = "Delays"
+
+[partitions.day]
+every = "day"
+start = 2013-01-01
+end = 2013-03-31
+timezone = "UTC"
+[partitions.month]
+every = "month"
+start = 2013-01-01
+[partitions.origin]
+values = ["EWR", "JFK", "LGA"]
+[partitions.carrier]
+discover = "carriers"
+
+[sources.weather]
+path = "data/weather/{day}.csv"
+read = { nullstr = "NA", header = true, skip = 1 }
+schema = { origin = "VARCHAR", temp = "DOUBLE" }
+description = "Hourly"
+tags = ["raw"]
+owner = "me"
+[sources.carriers]
+path = "./data//carriers/{carrier}.json"
+
+[targets.daily]
+path = "out/daily/{day}/{origin}.parquet"
+sql = "sql/daily.sql"
+inputs.weather = { day = "-1d..0" }
+
+[targets.weekly]
+path = "out/weekly/{day:%Y/%m-%d}.csv.gz"
+sql = """
+SELECT * FROM daily
+"""
+inputs = { daily = { day = "-6d..0d", origin = ["JFK"] }, all = { from = "daily", day = "all" }, w = "weather" }
+
+[targets.model]
+path = "out/model.joblib"
+python = "flights.train:fit"
+inputs = [
+  "weekly",
+  "daily",
+]
+
+[targets.delay_report]
+path = "out/report.html"
+shell = """
+  Rscript report.R {weekly} {output}"""
+interpreter = "bash"
+uses = ["report.R", "lib/*.R"]
+params = ["min_delay"]
+timezone = "Europe/Zurich"
+tags = ["nightly"]
+'''
+
+
+def write(root: Path, files: Mapping[str, str]) -> None:
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text, encoding="utf-8")
+
+
+def load(
+    root: Path, text: str, overrides: Mapping[str, str] | None = None, files: Mapping[str, str] | None = None
+) -> Project:
+    write(root, {"Dataflowfile": text, **(files or {})})
+    project, problems = load_project("Dataflowfile", str(root), overrides or {})
+    assert [str(problem) for problem in problems] == []
+    assert project is not None
+    return project
+
+
+@pytest.fixture
+def flights(tmp_path: Path) -> Project:
+    write(tmp_path, {"sql/daily.sql": "-- daily\nSELECT 1\n", "report.R": "1"})
+    return load(tmp_path, FLIGHTS)
+
+
+def test_the_project_itself(flights: Project, tmp_path: Path) -> None:
+    assert (flights.name, flights.root, flights.file) == ("flights", str(tmp_path), "Dataflowfile")
+    assert flights.files == ("Dataflowfile", "sql/daily.sql")
+    assert flights.default == ("delay_report",)
+    assert flights.params == {"min_delay": 15, "rate": 0.5, "strict": True, "label": "x", "since": "2013-01-01"}
+
+
+def test_dimensions(flights: Project) -> None:
+    day, month = Grain("day"), Grain("month")
+    first, last = day.index("2013-01-01"), day.index("2013-03-31")
+    assert flights.dimensions == {
+        "day": TimeDimension("day", day, first, last, Place("Dataflowfile", 7)),
+        "month": TimeDimension("month", month, month.index("2013-01"), None, Place("Dataflowfile", 12)),
+        "origin": ListDimension("origin", ("EWR", "JFK", "LGA"), Place("Dataflowfile", 15)),
+        "carrier": DiscoveredDimension("carrier", "carriers", Place("Dataflowfile", 17)),
+    }
+
+
+def test_sources(flights: Project) -> None:
+    weather = flights.sources["weather"]
+    assert (weather.path, weather.dimensions, weather.place) == (
+        "data/weather/{day}.csv",
+        ("day",),
+        Place("Dataflowfile", 20),
+    )
+    assert weather.read == (("nullstr", "NA"), ("header", True), ("skip", 1))
+    assert weather.schema == (("origin", "VARCHAR"), ("temp", "DOUBLE"))
+    assert (weather.description, weather.tags) == ("Hourly", ("raw",))
+    assert flights.sources["carriers"].path == "data/carriers/{carrier}.json"
+
+
+def test_targets_and_their_recipes(flights: Project) -> None:
+    daily, weekly, model, report = flights.targets.values()
+    assert (daily.outputs[0].path, daily.dimensions) == ("out/daily/{day}/{origin}.parquet", ("day", "origin"))
+    assert daily.recipe == SqlRecipe("-- daily\nSELECT 1\n", Place("sql/daily.sql", 1))
+    assert weekly.recipe == SqlRecipe("SELECT * FROM daily\n", Place("Dataflowfile", 38))
+    assert model.recipe == PythonRecipe("flights.train", "fit", Place("Dataflowfile", 44))
+    assert report.recipe == ShellRecipe("  Rscript report.R {weekly} {output}", "bash", Place("Dataflowfile", 53))
+    assert (report.uses, report.params, report.timezone) == (("report.R", "lib/*.R"), ("min_delay",), "Europe/Zurich")
+    assert (report.tags, report.place, daily.timezone) == (("nightly",), Place("Dataflowfile", 50), "UTC")
+
+
+def test_inputs_and_their_rules(flights: Project) -> None:
+    daily, weekly, model, report = flights.targets.values()
+    assert daily.inputs == (
+        Input("weather", "weather", "", (("day", Window(-1, 0, "day")),), Place("Dataflowfile", 33)),
+    )
+    line = Place("Dataflowfile", 40)
+    assert weekly.inputs == (
+        Input("daily", "daily", "", (("day", Window(-6, 0, "day")), ("origin", Values(("JFK",)))), line),
+        Input("all", "daily", "", (("day", All()),), line),
+        Input("w", "weather", "", (), line),
+    )
+    assert model.inputs == (
+        Input("weekly", "weekly", "", (), Place("Dataflowfile", 46)),
+        Input("daily", "daily", "", (), Place("Dataflowfile", 47)),
+    )
+    assert report.inputs == ()
+
+
+WINDOWS = [
+    ("-6d..0d", Window(-6, 0, "day")),
+    ("-6 days .. 0", Window(-6, 0, "day")),
+    ("0..+2w", Window(0, 2, "week")),
+    ("0..0", Window(0, 0, "hour")),
+    ("-90min..-1minute", Window(-90, -1, "minute")),
+    ("-1h..1hours", Window(-1, 1, "hour")),
+    ("-1mo..0", Window(-1, 0, "month")),
+    ("-1q..0quarters", Window(-1, 0, "quarter")),
+    ("-1y..0y", Window(-1, 0, "year")),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), WINDOWS)
+def test_windows(tmp_path: Path, text: str, expected: Window) -> None:
+    project = load(
+        tmp_path,
+        f"""
+        [partitions.hour]
+        every = "hour"
+        start = "2013"
+        [sources.a]
+        path = "a/{{hour}}.csv"
+        [targets.b]
+        path = "b/{{hour}}.csv"
+        sql = "SELECT * FROM a"
+        inputs.a = {{ hour = "{text}" }}
+        """,
+    )
+    assert project.targets["b"].inputs[0].rules == (("hour", expected),)
+
+
+BOUNDS = [
+    ("day", "2013-02-03", "2013-02-03"),
+    ("day", '"2013-02"', "2013-02-01"),
+    ("day", "2013-02-03T00:00:00", "2013-02-03"),
+    ("hour", "2013-02-03T04:00:00", "2013-02-03T04"),
+    ("hour", "2013-02-03", "2013-02-03T00"),
+    ("minute", '"2013-02-03T04:05"', "2013-02-03T04:05"),
+    ("week", "2013-02-03", "2013-W05"),
+    ("quarter", '"2013-Q2"', "2013-Q2"),
+    ("year", "2013-01-01", "2013"),
+]
+
+
+@pytest.mark.parametrize(("unit", "given", "expected"), BOUNDS)
+def test_starts(tmp_path: Path, unit: str, given: str, expected: str) -> None:
+    project = load(tmp_path, f'[partitions.x]\nevery = "{unit}"\nstart = {given}\n')
+    dimension = project.dimensions["x"]
+    assert isinstance(dimension, TimeDimension)
+    assert dimension.grain.text(dimension.start) == expected
+
+
+def test_an_end_bounds_all_periods_inside_it(tmp_path: Path) -> None:
+    project = load(tmp_path, '[partitions.h]\nevery = "hour"\nstart = "2013"\nend = 2013-02-28\n')
+    dimension = project.dimensions["h"]
+    assert isinstance(dimension, TimeDimension) and dimension.end is not None
+    assert dimension.grain.text(dimension.end) == "2013-02-28T23"
+
+
+DEFAULTS = """
+[project]
+params = { a = 1, b = 2 }
+timezone = "Asia/Tokyo"
+[defaults]
+uses = ["u.py"]
+params = ["a"]
+read = { nullstr = "-", records = "true" }
+interpreter = "Rscript"
+tags = ["t"]
+[targets.sql]
+path = "sql.csv"
+sql = "SELECT 1"
+[targets.json]
+path = "x.json"
+sql = "SELECT 1"
+[targets.parquet]
+path = "x.parquet"
+sql = "SELECT 1"
+[targets.shell]
+path = "shell.txt"
+shell = "true"
+[targets.own]
+path = "own.csv"
+shell = "true"
+uses = []
+params = ["b"]
+read = { skip = 1 }
+interpreter = "sh"
+tags = []
+timezone = "UTC"
+"""
+
+
+def test_defaults_apply_where_a_target_gives_nothing_and_where_they_fit(tmp_path: Path) -> None:
+    targets = load(tmp_path, DEFAULTS, files={"u.py": ""}).targets
+
+    def of(target: Target) -> tuple[object, ...]:
+        return target.uses, target.params, target.read, target.tags, target.timezone
+
+    u, t = ("u.py",), ("t",)
+    assert of(targets["sql"]) == (u, (), (("nullstr", "-"),), t, "Asia/Tokyo")
+    assert of(targets["json"]) == (u, (), (("records", "true"),), t, "Asia/Tokyo")
+    assert of(targets["parquet"]) == (u, (), (), t, "Asia/Tokyo")
+    assert of(targets["shell"]) == (u, ("a",), (), t, "Asia/Tokyo")
+    assert of(targets["own"]) == ((), ("b",), (("skip", 1),), (), "UTC")
+    shell, own = targets["shell"].recipe, targets["own"].recipe
+    assert isinstance(shell, ShellRecipe) and isinstance(own, ShellRecipe)
+    assert (shell.interpreter, own.interpreter) == ("Rscript", "sh")
+
+
+def test_included_files_are_parts_of_the_project_with_places_of_their_own(tmp_path: Path) -> None:
+    project = load(
+        tmp_path,
+        '[project]\ninclude = ["flows/*.toml", "flows/a.toml", "Data*"]\n[sources.a]\npath = "a.csv"\n',
+        files={
+            "flows/b.toml": '[targets.b]\npath = "b.csv"\nsql = "SELECT * FROM a"\n',
+            "flows/a.toml": '\n[sources.c]\npath = "c.csv"\n',
+        },
+    )
+    assert project.files == ("Dataflowfile", "flows/a.toml", "flows/b.toml")
+    assert project.sources["c"].place == Place("flows/a.toml", 2)
+    assert project.targets["b"].recipe == SqlRecipe("SELECT * FROM a", Place("flows/b.toml", 3))
+
+
+def test_the_project_is_the_folder_of_the_file(tmp_path: Path) -> None:
+    write(tmp_path, {"sub/my.toml": '[targets.a]\npath = "a.csv"\nsql = "q.sql"\n', "sub/q.sql": "SELECT 1"})
+    project, problems = load_project("sub/my.toml", str(tmp_path), {})
+    assert project is not None and not problems
+    assert (project.root, project.file, project.name) == (str(tmp_path / "sub"), "my.toml", "sub")
+
+
+def test_params_are_overridden_as_their_declared_types(tmp_path: Path) -> None:
+    text = '[project]\nparams = { i = 1, f = 0.5, b = false, s = "x", d = 2013-01-01 }\n'
+    project = load(tmp_path, text, {"i": "-20", "f": "2", "b": "true", "s": "7", "d": "2014-01-01"})
+    assert project.params == {"i": -20, "f": 2.0, "b": True, "s": "7", "d": "2014-01-01"}
+    assert type(project.params["f"]) is float
+
+
+def test_sources_may_be_outside_and_those_written_from_outside_in_are_inside(tmp_path: Path) -> None:
+    project = load(
+        tmp_path,
+        f'[sources]\na.path = "/data/x*.csv"\nb.path = "../x.csv"\nc.path = "{tmp_path}/d/x.csv"\n'
+        f'd.path = "../{tmp_path.name}/y.csv"\n',
+    )
+    assert [source.path for source in project.sources.values()] == ["/data/x*.csv", "../x.csv", "d/x.csv", "y.csv"]
+
+
+def test_files_with_a_mark_of_their_byte_order_and_with_other_ends_of_lines(tmp_path: Path) -> None:
+    (tmp_path / "Dataflowfile").write_bytes(b'\xef\xbb\xbf# x\r\n[sources.a]\r\npath = "a.csv"\r\n')
+    project, problems = load_project("Dataflowfile", str(tmp_path), {})
+    assert project is not None and not problems
+    assert project.sources["a"].place.line == 2
+
+
+def test_datasets_may_be_named_like_dimensions_and_commands(tmp_path: Path) -> None:
+    project = load(
+        tmp_path,
+        '[partitions.day]\nvalues = ["x"]\n[sources.day]\npath = "d/{day}.csv"\n'
+        '[targets.plan]\npath = "p.csv"\nsql = "SELECT * FROM day"\n',
+    )
+    assert list(project.targets) == ["plan"]
+
+
+def test_an_empty_file_is_a_project(tmp_path: Path) -> None:
+    assert load(tmp_path, "").targets == {}
+
+
+def test_loading_imports_nothing_heavy(tmp_path: Path) -> None:
+    write(tmp_path, {"Dataflowfile": FLIGHTS.replace('timezone = "Europe/Zurich"', "")})
+    code = f"""import sys; from dbuild.project import load_project
+load_project("Dataflowfile", {str(tmp_path)!r}, {{}})
+heavy = ["duckdb", "pyarrow", "numpy", "rich", "click", "importlib.metadata", "zoneinfo", "glob", "tempfile", "asyncio"]
+print([name for name in heavy if name in sys.modules])"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_outputs_of_many_targets_are_compared_by_their_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Comparing every pair of 1,000 targets would be half a million comparisons."""
+    calls = 0
+    real = Component.meets
+
+    def counted(one: Component, other: Component) -> bool:
+        nonlocal calls
+        calls += 1
+        return real(one, other)
+
+    monkeypatch.setattr(Component, "meets", counted)
+    count = 1000
+    targets = [f'[targets.t{i}]\npath = "out/t{i}/{{day}}-{{c}}.csv"\nsql = "SELECT 1"\n' for i in range(count)]
+    head = '[partitions.day]\nevery = "day"\nstart = "2013"\n[partitions.c]\ndiscover = "s"\n'
+    head += '[sources.s]\npath = "{c}.csv"\n'
+    project = load(tmp_path, head + "".join(targets))
+    assert len(project.targets) == count
+    assert 0 < calls <= 2 * count

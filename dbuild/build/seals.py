@@ -36,8 +36,6 @@ def seal(world: World, plan: Plan, run: Run | None) -> None:
         for kind, subject, value in world.new_memos:
             store.put_memo(kind, subject, value)
         store.put_files(world.survey.hashed.values())
-        for view in world.survey.views.values():
-            store.drop_files(view.gone)
         world.survey.keep(store, run.made if run else {})
 
 

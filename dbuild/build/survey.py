@@ -32,6 +32,7 @@ from dbuild.state.store import FOLDER, FileRow, State
 
 SINGLES = ":files"  # the name under which files that stand alone are kept as one listing
 _SETTLE = 120_000_000_000  # ns before a flush in which a crash may have taken what a stat vouches for
+_FEW = 30  # searches of a listing after which a set of its names is cheaper
 _MANY = 200  # files of a folder from which its rows are read as a range
 
 
@@ -100,13 +101,14 @@ class Survey:
         self.locations = locations
         self.boot = boot_identity()
         self.hashed: dict[str, FileRow] = {}  # hashed now, not yet kept
-        self.vanished: set[str] = set()
         self._state = state
         self._singles = tuple(dict.fromkeys(singles))
         self._clock: int | None = None
         self._rows: dict[str, FileRow] = {}
         self._ranged: set[str] = set()
         self._asked: dict[str, int] = {}
+        self._searched: dict[str, int] = {}
+        self._names: dict[str, set[str]] = {}
         self._globbed: dict[str, dict[tuple[str, ...], list[str]]] = {}
         self.views = self._look(looked_at)
 
@@ -214,18 +216,29 @@ class Survey:
 
     def row(self, path: str, root: str) -> FileRow | None:
         """The digest of a file with the stats that it had then."""
-        view = self.views.get(root)
-        if path in self.vanished or (view is not None and path in view.gone):
-            return None
         fresh = self.hashed.get(path)
         if fresh is not None:
             return fresh
+        view = self.views[root]
+        if path not in view.changed and not self._is_listed(path, root, view):
+            return None
         kept = self._kept(path, root)
-        stat = view.changed.get(path) if view else None
-        if kept is not None and (stat is None or self._vouches(kept, stat)):
-            if stat is not None or view is not None:
-                return kept
+        stat = view.changed.get(path)
+        # A file that isn't among the changed has the stats of the kept listing, and so has its row (see `keep`).
+        if kept is not None and (not kept.is_racy if stat is None else self._vouches(kept, stat)):
+            return kept
         return self._hash(path)
+
+    def _is_listed(self, path: str, root: str, view: View) -> bool:
+        """Whether a file is there. The first few questions search the listing, more of them make a set of its names."""
+        names = self._names.get(root)
+        if names is None:
+            self._searched[root] = self._searched.get(root, 0) + 1
+            name = path[len(_prefix(root)) :].encode("utf-8", "surrogateescape") + b"\t"
+            if self._searched[root] < _FEW:
+                return view.content.startswith(name) or b"\0" + name in view.content
+            names = self._names[root] = set(names_of(view.content))
+        return path[len(_prefix(root)) :] in names
 
     def _vouches(self, row: FileRow, stat: Stat) -> bool:
         if row.is_racy or row.stat != stat:
@@ -271,7 +284,6 @@ class Survey:
     def learn(self, row: FileRow) -> None:
         """Takes note of a file that was just made, so that it isn't hashed again in this run."""
         self.hashed[row.path] = row
-        self.vanished.discard(row.path)
 
     # -- partitions ------------------------------------------------------------------------------------------------
 
@@ -338,30 +350,32 @@ class Survey:
         Not as they are now: what others changed meanwhile has to differ next time. Files whose stats vouch for
         nothing are left out, so that they are looked at again.
         """
+        racy = {path for path, row in self.hashed.items() if row.is_racy}
         for root, view in self.views.items():
+            self._drop_outdated(state, view)
             own = made.get(root, {})
-            racy = {path for path in view.changed if self._is_racy(path)}
-            if view.is_known and not own and not racy:
+            prefix = _prefix(root)
+            dropped = own.keys() | {path for path in racy if path.startswith(prefix)}
+            if view.is_known and not dropped:
                 continue
-            content = view.content
-            if root == SINGLES:
-                content = self._with_unseen(state, view)
-            dropped = own.keys() | racy
+            content = view.content if root != SINGLES else self._with_unseen(state, view)
             if dropped:
-                prefix = _prefix(root)
                 kept = [record for record in records_of(content) if prefix + _name(record) not in dropped]
                 added = [pack_record(path[len(prefix) :], stat)[:-1] for path, stat in own.items()]
                 content = b"".join(record + b"\0" for record in (*kept, *added))
             state.put_listing(root, digest_bytes(content), self.boot, content.count(b"\0"), content)
 
+    def _drop_outdated(self, state: State, view: View) -> None:
+        """Forgets digests of files that changed and that nobody asked for: the new listing mustn't vouch for them."""
+        paths = [path for path in view.changed if path not in self.hashed and not is_temporary(path)]
+        rows = state.files([path for path in paths if path.isprintable()])
+        outdated = [path for path, row in rows.items() if not self._vouches(row, view.changed[path])]
+        state.drop_files([*outdated, *(path for path in view.gone if path.isprintable())])
+
     def _with_unseen(self, state: State, view: View) -> bytes:
         seen = {_name(record) for record in records_of(view.content)} | view.gone
         kept = [record for record in records_of(state.listing(SINGLES)) if _name(record) not in seen]
         return view.content + b"".join(record + b"\0" for record in kept)
-
-    def _is_racy(self, path: str) -> bool:
-        row = self.hashed.get(path)
-        return row is not None and row.is_racy
 
 
 def _name(record: bytes) -> str:

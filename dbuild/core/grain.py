@@ -15,14 +15,15 @@ _FIXED = {"minute": 60, "hour": 3600, "day": 86400, "week": 7 * 86400}
 _EPOCH = datetime(1970, 1, 1)
 _WEEK_EPOCH = datetime(1970, 1, 5)  # the first Monday: ISO weeks start on Mondays
 _MONTHS = {"month": 1, "quarter": 3, "year": 12}
+_MOMENT = timedelta(microseconds=1)
 _TEXT = {
-    "minute": re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d)"),
-    "hour": re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d)"),
-    "day": re.compile(r"(\d{4})-(\d\d)-(\d\d)"),
-    "week": re.compile(r"(\d{4})-W(\d\d)"),
-    "month": re.compile(r"(\d{4})-(\d\d)"),
-    "quarter": re.compile(r"(\d{4})-Q([1-4])"),
-    "year": re.compile(r"(\d{4})"),
+    "minute": re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d)", re.ASCII),
+    "hour": re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d)", re.ASCII),
+    "day": re.compile(r"(\d{4})-(\d\d)-(\d\d)", re.ASCII),
+    "week": re.compile(r"(\d{4})-W(\d\d)", re.ASCII),
+    "month": re.compile(r"(\d{4})-(\d\d)", re.ASCII),
+    "quarter": re.compile(r"(\d{4})-Q([1-4])", re.ASCII),
+    "year": re.compile(r"(\d{4})", re.ASCII),
 }
 _EXAMPLE = {
     "minute": "2013-01-05T13:45",
@@ -77,6 +78,13 @@ class Grain:
         epoch = _WEEK_EPOCH if self.unit == "week" else _EPOCH
         return epoch + timedelta(seconds=_FIXED[self.unit] * index)
 
+    def last(self, index: int) -> datetime:
+        """The last moment of a period; that of the calendar's last one too, whose end can't be written."""
+        try:
+            return self.start(index + 1) - _MOMENT
+        except OverflowError:
+            return max(self.start(index), datetime.max)
+
     def text(self, index: int) -> str:
         """The name of a period, as `index` takes it."""
         start = self.start(index)
@@ -111,9 +119,7 @@ class Grain:
         """The periods [low', high') of `other` that intersect the periods [low, high) of this grain."""
         if other == self:
             return low, high
-        first = other.index_at(self.start(low))
-        last = other.index_at(self.start(high) - timedelta(microseconds=1))
-        return first, last + 1
+        return other.index_at(self.start(low)), other.index_at(self.last(high - 1)) + 1
 
     def bounded(self, text: str, *, is_end: bool = False) -> int:
         """The first (or last, `is_end`) period inside the period that `text` names, in any grain not finer.

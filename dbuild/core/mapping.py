@@ -6,13 +6,14 @@ axis of the target to an interval on the input's axis, so both directions are in
 
 from __future__ import annotations
 
+from calendar import monthrange
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from dbuild.core.grain import Grain
 from dbuild.core.model import All, MappingRule, Overlap, Values, Window
-from dbuild.core.partitions import Axis, Index, Interval, PartitionSet, TimeAxis, common, joined
+from dbuild.core.partitions import Axis, Index, Interval, ListAxis, PartitionSet, TimeAxis, common, joined
 
 _SPANS = {
     "minute": timedelta(minutes=1),
@@ -21,6 +22,7 @@ _SPANS = {
     "week": timedelta(weeks=1),
 }
 _MONTHS = {"month": 1, "quarter": 3, "year": 12}
+_MOMENT = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +45,23 @@ class Periods:
 
     def image(self, number: int) -> Interval:
         """The input's periods for one period of the target."""
-        start = _moved(self.target.start(number), self.low, self.unit)
-        end = _moved(self.target.start(number + 1), self.high, self.unit)
-        first = self.given.index_at(start)
-        return first, max(first, self.given.index_at(end - timedelta(microseconds=1)) + 1)
+        first = self.given.index_at(_moved(self.target.start(number), self.low, self.unit))
+        return first, max(first, self.given.index_at(self._last(number)) + 1)
+
+    def _last(self, number: int) -> datetime:
+        """The last moment that is read: the period's own last one moved, and all before its end moved.
+
+        They differ where months of unlike lengths meet: the day after a 28 February ends a month, which a month later
+        is the end of March and not of the 28th; and a 28 March has its end, but not its last moment, moved to its start.
+        """
+        last = self.target.last(number)
+        end = _moved(last + _MOMENT, self.high, self.unit) if last < datetime.max else last
+        return max(_moved(last, self.high, self.unit), end - _MOMENT if end > datetime.min else end)
+
+    @property
+    def is_single(self) -> bool:
+        """Whether each of the target's periods lands on one of the input's."""
+        return self.target == self.given and self.low == self.high and _is_whole(self.low, self.unit, self.given.unit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,15 +125,24 @@ def mapping_of(
 
     Raises ValueError, with what to do, where a rule doesn't fit or where overlap is ambiguous.
     """
-    links = tuple(_link(axis, target, given, rules.get(axis.name, Overlap())) for axis in given)
+    own_rules = [rules.get(axis.name, Overlap()) for axis in given]
+    links = tuple(_link(axis, target, given, rule) for axis, rule in zip(given, own_rules, strict=True))
     is_identity = len(links) == len(target) and all(link == Same(n) for n, link in enumerate(links))
-    return Mapping(links, is_identity, all(_is_single(link) for link in links))
+    return Mapping(links, is_identity, all(map(_is_single, links, own_rules)))
 
 
-def _is_single(link: Link) -> bool:
-    if isinstance(link, Fixed):
-        return link.intervals is not None and sum(high - low for low, high in link.intervals) == 1
-    return isinstance(link, Same) or (link.target == link.given and link.low == link.high)
+def _is_single(link: Link, rule: MappingRule) -> bool:
+    """By what is declared alone: which values were discovered must not change what a recipe is given."""
+    if isinstance(link, Periods):
+        return link.is_single
+    return isinstance(link, Same) or (isinstance(rule, Values) and len(rule.values) == 1)
+
+
+def _is_whole(count: int, unit: str, grain: str) -> bool:
+    """Whether so many units of the calendar are always a whole number of a grain's periods."""
+    if unit in _SPANS and grain in _SPANS:
+        return not count * _SPANS[unit] % _SPANS[grain]
+    return count == 0 or (unit in _MONTHS and grain in _MONTHS and count * _MONTHS[unit] % _MONTHS[grain] == 0)
 
 
 def _link(axis: Axis, target: Sequence[Axis], given: Sequence[Axis], rule: MappingRule) -> Link:
@@ -126,7 +150,7 @@ def _link(axis: Axis, target: Sequence[Axis], given: Sequence[Axis], rule: Mappi
     if isinstance(rule, All):
         return Fixed(None)
     if isinstance(rule, Values):
-        return Fixed(tuple(joined((axis.index(value), axis.index(value) + 1) for value in rule.values)))
+        return Fixed(_intervals(axis, rule.values))
     if isinstance(rule, Window):
         position, own = _time_axis(axis, target, given)
         if not isinstance(axis, TimeAxis) or own is None:
@@ -139,6 +163,12 @@ def _link(axis: Axis, target: Sequence[Axis], given: Sequence[Axis], rule: Mappi
         if own is not None:
             return Periods(position, own.grain, axis.grain)
     return Fixed(None)
+
+
+def _intervals(axis: Axis, values: Sequence[str]) -> tuple[Interval, ...]:
+    """These values on an axis. A list may lack some that are only discovered with the data: nothing is there yet."""
+    known = [value for value in values if not isinstance(axis, ListAxis) or value in axis]
+    return tuple(joined((axis.index(value), axis.index(value) + 1) for value in known))
 
 
 def _time_axis(axis: Axis, target: Sequence[Axis], given: Sequence[Axis]) -> tuple[int, TimeAxis | None]:
@@ -156,18 +186,16 @@ def _time_axis(axis: Axis, target: Sequence[Axis], given: Sequence[Axis]) -> tup
 
 
 def _moved(moment: datetime, count: int, unit: str) -> datetime:
-    """A moment moved by calendar units; a day that a month doesn't have becomes its last."""
+    """A moment moved by calendar units, no further than the calendar goes; a day that a month lacks becomes its last."""
     if unit in _SPANS:
-        return moment + count * _SPANS[unit]
-    year, month = divmod(moment.year * 12 + moment.month - 1 + count * _MONTHS[unit], 12)
-    day = moment.day
-    while True:
         try:
-            return moment.replace(year=year, month=month + 1, day=day)
-        except ValueError:
-            if day <= 28:
-                raise
-            day -= 1
+            return moment + count * _SPANS[unit]
+        except OverflowError:
+            return datetime.min if count < 0 else datetime.max
+    year, month = divmod(moment.year * 12 + moment.month - 1 + count * _MONTHS[unit], 12)
+    if not 1 <= year <= 9999:
+        return datetime.min if count < 0 else datetime.max
+    return moment.replace(year=year, month=month + 1, day=min(moment.day, monthrange(year, month + 1)[1]))
 
 
 def _forward(link: Link, box: Sequence[Interval]) -> Sequence[Interval]:

@@ -59,6 +59,8 @@ class Component:
 
     def meets(self, other: Component) -> bool:
         """Whether some text fits both."""
+        if self is other:
+            return True
         if self.text is not None and other.text is not None:
             return self.text == other.text
         if not _could_start(self._prefix, other._prefix) or not _could_start(self._suffix[::-1], other._suffix[::-1]):

@@ -66,6 +66,9 @@ class ListAxis:
         except KeyError:
             raise ValueError(f'"{text}" is not a value of {self.name}') from None
 
+    def __contains__(self, value: str) -> bool:
+        return value in self._positions
+
     def text(self, index: int) -> str:
         """The value at a position."""
         return self.values[index]

@@ -66,7 +66,7 @@ class PathPattern:
         first = self._pieces[0].text if self._pieces and isinstance(self._pieces[0], Literal) else ""
         folder = first[: first.rfind("/") + 1]
         self.root = folder.rstrip("/") or folder  # the folders before the first field or glob; "" for none
-        self.depth = len(self._split({})) - folder.count("/")  # the number of components below root
+        self.depth = 1 + sum(map(_slashes, self._pieces)) - folder.count("/")  # the number of components below root
         self._is_delicate = self._check_neighbours()
         self._template = "".join(_template(piece) for piece in self._pieces)
         self._match: Callable[[str], re.Match[str] | None] | None = None
@@ -196,6 +196,11 @@ def _is_free(piece: Literal | Glob | _Slot) -> bool:
 
 def _said(piece: Literal | Glob | _Slot) -> str:
     return f"{{{piece.field.name}}}" if isinstance(piece, _Slot) else piece.text
+
+
+def _slashes(piece: Literal | Glob | _Slot) -> int:
+    text = piece.field.format if isinstance(piece, _Slot) else piece.text
+    return text.count("/") if text else 0
 
 
 def _template(piece: Literal | Glob | _Slot) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from dbuild.core.overlap import ANY, Ranges, complement
 from dbuild.errors import UserError
@@ -47,6 +48,7 @@ def is_key(text: str) -> bool:
     return bool(text) and text not in (".", "..") and not _UNSAFE.search(text)
 
 
+@lru_cache(1024)
 def parse_pattern(text: str) -> tuple[Piece, ...]:
     """The pieces of a pattern. UserError (without a place) where it can't be read."""
     pieces: list[Piece] = []

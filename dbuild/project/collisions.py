@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from dbuild.core.overlap import Component
-from dbuild.core.pattern import PathPattern
 from dbuild.errors import Place, UserError
 
 
@@ -16,7 +15,8 @@ class Claim:
 
     kind: str  # "source", "target", or "file" for one of the project's own
     name: str
-    pattern: PathPattern
+    text: str  # the path
+    components: tuple[Component, ...]  # its shape, as core.overlap compares it
     place: Place  # of the path
 
 
@@ -30,9 +30,10 @@ class _Node:
         self.fixed: dict[str, _Node] = {}
         self.varying: list[tuple[Component, _Node]] = []
 
-    def add(self, components: Sequence[Component], claim: Claim) -> None:
+    def add(self, claim: Claim) -> None:
+        """Puts a claim where its path leads to."""
         node = self
-        for component in components:
+        for component in claim.components:
             below = _Node()
             if component.text is None:
                 node.varying.append((component, below))
@@ -59,17 +60,17 @@ class _Node:
         yield from (node for shape, node in self.varying if component.meets(shape))
 
 
-def find_collisions(claims: Iterable[Claim], values: Mapping[str, Sequence[str]]) -> Iterator[UserError]:
-    """The mistakes that claims on the same paths are, each with both places; `values`: of dimensions that are lists."""
+def find_collisions(claims: Iterable[Claim]) -> Iterator[UserError]:
+    """The mistakes that claims on the same paths are, each with both places."""
     known = _Node()
     taken = list(claims)
     for claim in taken:
-        known.add(claim.pattern.components(values), claim)
+        known.add(claim)
     order = {id(claim): number for number, claim in enumerate(taken)}
     for claim in taken:
         if claim.kind != "target":
             continue
-        for other, is_same in known.meeting(claim.pattern.components(values)):
+        for other, is_same in known.meeting(claim.components):
             if other is claim or (is_same and other.kind == "target" and order[id(other)] > order[id(claim)]):
                 continue
             problem = _problem(claim, other, is_same)
@@ -78,8 +79,8 @@ def find_collisions(claims: Iterable[Claim], values: Mapping[str, Sequence[str]]
 
 
 def _problem(claim: Claim, other: Claim, is_same: bool) -> UserError | None:
-    mine = f'the output "{claim.pattern.text}" of target "{claim.name}"'
-    theirs = f'"{other.pattern.text}" of {other.kind} "{other.name}" ({other.place})'
+    mine = f'the output "{claim.text}" of target "{claim.name}"'
+    theirs = f'"{other.text}" of {other.kind} "{other.name}" ({other.place})'
     if not is_same:
         if other.kind != "target":
             return None  # a source's file can't be a folder: it just isn't one of its files

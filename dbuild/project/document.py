@@ -154,11 +154,14 @@ def read_document(root: str, file: str, problems: list[UserError]) -> Document |
 def _syntax_error(error: tomli.TOMLDecodeError, file: str, text: str) -> UserError:
     what = _POSITION.sub("", str(error))
     hint = "the format is TOML: toml.io"
+    line = min(error.lineno, text.rstrip().count("\n") + 1)
+    if what.startswith(("Expected", "Unclosed", "Unterminated")):
+        hint = "a quote or bracket may be not closed, here or before"
     if what.startswith("Invalid value"):
         hint = 'texts stand in quotes ("…"), lists in brackets, tables in braces'
-    if what.startswith("Cannot") and (earlier := _declared_before(text, error.lineno)):
+    if what.startswith("Cannot") and (earlier := _declared_before(text, line)):
         hint = f"it is declared at {Place(file, earlier)} already"
-    return UserError(f"not valid TOML: {what[:1].lower()}{what[1:]}", Place(file, error.lineno), hint)
+    return UserError(f"not valid TOML: {what[:1].lower()}{what[1:]}", Place(file, line), hint)
 
 
 def _declared_before(text: str, line: int) -> int:

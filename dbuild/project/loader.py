@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from dbuild.core.model import Dimension, DiscoveredDimension, Project, Target
-from dbuild.core.pattern import PathPattern
+from dbuild.core.overlap import Component
 from dbuild.errors import Place, UserError, nearest
 from dbuild.project.collisions import Claim, find_collisions
 from dbuild.project.datasets import Shared, read_default_params, read_source, read_target
@@ -19,8 +18,6 @@ from dbuild.project.options import read_default_options, read_timezone
 from dbuild.project.params import override_params, read_params
 from dbuild.project.paths import Axes, DatasetPath, read_path
 from dbuild.project.recipe import read_uses
-
-_GLOB = re.compile(r"[*?\[]")
 
 
 def load_project(file: str, directory: str, overrides: Mapping[str, str]) -> tuple[Project | None, list[UserError]]:
@@ -86,11 +83,11 @@ def _assemble(
     files = {file: targets[name].place("sql") for name, (_, file) in made.items() if file is not None}
     _check_discovered(axes.dimensions, origins, targets, main.problems, is_whole)
     claims = [
-        *_dataset_claims("source", sources, origins),
-        *_dataset_claims("target", targets, outputs),
+        *_dataset_claims("source", sources, origins, axes),
+        *_dataset_claims("target", targets, outputs, axes),
         *_file_claims(documents, files, {name: target for name, (target, _) in made.items()}),
     ]
-    main.problems.extend(find_collisions(claims, axes.values))
+    main.problems.extend(find_collisions(claims))
     return Project(
         name=project.string("name") or os.path.basename(root) or "project",
         root=root,
@@ -108,7 +105,7 @@ def _assemble(
 
 def _globs(project: Table, targets: Sequence[Target]) -> tuple[str, ...]:
     patterns = [*(project.strings("include") or ()), *(path for target in targets for path in target.uses)]
-    return tuple(dict.fromkeys(filter(_GLOB.search, patterns)))
+    return tuple(dict.fromkeys(pattern for pattern in patterns if set(pattern) & set("*?[")))
 
 
 def _read_axes(tables: Mapping[str, Table]) -> Axes:
@@ -173,10 +170,12 @@ def _read_default(
     return tuple(dict.fromkeys(taken))
 
 
-def _dataset_claims(kind: str, tables: Mapping[str, Table], paths: Mapping[str, DatasetPath]) -> Iterator[Claim]:
+def _dataset_claims(
+    kind: str, tables: Mapping[str, Table], paths: Mapping[str, DatasetPath], axes: Axes
+) -> Iterator[Claim]:
     for name, path in paths.items():
         if path.pattern is not None:
-            yield Claim(kind, name, path.pattern, tables[name].place("path"))
+            yield Claim(kind, name, path.text, path.pattern.components(axes.values), tables[name].place("path"))
 
 
 def _file_claims(
@@ -186,8 +185,6 @@ def _file_claims(
     own = {document.file: Place(document.file) for document in documents} | dict(files)
     for target in targets.values():
         for file in target.uses:
-            if not _GLOB.search(file):
-                own.setdefault(file, target.place)
+            own.setdefault(file, target.place)
     for file, place in own.items():
-        braced = file.replace("{", "{{").replace("}", "}}")
-        yield Claim("file", file, PathPattern(_GLOB.sub(r"[\g<0>]", braced), {}), place)
+        yield Claim("file", file, file, tuple(Component([part]) for part in file.split("/")), place)

@@ -15,7 +15,7 @@ from dbuild.core.model import Scalar
 from dbuild.core.task import Column, TaskInput
 from dbuild.errors import RecipeError
 from dbuild.recipes import readers
-from dbuild.recipes.filecheck import SCHEMA_HINT, HeaderCheck, misfit, stamp_of
+from dbuild.recipes.filecheck import SCHEMA_HINT, FileMemo, HeaderCheck, misfit, stamp_of
 from dbuild.recipes.footer import ParquetSchema, read_schema
 from dbuild.recipes.readers import Part, ReaderOptions
 from dbuild.recipes.sqltext import file_list, identifier, literal, message, unglobbed
@@ -44,8 +44,8 @@ class Engine:
         self._timezone = ""
         self._registered = 0
         self._headers = HeaderCheck()
-        self._columns: dict[tuple[object, ...], tuple[tuple[int, ...], tuple[Column, ...]]] = {}
-        self._footers: dict[str, tuple[tuple[int, ...], ParquetSchema | None]] = {}
+        self._columns: FileMemo[tuple[Column, ...]] = FileMemo()
+        self._footers: FileMemo[ParquetSchema | None] = FileMemo()
         self.results: dict[object, tuple[Column, ...]] = {}  # columns of results by all that decides them
         self._keys: dict[str, tuple[tuple[int, ...], tuple[str, ...]]] = {}
 
@@ -185,11 +185,7 @@ class Engine:
         return {name.lower() for name, _ in self.infer_schema(path, given.format, given.read)}
 
     def _footer(self, path: str) -> ParquetSchema | None:
-        stamp = stamp_of(path)
-        found = self._footers.get(path)
-        if found is None or found[0] != stamp:
-            found = self._footers[path] = (stamp, read_schema(path))
-        return found[1]
+        return self._footers.get(path, None, lambda: read_schema(path))
 
     def shape(self, given: TaskInput) -> object | None:
         """A value that is equal for inputs whose columns have the same names and types; None where that isn't known."""
@@ -236,12 +232,7 @@ class Engine:
         A CSV or JSON is looked at as a whole (unless `sample_size` is given), so that no later row of it contradicts.
         Dates in a form other than ISO stay VARCHAR: without the form (`dateformat`) no other file could be read so.
         """
-        stamp = stamp_of(path)
-        key = (path, format, read)
-        found = self._columns.get(key)
-        if found is None or found[0] != stamp:
-            found = self._columns[key] = (stamp, self._infer(path, format, read))
-        return found[1]
+        return self._columns.get(path, (format, read), lambda: self._infer(path, format, read))
 
     def _infer(self, path: str, kind: str, read: ReaderOptions) -> tuple[Column, ...]:
         import duckdb
@@ -285,6 +276,8 @@ class Engine:
         stamps = {path: stamp_of(path) for path in given.paths}
         fresh = [path for path, stamp in stamps.items() if self._keys.get(path, (None,))[0] != stamp]
         if fresh:
+            if len(self._keys) >= FileMemo.LIMIT:
+                self._keys, fresh = {}, list(stamps)
             found = self._read_keys(fresh, given)
             self._keys.update((path, (stamps[path], found.get(path, ()))) for path in fresh)
         for path in given.paths:

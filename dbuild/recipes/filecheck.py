@@ -10,21 +10,42 @@ import csv
 import gzip
 import io
 import os
-from collections.abc import Mapping, Sequence
-from typing import IO
+from collections.abc import Callable, Mapping, Sequence
+from typing import IO, Generic, TypeVar
 
 from dbuild.core.model import Scalar
 from dbuild.core.task import Column
 from dbuild.errors import RecipeError
 
-_Stamp = tuple[int, int, int, int]
+Stamp = tuple[int, int, int, int]
+T = TypeVar("T")
+
+
+class FileMemo(Generic[T]):
+    """What was learnt of files, as long as they stay as they are. It forgets all when it holds too much."""
+
+    LIMIT = 20_000
+
+    def __init__(self) -> None:
+        self._seen: dict[object, tuple[Stamp, T]] = {}
+
+    def get(self, path: str, given: object, learn: Callable[[], T]) -> T:
+        """What `learn` gave for this state of the file and for `given`; RecipeError where the file is gone."""
+        stamp = stamp_of(path)
+        key = (path, given)
+        found = self._seen.get(key)
+        if found is None or found[0] != stamp:
+            if len(self._seen) >= self.LIMIT:
+                self._seen.clear()
+            found = self._seen[key] = (stamp, learn())
+        return found[1]
 
 
 class HeaderCheck:
     """Reads the header of each CSV once for each state of the file."""
 
     def __init__(self) -> None:
-        self._seen: dict[tuple[str, str], tuple[_Stamp, tuple[str, ...] | None]] = {}
+        self._seen: FileMemo[tuple[str, ...] | None] = FileMemo()
 
     def order(self, path: str, schema: Sequence[Column], options: Mapping[str, Scalar]) -> tuple[Column, ...]:
         """The columns of a schema in the order in which a file has them.
@@ -47,12 +68,7 @@ class HeaderCheck:
         return tuple(known[name] for name in lowered)
 
     def _header(self, path: str, options: Mapping[str, Scalar]) -> tuple[str, ...] | None:
-        stamp = stamp_of(path)
-        key = (path, repr(sorted(options.items())))
-        found = self._seen.get(key)
-        if found is None or found[0] != stamp:
-            found = self._seen[key] = (stamp, _first_record(path, options))
-        return found[1]
+        return self._seen.get(path, tuple(options.items()), lambda: _first_record(path, options))
 
 
 SCHEMA_HINT = "a dataset has one schema for all its files: declare `schema`, or mend the file"
@@ -74,7 +90,7 @@ def _by_count(path: str, count: int, schema: Sequence[Column]) -> tuple[Column, 
     return tuple(schema)
 
 
-def stamp_of(path: str) -> _Stamp:
+def stamp_of(path: str) -> Stamp:
     """What tells a file's state from another: size, mtime, ctime (ns) and inode; RecipeError where it is gone."""
     try:
         found = os.stat(path)

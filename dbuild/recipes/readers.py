@@ -113,8 +113,8 @@ def csv_call(paths: Sequence[str], columns: Sequence[Column], options: dict[str,
     """A call that reads CSV files of one order of columns, guessing nothing."""
     kept = {name: value for name, value in options.items() if name not in _SNIFFED_ONLY}
     return (
-        f"read_csv({file_list(paths)}, columns={column_struct(columns)}, auto_detect=false, "
-        f"hive_partitioning=false{option_text(kept)})"
+        f"read_csv({file_list(paths)}, columns={column_struct(columns)}, auto_detect=false"
+        f"{no_hive(paths)}{option_text(kept)})"
     )
 
 
@@ -123,10 +123,7 @@ def json_call(paths: Sequence[str], columns: Sequence[Column], options: dict[str
     kept = {name: value for name, value in options.items() if name not in _SNIFFED_ONLY}
     shape = "" if "format" in kept else ", format='auto'"
     columns = [(name, "VARCHAR" if is_blob(kind) else kind) for name, kind in columns]  # see `json_star`
-    return (
-        f"read_json({file_list(paths)}, columns={column_struct(columns)}, hive_partitioning=false"
-        f"{shape}{option_text(kept)})"
-    )
+    return f"read_json({file_list(paths)}, columns={column_struct(columns)}{no_hive(paths)}{shape}{option_text(kept)})"
 
 
 def json_star(columns: Sequence[Column]) -> str:
@@ -149,7 +146,12 @@ def cast_star(columns: Sequence[Column] | None) -> str:
 
 def parquet_call(paths: Sequence[str], options: dict[str, Scalar]) -> str:
     """A call that reads Parquet files of one schema."""
-    return f"read_parquet({file_list(paths)}, hive_partitioning=false{option_text(options)})"
+    return f"read_parquet({file_list(paths)}{no_hive(paths)}{option_text(options)})"
+
+
+def no_hive(paths: Sequence[str]) -> str:
+    """The option that keeps folders like `day=2013-01-05` from becoming columns, only where there are any: it costs."""
+    return ", hive_partitioning=false" if any("=" in path for path in paths) else ""
 
 
 def column_struct(columns: Sequence[Column]) -> str:

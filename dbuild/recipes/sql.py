@@ -18,6 +18,7 @@ from dbuild.recipes.sqltext import identifier, line_of, message
 from dbuild.recipes.statements import Script, Statement, parse, place_of
 from dbuild.recipes.tables import check_names, copy_text, write_arrow
 
+_MOST_RESULTS = 5_000
 _DESCRIBING = ("describe", "desc", "summarize", "show")  # these can neither be copied nor stand behind a WITH
 
 
@@ -185,6 +186,8 @@ class _Job:
         if found is None:
             found = columns_of(self._engine.cursor.sql(query, params=values))
             if key is not None:
+                if len(known) >= _MOST_RESULTS:  # params and lists of values are part of the key
+                    known.clear()
                 known[key] = found
         return found
 

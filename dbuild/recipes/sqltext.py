@@ -35,7 +35,10 @@ def identifier(name: str) -> str:
 
 
 def file_list(paths: Iterable[str]) -> str:
-    """A list of file names for a reader, each standing for itself."""
+    """The file names for a reader, each standing for itself; a single one not as a list, which binds slower."""
+    paths = list(paths)
+    if len(paths) == 1:
+        return literal(unglobbed(paths[0]))
     return "[" + ", ".join(literal(unglobbed(path)) for path in paths) + "]"
 
 

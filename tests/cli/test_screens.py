@@ -185,7 +185,7 @@ def flow_of() -> Flow:
     """raw -> copy (by day) -> total."""
     raw = Source("raw", "data/{day}.txt", ("day",), (), None, "", (), PLACE)
     targets = {"copy": target("copy", ("day",), "raw"), "total": target("total", (), "copy")}
-    project = Project("x", "/x", "Dataflowfile", (), {}, {"raw": raw}, targets, {}, (), PLACE)
+    project = Project("x", "/x", "Dataflowfile", (), {}, {"raw": raw}, targets, {}, (), (), PLACE)
     return link(project, {name: Analysis(b"") for name in targets})[0]
 
 

@@ -79,16 +79,17 @@ def target(
 def project(*parts: Dimension | Source | Target, default: Iterable[str] = ()) -> Project:
     """A project of these parts."""
     return Project(
-        "test",
-        "/project",
-        FILE,
-        (FILE,),
-        {p.name: p for p in parts if isinstance(p, TimeDimension | ListDimension | DiscoveredDimension)},
-        {p.name: p for p in parts if isinstance(p, Source)},
-        {p.name: p for p in parts if isinstance(p, Target)},
-        {},
-        tuple(default),
-        Place(FILE),
+        name="test",
+        root="/project",
+        file=FILE,
+        files=(FILE,),
+        globs=(),
+        dimensions={p.name: p for p in parts if isinstance(p, TimeDimension | ListDimension | DiscoveredDimension)},
+        sources={p.name: p for p in parts if isinstance(p, Source)},
+        targets={p.name: p for p in parts if isinstance(p, Target)},
+        params={},
+        default=tuple(default),
+        place=Place(FILE),
     )
 
 

@@ -18,8 +18,19 @@ from dbuild.build.world import World
 from dbuild.core.events import Event, Summary, TaskEnded
 from dbuild.core.partitions import PartitionSet
 from dbuild.core.plan import Plan
-from tests.random.flows import Project, Rows
-from tests.random.model import Expected, Memory, Node, clean_rows, domain_of, downstream, expect, partitions, path_of
+from tests.random.flows import Key, Project, Rows
+from tests.random.model import (
+    Domain,
+    Expected,
+    Memory,
+    Node,
+    clean_rows,
+    domain_of,
+    downstream,
+    expect,
+    partitions,
+    path_of,
+)
 from tests.random.writing import csv_text, files_of, source_path
 
 
@@ -91,6 +102,14 @@ class Trial:
     def made_files(self) -> list[Node]:
         """The partitions whose output, as it was made, is there."""
         return [node for node, record in sorted(self.memory.records.items()) if (self.root / record.path).exists()]
+
+    def domain(self) -> Domain:
+        """The keys of every dimension, as the project now stands."""
+        return domain_of(self.project)
+
+    def source_keys(self, name: str) -> list[Key]:
+        """All partitions that a source should have."""
+        return partitions(self.project, name, self.domain())
 
     def wanted(self, name: str | None = None) -> tuple[Node, ...]:
         """All partitions of one target, or of all."""
@@ -164,7 +183,7 @@ class Trial:
         planned = plan(self._settings, request.arguments, force=request.force)
         with patch.object(World, "sealed", lambda world, target: PartitionSet.empty(world.domains.of(target).axes)):
             anew = plan(self._settings, request.arguments, force=request.force)
-        self._require(_said(planned) == _said(anew), f"the plan is {_said(planned)}, without seals {_said(anew)}")
+        self._require(_said(planned) == _said(anew), f"the plan is {_told(planned)}, without seals {_told(anew)}")
         waiting = {node for node, standing in _said(planned).items() if standing == "waiting"}
         self._require(waiting == expected.waiting, f"waiting: {_unlike(waiting, expected.waiting)}")
         return planned
@@ -244,7 +263,7 @@ def parse(content: bytes, path: Path) -> Rows:
     """The rows in an output."""
     match path.suffix:
         case ".json":
-            return tuple(json.loads(line)["v"] for line in content.decode().splitlines())
+            return tuple(row["v"] for row in json.loads(content))
         case ".parquet":
             found = duckdb.execute("SELECT v FROM read_parquet(?)", [str(path)]).fetchall()
             return tuple(row[0] for row in found)
@@ -266,6 +285,15 @@ def _said(planned: Plan) -> dict[Node, str]:
         said |= {(name, key): "may" for key in part.may.keys()}
         said |= {(name, key): "waiting" for key in part.waiting.keys()}
     return said
+
+
+def _told(planned: Plan) -> dict[str, str]:
+    """The same for people, with reasons."""
+    told = {f"{name}@{','.join(key)}": standing for (name, key), standing in _said(planned).items()}
+    for name, part in planned.targets.items():
+        for index, reasons in part.will.items():
+            told[f"{name}@{','.join(planned.domains.of(name).key(index))}"] = "; ".join(map(str, reasons))
+    return told
 
 
 def _unlike(found: object, right: object) -> str:

@@ -1,0 +1,172 @@
+"""The one walk that decides: a verdict for each kind of change, and the words that it gives for it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import get_args
+
+import pytest
+
+from dbuild.core.staleness import UNSETTLED, Declared, Kind, Reason, Verdict, judge, partition_name
+from dbuild.core.trace import InputRecord, OutputRecord, Trace, pack_inputs
+
+CODE, OTHER_CODE = b"c" * 16, b"C" * 16
+DAYS = ("2013-01-01", "2013-01-02")
+ONE, TWO, THREE = b"1" * 16, b"2" * 16, b"3" * 16
+WEATHER = InputRecord("weather", "weather", DAYS, ONE + TWO, b"s" * 16)
+AIRPORTS = InputRecord("airports", "airports", ("",), THREE, b"")
+OUT, MORE = OutputRecord("", "out/a.parquet", b"o" * 16, None), OutputRecord("more", "out/b.csv", b"p" * 16, None)
+DECLARED = Declared(CODE, {"min_delay": "15", "unused": "1"}, ("min_delay",), (WEATHER, AIRPORTS))
+TRACE = Trace(CODE, (("min_delay", "15"),), pack_inputs((WEATHER, AIRPORTS)), (OUT, MORE), 7, 0.0, 1.0)
+FOUND = ((OUT.path, OUT.digest), (MORE.path, MORE.digest))
+HEX_ONE, HEX_TWO, HEX_THREE = ONE.hex()[:12], TWO.hex()[:12], THREE.hex()[:12]
+
+
+def with_weather(**changes: object) -> Declared:
+    return replace(DECLARED, inputs=(replace(WEATHER, **changes), AIRPORTS))  # type: ignore[arg-type]
+
+
+def reasons(declared: Declared = DECLARED, **options: object) -> list[Reason]:
+    verdict = judge(declared, TRACE, FOUND, **options)  # type: ignore[arg-type]
+    assert not verdict.is_undecided
+    assert verdict.is_fresh == (not verdict.reasons)
+    return list(verdict.reasons)
+
+
+def test_what_is_as_it_was_is_fresh() -> None:
+    assert judge(DECLARED, TRACE, FOUND) == Verdict(())
+    assert judge(DECLARED, TRACE, FOUND).is_fresh
+
+
+CASES: dict[Kind, tuple[list[Reason], list[Reason]]] = {
+    "forced": (reasons(is_forced=True), [Reason("forced")]),
+    "failed before": (reasons(failed="12"), [Reason("failed before", "in run 12")]),
+    "never built": (list(judge(DECLARED, None, ()).reasons), [Reason("never built")]),
+    "recipe changed": (
+        reasons(replace(DECLARED, fingerprint=OTHER_CODE)),
+        [Reason("recipe changed", "", CODE.hex()[:12], OTHER_CODE.hex()[:12])],
+    ),
+    "param changed": (
+        reasons(replace(DECLARED, params={"min_delay": "20"})),
+        [Reason("param changed", "min_delay", "15", "20")],
+    ),
+    "input changed": (
+        reasons(with_weather(digests=ONE + THREE)),
+        [Reason("input changed", "weather@2013-01-02", HEX_TWO, HEX_THREE)],
+    ),
+    "input added": (
+        reasons(with_weather(keys=(*DAYS, "2013-01-03"), digests=ONE + TWO + THREE)),
+        [Reason("input added", "weather@2013-01-03", "", HEX_THREE)],
+    ),
+    "input removed": (
+        reasons(with_weather(keys=DAYS[:1], digests=ONE)),
+        [Reason("input removed", "weather@2013-01-02", HEX_TWO)],
+    ),
+    "schema changed": (
+        reasons(with_weather(schema=b"t" * 16)),
+        [Reason("schema changed", "weather", (b"s" * 6).hex(), (b"t" * 6).hex())],
+    ),
+    "output missing": (
+        list(judge(DECLARED, TRACE, ((OUT.path, None), FOUND[1])).reasons),
+        [Reason("output missing", "out/a.parquet")],
+    ),
+    "output edited": (
+        list(judge(DECLARED, TRACE, (FOUND[0], (MORE.path, THREE))).reasons),
+        [Reason("output edited", "out/b.csv", (b"p" * 6).hex(), HEX_THREE)],
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", get_args(Kind))
+def test_each_kind_of_change_is_told_as_what_it_is(kind: Kind) -> None:
+    found, wanted = CASES[kind]
+    assert found == wanted
+    assert found[0].kind == kind
+
+
+def test_a_whole_input_that_came_or_went() -> None:
+    assert reasons(replace(DECLARED, inputs=(WEATHER,))) == [Reason("input removed", "airports")]
+    planes = InputRecord("planes", "planes", ("",), ONE, b"")
+    assert reasons(replace(DECLARED, inputs=(WEATHER, AIRPORTS, planes))) == [Reason("input added", "planes")]
+
+
+def test_an_input_that_is_another_dataset_now() -> None:
+    other = replace(AIRPORTS, dataset="stations")
+    assert reasons(replace(DECLARED, inputs=(WEATHER, other))) == [
+        Reason("input added", "stations"),
+        Reason("input removed", "airports"),
+    ]
+
+
+def test_the_same_partitions_in_another_order_are_another_input() -> None:
+    """A recipe sees them in the order of their keys: a clean build might make something else."""
+    (reason,) = reasons(with_weather(keys=DAYS[::-1], digests=TWO + ONE))
+    assert reason.kind == "input changed"
+    assert "weather" in reason.subject
+    assert "order" in reason.subject
+
+
+def test_an_output_with_another_name_is_missing() -> None:
+    assert list(judge(DECLARED, TRACE, (("out/c.parquet", b"o" * 16), FOUND[1])).reasons) == [
+        Reason("output missing", "out/c.parquet")
+    ]
+
+
+def test_params_that_are_not_read_do_not_count() -> None:
+    assert reasons(replace(DECLARED, params={"min_delay": "15", "unused": "2"})) == []
+    assert reasons(replace(DECLARED, params={"min_delay": "15"})) == []
+
+
+def test_params_as_the_last_run_looked_them_up() -> None:
+    seen = replace(DECLARED, params_read=None)
+    assert reasons(seen) == []
+    assert reasons(replace(seen, params={"min_delay": "15", "new": "1"})) == []
+    assert reasons(replace(seen, params={"unused": "1"})) == [Reason("param changed", "min_delay", "15", "")]
+    absent = replace(TRACE, params=(("limit", ""),))
+    assert judge(seen, absent, FOUND).is_fresh
+    came = judge(replace(seen, params={"limit": "3"}), absent, FOUND)
+    assert came.reasons == (Reason("param changed", "limit", "", "3"),)
+
+
+def test_a_param_that_the_recipe_reads_now_and_did_not_before() -> None:
+    now = replace(DECLARED, params_read=("min_delay", "unused"))
+    assert reasons(now) == [Reason("param changed", "unused", "", "1")]
+
+
+def test_what_depends_on_something_unbuilt_is_undecided() -> None:
+    verdict = judge(with_weather(digests=ONE + UNSETTLED), TRACE, FOUND)
+    assert verdict == Verdict((), is_undecided=True)
+    assert not verdict.is_fresh
+
+
+def test_what_is_stale_anyway_is_stale_whatever_comes_of_its_inputs() -> None:
+    verdict = judge(with_weather(digests=THREE + UNSETTLED), TRACE, FOUND)
+    assert verdict.is_undecided
+    assert verdict.reasons == (Reason("input changed", "weather@2013-01-01", HEX_ONE, HEX_THREE),)
+
+
+def test_an_unbuilt_partition_that_was_not_read_before_decides_nothing_yet() -> None:
+    verdict = judge(with_weather(keys=(*DAYS, "2013-01-03"), digests=ONE + TWO + UNSETTLED), TRACE, FOUND)
+    assert verdict.is_undecided
+    assert all(reason.kind == "input added" for reason in verdict.reasons)
+
+
+def test_digests_that_only_look_like_it_side_by_side_are_settled() -> None:
+    half = b"?" * 8
+    now = with_weather(digests=b"x" * 8 + half + half + b"y" * 8)
+    assert not judge(now, TRACE, FOUND).is_undecided
+
+
+def test_all_that_changed_is_told_the_first_cause_first() -> None:
+    declared = replace(with_weather(digests=ONE + THREE), fingerprint=OTHER_CODE, params={"min_delay": "20"})
+    kinds = [reason.kind for reason in judge(declared, TRACE, ((OUT.path, None),), "3", True).reasons]
+    assert kinds == ["forced", "failed before", "recipe changed", "param changed", "input changed", "output missing"]
+
+
+def test_reasons_read_as_sentences() -> None:
+    assert str(Reason("never built")) == "never built"
+    assert str(Reason("failed before", "in run 3")) == "failed before in run 3"
+    assert str(Reason("input changed", "weather@2013-01-05", "aa", "bb")) == "input changed weather@2013-01-05: aa -> bb"
+    assert str(Reason("input added", "weather@2013-01-05", "", "bb")).endswith(": nothing -> bb")
+    assert partition_name("weather", "2013-01-05\x1fJFK") == "weather@2013-01-05,JFK"
+    assert partition_name("airports", "") == "airports"

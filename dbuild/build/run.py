@@ -286,7 +286,7 @@ class Run:
             self.world.fresh_outputs[target, index] = pack_outputs(trace.outputs)
         if changed:
             self.changed.setdefault(target, set()).add(index)
-            self.world.forget_records()
+            self.world.forget(target)
 
     def _discard(self, prepared: Prepared) -> None:
         for output in prepared.task.outputs:

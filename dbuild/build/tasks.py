@@ -18,6 +18,7 @@ from dbuild.core.task import Column, Task, TaskDimension, TaskInput, TaskOutput,
 from dbuild.core.trace import InputRecord, split_key
 from dbuild.errors import RecipeError
 from dbuild.observe.listing import TEMPORARY, Stat
+from dbuild.recipes.readers import WRITTEN_CSV
 from dbuild.state.store import FOLDER
 
 
@@ -131,25 +132,32 @@ class TaskMaker:
                 keys.append(key)
                 paths.append(os.path.join(self._root, path))
                 watched.append((paths[-1], row.stat))
+        columns, is_ours = self._columns(step, given, record, len(dataset.dimensions))
+        form = format_of(location.pattern.text)
         return TaskInput(
             given.name,
             self._dimensions(dataset.dimensions),
             tuple(keys),
             tuple(paths),
             mapping.is_single and not location.pattern.has_glob,
-            format_of(location.pattern.text),
-            dataset.read,
-            self._columns(step, given, record, len(dataset.dimensions)),
+            form,
+            (*WRITTEN_CSV, *dataset.read) if is_ours and form == "csv" else dataset.read,
+            columns,
         )
 
-    def _columns(self, step: Step, given: Input, record: InputRecord, size: int) -> tuple[Column, ...] | None:
-        """How an input's files are to be read: as the recipes that made them say, else by the dataset's schema."""
+    def _columns(
+        self, step: Step, given: Input, record: InputRecord, size: int
+    ) -> tuple[tuple[Column, ...] | None, bool]:
+        """How an input's files are to be read, and whether dbuild itself wrote them as tables.
+
+        As declared; else as the recipes that made them say; else by what the dataset's first partition shows.
+        """
         if isinstance(step.target.recipe, ShellRecipe):
-            return None
+            return None, False
         world = self._world
         form = format_of(world.location(given.dataset, given.output).pattern.text)
         if given.dataset not in world.flow.steps or form not in ("csv", "json"):
-            return world.schema(given.dataset, given.output).columns
+            return world.schema(given.dataset, given.output).columns, False
         axes = world.domains.of(given.dataset).axes
         found: dict[str, tuple[Column, ...]] = {}
         for joined in record.keys:
@@ -157,9 +165,12 @@ class TaskMaker:
             schema = world.output_schema(given.dataset, given.output, index)
             if schema is not None:
                 found.setdefault(json.dumps(schema), schema)
-        if len(found) > 1:
+        if len(found) > 1 and world.flow.steps[given.dataset].target.schema is None:
             raise RecipeError(
                 f'the partitions of "{given.dataset}" have different columns: {" / ".join(found)}',
                 hint=f"declare `schema` for {given.dataset}, or cast its columns in its recipe",
             )
-        return next(iter(found.values()), None) or world.schema(given.dataset, given.output).columns
+        declared = world.schema(given.dataset, given.output).columns
+        if found and world.flow.steps[given.dataset].target.schema is None:
+            declared = next(iter(found.values()))
+        return declared, bool(found)

@@ -237,7 +237,9 @@ class World:
         if name not in self.schemas_learnt:
             found = self.flow.project.dataset(dataset)
             assert found is not None
-            columns = found.schema if found.schema is not None else self._first_schema(found, output)
+            columns = found.schema
+            if columns is None and not (isinstance(found, Target) and isinstance(found.recipe, SqlRecipe)):
+                columns = self._first_schema(found, output)  # SQL gives each partition's types with its digest
             if columns is None and not found.read:
                 identity = b""
             else:
@@ -396,9 +398,11 @@ class World:
             self._records[step.target.name, number] = (reads.body, record)
         return record
 
-    def forget_records(self) -> None:
-        """Drops what was computed from digests that have since changed."""
+    def forget(self, target: str) -> None:
+        """Drops what was computed from outputs of a target that have since changed."""
         self._records.clear()
+        for name in [name for name in self.schemas_learnt if name.partition(".")[0] == target]:
+            del self.schemas_learnt[name]
 
     def partition_digest(self, dataset: str, location: Location, index: Index, key: tuple[str, ...]) -> bytes | None:
         """Identity of one partition of one output: its content, and the types that its file can't hold."""

@@ -1,0 +1,220 @@
+"""What people type to choose partitions, and what they are told when it can't be taken."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import pytest
+
+from dbuild.core.domain import Domains
+from dbuild.core.graph import Flow
+from dbuild.core.model import Window
+from dbuild.core.selection import Selection, Selector, parse_selector, select
+from dbuild.errors import UsageError
+from tests.core.flows import domains, flow_of, project, reads, source, target, time, values
+
+NOW = datetime(2013, 2, 20, 9, 0)
+EVERY = [("2013-01-01",), ("2013-02-10",)]  # flights are there to the 10th of February
+
+
+def world(*default: str) -> tuple[Flow, Domains]:
+    flow = flow_of(
+        project(
+            time("day", "2013-01-01"),
+            time("month", "2013-01", "2013-12"),
+            time("week", "2013-W01"),
+            values("origin", "EWR", "JFK", "a=b"),
+            source("flights", "day"),
+            source("airports"),
+            target("daily", ("day", "origin"), [reads("flights")]),
+            target("trend", ("day",), [reads("daily", {"day": Window(-6, 0, "day")})]),
+            target("monthly", ("month",), [reads("daily")]),
+            target("weekly", ("week",), [reads("daily")]),
+            target("report", (), [reads("monthly"), reads("airports")]),
+            default=default,
+        )
+    )
+    return flow, domains(flow, {"flights": EVERY, "airports": [()]}, now=NOW)[0]
+
+
+def chosen(*arguments: str, default: tuple[str, ...] = (), with_sources: bool = False) -> Selection:
+    return select(*world(*default), arguments, NOW, with_sources=with_sources)
+
+
+def keys(text: str) -> str:
+    """The partitions of the target that is named, as people would type them."""
+    selection = chosen(text)
+    assert not selection.absent
+    (found,) = selection.wanted.values()
+    return str(found)
+
+
+def mistake(*arguments: str) -> UsageError:
+    with pytest.raises(UsageError) as caught:
+        chosen(*arguments)
+    assert caught.value.hint
+    assert caught.value.exit_code == 2
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("monthly", Selector("monthly", "monthly", None, False, False)),
+        ("monthly@2013-01", Selector("monthly@2013-01", "monthly", "2013-01", False, False)),
+        ("+monthly", Selector("+monthly", "monthly", None, True, False)),
+        ("monthly+", Selector("monthly+", "monthly", None, False, True)),
+        ("+monthly+", Selector("+monthly+", "monthly", None, True, True)),
+        ("+monthly@2013-01+", Selector("+monthly@2013-01+", "monthly", "2013-01", True, True)),
+        ("daily@day=2013-01-05,origin=JFK", Selector("daily@day=2013-01-05,origin=JFK", "daily", "day=2013-01-05,origin=JFK", False, False)),
+    ],
+)  # fmt: skip
+def test_an_argument_is_taken_apart(text: str, wanted: Selector) -> None:
+    assert parse_selector(text) == wanted
+
+
+@pytest.mark.parametrize("text", ["", "+", "++", "@", "@2013-01", "monthly@", "monthly@+", "+@x+"])
+def test_what_names_nothing_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="names no target") as caught:
+        parse_selector(text)
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("trend@2013-01-05", "2013-01-05"),
+        ("trend@2013-01", "2013-01-01..2013-01-31"),
+        ("trend@2013", "2013-01-01..2013-02-10"),
+        ("trend@2013-Q1", "2013-01-01..2013-02-10"),
+        ("trend@2013-W02", "2013-01-07..2013-01-13"),
+        ("trend@2013-W01", "2013-01-01..2013-01-06"),  # the week begins before the dimension does
+        ("trend@2013-01-30..2013-02-02", "2013-01-30..2013-02-02"),
+        ("trend@2013-01..2013-02-02", "2013-01-01..2013-02-02"),
+        ("trend@2012..2013-01-02", "2013-01-01..2013-01-02"),
+        ("trend@2013-02-09..2013-12-31", "2013-02-09..2013-02-10"),
+        ("trend@2013-01-30..9999", "2013-01-30..2013-02-10"),
+        ("trend@day=2013-01-05", "2013-01-05"),
+        ("trend@day=2013-01-05,day=2013-01-07", "2013-01-05 2013-01-07"),
+        ("monthly@2013-02", "2013-02"),
+        ("monthly@2013-02-14", "2013-02"),
+        ("monthly@2013", "2013-01..2013-12"),
+        ("monthly@today", "2013-02"),
+        ("weekly@2013-01", "2013-W01..2013-W05"),
+        ("daily@2013-01-05", "2013-01-05,EWR..a=b"),
+        ("daily@2013-01-05,JFK", "2013-01-05,JFK"),
+        ("daily@origin=JFK", "2013-01-01..2013-02-10,JFK"),
+        ("daily@origin=JFK,day=2013-01", "2013-01-01..2013-01-31,JFK"),
+        ("daily@origin=JFK,origin=EWR,day=2013-01-01", "2013-01-01,EWR..JFK"),
+        ("daily@origin=a=b,day=2013-01-01", "2013-01-01,a=b"),
+        ("report", "all"),
+    ],
+)
+def test_keys_choose_partitions(text: str, wanted: str) -> None:
+    assert keys(text) == wanted
+
+
+def test_without_arguments_the_default_or_else_everything() -> None:
+    assert set(chosen().wanted) == {"daily", "trend", "monthly", "weekly", "report"}
+    assert set(chosen(default=("monthly", "trend")).wanted) == {"monthly", "trend"}
+    assert str(chosen(default=("monthly@2013-01",)).wanted["monthly"]) == "2013-01"
+
+
+def test_several_arguments_are_united() -> None:
+    selection = chosen("trend@2013-01-05", "trend@2013-01-07", "report")
+    assert str(selection.wanted["trend"]) == "2013-01-05 2013-01-07"
+    assert set(selection.wanted) == {"trend", "report"}
+
+
+def test_what_is_down_the_flow_is_just_what_reads_it() -> None:
+    found = chosen("daily@2013-01-30+").wanted
+    assert str(found["daily"]) == "2013-01-30,EWR..a=b"
+    assert str(found["trend"]) == "2013-01-30..2013-02-05"
+    assert str(found["monthly"]) == "2013-01"
+    assert str(found["weekly"]) == "2013-W05"
+    assert str(found["report"]) == "all"
+
+
+def test_what_is_up_the_flow_is_just_what_it_reads() -> None:
+    found = chosen("+trend@2013-01-03").wanted
+    assert str(found["trend"]) == "2013-01-03"
+    assert str(found["daily"]) == "2013-01-01..2013-01-03,EWR..a=b"
+    assert set(found) == {"trend", "daily"}
+    with_sources = chosen("+trend@2013-01-03", with_sources=True).wanted
+    assert str(with_sources["flights"]) == "2013-01-01..2013-01-03"
+
+
+def test_up_and_down_at_once_takes_what_all_of_that_needs() -> None:
+    found = chosen("+monthly@2013-01+").wanted
+    assert set(found) == {"monthly", "report", "daily"}
+    assert str(found["daily"].spans(0) and found["monthly"]) == "2013-01..2013-12"  # the report reads every month
+
+
+def test_all_that_is_made_from_a_source() -> None:
+    found = chosen("flights@2013-02-10+").wanted
+    assert set(found) == {"daily", "trend", "monthly", "weekly", "report"}
+    assert str(found["trend"]) == "2013-02-10"
+    assert set(chosen("airports+").wanted) == {"report"}
+    assert str(chosen("flights@2013-01-05", with_sources=True).wanted["flights"]) == "2013-01-05"
+
+
+def test_a_key_past_the_newest_partition_is_absent_and_no_mistake() -> None:
+    for text, absent in [
+        ("trend@2013-02-11", "2013-02-11"),
+        ("trend@today", "2013-02-20"),
+        ("trend@9999-12-31", "9999-12-31"),
+        ("daily@2014,JFK", "2014-01-01..2014-12-31,JFK"),
+    ]:
+        selection = chosen(text)
+        (name,) = selection.absent
+        assert str(selection.absent[name]) == absent
+        assert not selection.wanted[name]
+
+
+def test_absent_keys_of_several_arguments_are_united() -> None:
+    absent = chosen("trend@2014-01-01", "trend@2014-01-03").absent
+    assert str(absent["trend"]) == "2014-01-01 2014-01-03"
+
+
+@pytest.mark.parametrize(
+    ("text", "what", "hint"),
+    [
+        ("montly", 'there is no target "montly"', 'did you mean "monthly"?'),
+        ("zzz", 'there is no target "zzz"', "dbuild list shows what there is"),
+        ("flights", '"flights" is a source: dbuild never writes it', "flights+ builds all that is made from it"),
+        ("+flights", '"flights" is a source: dbuild never writes it', "flights+ builds all that is made from it"),
+        ("monthly@soon", "is not a month", "a key of month looks like 2013-01"),
+        ("monthly@2013-13", "is not a month", "a key of month looks like 2013-01"),
+        ("trend@2013-02-30", "is not a day", "a key of day looks like 2013-01-05"),
+        ("trend@2013-01-05..", "the range has no end", "write 2013-01-05..2013-01-05"),
+        ("trend@..2013-01-05", "is not a day", "a key of day looks like 2013-01-05"),
+        ("trend@2013-01-05..2013-01-01", "the range ends before it starts", "write FIRST..LAST"),
+        ("trend@2012-12-31", "lies outside day", "day goes from 2013-01-01"),
+        ("trend@0001", "lies outside day", "day goes from 2013-01-01"),
+        ("monthly@2014-01", "lies outside month", "month goes from 2013-01 to 2013-12"),
+        ("monthly@9999", "lies outside month", "month goes from 2013-01 to 2013-12"),
+        ("daily@2013-01-05,JKF", '"JKF" is not a value of origin', 'did you mean "JFK"?'),
+        ("daily@origin=zzzz", '"zzzz" is not a value of origin', "its values are EWR, JFK, a=b"),
+        ("daily@origen=JFK", '"origen" is no dimension of daily', 'did you mean "origin"?'),
+        ("daily@zz=JFK", '"zz" is no dimension of daily', "its dimensions are day, origin"),
+        ("trend@2013-01-05,JFK", '"JFK" is no dimension of trend', "its dimensions are day"),
+        ("report@2013-01-05", '"report" has no partitions, so "report@2013-01-05" names none', "report"),
+    ],
+)
+def test_what_cannot_be_taken_says_why_and_what_to_do(text: str, what: str, hint: str) -> None:
+    found = mistake(text)
+    assert what in found.what
+    assert found.hint == hint
+    if "@" in text:
+        assert text in found.what
+
+
+def test_a_mistake_beside_good_arguments_is_still_one() -> None:
+    assert "montly" in mistake("trend", "montly").what
+
+
+def test_a_dimension_without_keys_says_so() -> None:
+    flow = flow_of(project(values("origin"), source("flights", "origin"), target("a", ("origin",), [reads("flights")])))
+    with pytest.raises(UsageError) as caught:
+        select(flow, domains(flow)[0], ["a@JFK"], NOW)
+    assert caught.value.hint == "origin has no values yet"

@@ -86,6 +86,7 @@ class Run:
         self._flusher = Flusher()
         self._last_flush = time.monotonic()
         self._flush_cost = 0.0
+        self._settled: dict[str, list[Index]] | None = None
         self.schedule = self._make_schedule()
 
     def _make_schedule(self) -> Schedule:
@@ -376,12 +377,13 @@ class Run:
     # -- what came of it -------------------------------------------------------------------------------------------
 
     def settled(self, target: str) -> PartitionSet:
-        """The partitions of a target that this run made, or found to be fresh after all."""
-        wanted = (State.BUILT, State.FRESH)
-        found = [
-            index for (name, index), state in self.schedule.states.items() if name == target and state in wanted
-        ]
-        return PartitionSet.of_indices(self.plan.domains.of(target).axes, found)
+        """The partitions of a target that this run made, or found to be fresh after all. Asked when it has ended."""
+        if self._settled is None:
+            self._settled = {}
+            for (name, index), state in self.schedule.states.items():
+                if state in (State.BUILT, State.FRESH):
+                    self._settled.setdefault(name, []).append(index)
+        return PartitionSet.of_indices(self.plan.domains.of(target).axes, self._settled.get(target, ()))
 
 
 def _said(error: Exception) -> str:

@@ -51,11 +51,11 @@ def _left_over(world: World, plan: Plan, run: Run | None, name: str) -> tuple[by
     """A target that this run didn't need: its seal without what has been touched; None where that is all of it."""
     kept = world.state.seal(name)
     touched = world.touched(name) | _touched_by(world, plan, run, name)
-    if kept is None or (not touched and not _has_new_axis(world, name)):
+    if kept is None or not (touched or _has_new_axis(world, name) or world.is_reordered(name)):
         return None
     axes = axes_for(world.flow.steps[name].target, world.axes)
     old = tuple(world.kept_axis(axis) for axis in axes)
-    if kept[1] != identity_of(old):
+    if kept[1] != identity_of(old) or world.is_reordered(name):
         return b"", b"", "[]"  # nothing of it can be told any more: all is judged the next time
     vouched = PartitionSet(old, load_body(kept[2])).rebased(axes) - touched
     return kept[0], identity_of(axes), dump_body(vouched.body)

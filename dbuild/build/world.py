@@ -124,7 +124,7 @@ class World:
         """The partitions that were known to be fresh, under the same declarations, relative to the kept listings."""
         axes = self.domains.of(target).axes
         kept = self.state.seal(target)
-        if kept is None or kept[0] != self.basis(target):
+        if kept is None or kept[0] != self.basis(target) or self.is_reordered(target):
             return PartitionSet.empty(axes)
         if kept[1] == identity_of(axes):
             return PartitionSet(axes, load_body(kept[2]))
@@ -132,6 +132,12 @@ class World:
         if kept[1] != identity_of(old):
             return PartitionSet.empty(axes)
         return PartitionSet(old, load_body(kept[2])).rebased(axes)
+
+    def is_reordered(self, target: str) -> bool:
+        """Whether values of a dimension that an input has changed places: recipes see files in the order of keys."""
+        step = self.flow.steps[target]
+        axes = {axis.name: axis for given in step.inputs for axis in self._axes_of(given.dataset)}
+        return any(_has_moved(self.kept_axis(axis), axis) for axis in axes.values())
 
     def kept_axis(self, axis: Axis) -> Axis:
         """The axis as it was when the seals were written."""
@@ -230,6 +236,19 @@ class World:
         if isinstance(step.target.recipe, ShellRecipe):
             return b""
         return self.schema(given.dataset, given.output).identity
+
+    def _reading_identity(self, given: Input, step: Step, has_partitions: bool) -> bytes:
+        """The same for one partition's trace.
+
+        Of what SQL made, the digest of each partition tells the types that its recipe gave it: what the first
+        partition looks like counts only where nothing is read.
+        """
+        dataset = self.flow.project.dataset(given.dataset)
+        is_typed = isinstance(dataset, Target) and dataset.schema is None and isinstance(dataset.recipe, SqlRecipe)
+        if not has_partitions or not is_typed or isinstance(step.target.recipe, ShellRecipe):
+            return self.schema_identity(given, step)
+        assert dataset is not None
+        return digest_bytes(json.dumps(dataset.read).encode()) if dataset.read else b""
 
     def schema(self, dataset: str, output: str) -> Schema:
         """A dataset's one schema: declared, given by its recipe, or that of its first partition by key."""
@@ -392,7 +411,7 @@ class World:
         first = domain.first() if unsettled is not None and digests and self.needs_first(given, step) else None
         if unsettled is not None and first is not None and first in unsettled:
             digests[0] = UNSETTLED
-        schema = self.schema_identity(given, step) if not isinstance(step.target.recipe, ShellRecipe) else b""
+        schema = self._reading_identity(given, step, bool(keys))
         record = InputRecord(given.name, name, tuple(map(joined_key, keys)), b"".join(digests), schema)
         if unsettled is None and len(keys) > 1:
             self._records[step.target.name, number] = (reads.body, record)
@@ -425,6 +444,14 @@ def typed_digest(digest: bytes, schema: tuple[Column, ...] | None) -> bytes:
 def identity_of(axes: tuple[Axis, ...]) -> bytes:
     """What the numbers of a set over these axes mean."""
     return digest_bytes("\0".join(f"{axis.name}\x1f{axis.identity}" for axis in axes).encode("utf-8", "surrogateescape"))
+
+
+def _has_moved(before: Axis, now: Axis) -> bool:
+    """Whether the values that two axes share have another order."""
+    if not isinstance(before, ListAxis) or not isinstance(now, ListAxis) or before.values == now.values:
+        return False
+    shared = set(before.values) & set(now.values)
+    return [v for v in before.values if v in shared] != [v for v in now.values if v in shared]
 
 
 def dump_body(body: Body) -> str:

@@ -49,10 +49,11 @@ class Periods:
         return first, max(first, self.given.index_at(self._last(number)) + 1)
 
     def _last(self, number: int) -> datetime:
-        """The last moment that is read: the period's own last one moved, and all before its end moved.
+        """The last moment that is read: the period's own last one moved, or the last before its end moved.
 
-        They differ where months of unlike lengths meet: the day after a 28 February ends a month, which a month later
-        is the end of March and not of the 28th; and a 28 March has its end, but not its last moment, moved to its start.
+        They differ where months of unlike lengths meet, and the later one counts. A month back, the end of 28 March
+        is the start of 28 February: only its last moment lies in that day. A month on, the last moment of February
+        lies in 28 March: only its end is that of March.
         """
         last = self.target.last(number)
         end = _moved(last + _MOMENT, self.high, self.unit) if last < datetime.max else last
@@ -186,7 +187,7 @@ def _time_axis(axis: Axis, target: Sequence[Axis], given: Sequence[Axis]) -> tup
 
 
 def _moved(moment: datetime, count: int, unit: str) -> datetime:
-    """A moment moved by calendar units, no further than the calendar goes; a day that a month lacks becomes its last."""
+    """A moment moved by calendar units, as far as the calendar goes; a day that a month lacks becomes its last."""
     if unit in _SPANS:
         try:
             return moment + count * _SPANS[unit]

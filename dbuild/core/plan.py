@@ -14,7 +14,8 @@ from dbuild.core.graph import Flow
 from dbuild.core.mapping import Mapping
 from dbuild.core.model import Input
 from dbuild.core.partitions import Index, PartitionSet
-from dbuild.core.staleness import Reason, Verdict
+from dbuild.core.staleness import Reason, Verdict, partition_name
+from dbuild.core.trace import joined_key
 
 
 class Observed(Protocol):
@@ -81,7 +82,7 @@ class Plan:
             upstream = self.targets.get(given.dataset)
             if upstream is not None:
                 reads = mapping.of_index(index, self.domains.of(given.dataset)) & (upstream.will_set | upstream.may)
-                names.extend(f"{given.dataset}@{','.join(key)}" if key else given.dataset for key in reads.keys())
+                names.extend(_names_of(given.dataset, reads))
         return names
 
     def lacks(self, target: str, index: Index) -> list[str]:
@@ -93,8 +94,12 @@ class Plan:
             else:
                 held = self.missing.get(given.dataset, PartitionSet.empty(self.domains.of(given.dataset).axes))
             reads = mapping.of_index(index, self.domains.of(given.dataset)) & held
-            names.extend(f"{given.dataset}@{','.join(key)}" if key else given.dataset for key in reads.keys())
+            names.extend(_names_of(given.dataset, reads))
         return names
+
+
+def _names_of(dataset: str, partitions: PartitionSet) -> list[str]:
+    return [partition_name(dataset, key) for key in map(joined_key, partitions.keys())]
 
 
 def inputs_of(flow: Flow, domains: Domains, target: str) -> list[tuple[Input, Mapping]]:

@@ -140,9 +140,9 @@ def _interval(flow: Flow, domains: Domains, name: str, value: str, selector: Sel
             number = axis.index(value)
         except ValueError:
             known = ", ".join(axis.values[:8]) + (", …" if len(axis.values) > 8 else "")
+            other = f"its values are {known}" if known else f"{name} has no values yet"
             raise UsageError(
-                f'"{selector.text}": "{value}" is not a value of {name}',
-                hint=nearest(value, axis.values) or (f"its values are {known}" if known else f"{name} has no values yet"),
+                f'"{selector.text}": "{value}" is not a value of {name}', hint=nearest(value, axis.values) or other
             ) from None
         return number, number + 1
     dimension = flow.project.dimensions[name]
@@ -165,7 +165,8 @@ def _periods(axis: TimeAxis, value: str, selector: Selector, now: datetime) -> I
         low = axis.grain.bounded(first)
         high = axis.grain.bounded(last or first, is_end=True)
     except ValueError as error:
-        raise UsageError(f'"{selector.text}": {error}', hint=f"a key of {axis.name} looks like {axis.grain.example}") from None
+        hint = f"a key of {axis.name} looks like {axis.grain.example}"
+        raise UsageError(f'"{selector.text}": {error}', hint=hint) from None
     if dots and not last:
         raise UsageError(f'"{selector.text}": the range has no end', hint=f"write {first}..{axis.grain.example}")
     if high < low:

@@ -104,6 +104,6 @@ def pack_outputs(outputs: Sequence[OutputRecord]) -> str:
 def unpack_outputs(text: str) -> tuple[OutputRecord, ...]:
     """What `pack_outputs` packed."""
     return tuple(
-        OutputRecord(name, path, bytes.fromhex(digest), tuple((c, t) for c, t in schema) if schema is not None else None)
+        OutputRecord(name, path, bytes.fromhex(digest), None if schema is None else tuple((c, t) for c, t in schema))
         for name, path, digest, schema in json.loads(text)
     )

@@ -7,6 +7,7 @@ fraction of what a stat from Python costs; where it isn't there, or the tree is 
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import subprocess
@@ -78,9 +79,13 @@ def _start_find(tree: Tree) -> tuple[subprocess.Popen[bytes], IO[bytes]] | None:
     if find is None or not os.path.isdir(tree.path):
         return None
     # A file and not a pipe: all trees are walked at once while nobody reads.
-    out = os.fdopen(os.memfd_create("listing"), "w+b") if hasattr(os, "memfd_create") else tempfile.TemporaryFile()
+    out = os.fdopen(os.memfd_create("listing"), "w+b") if hasattr(os, "memfd_create") else _temporary_file()
     command = [find, "-L", tree.path, "-mindepth", "1", "-maxdepth", str(tree.depth), "-type", "f", "-printf", _FORMAT]
     return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.DEVNULL), out
+
+
+def _temporary_file() -> IO[bytes]:
+    return tempfile.TemporaryFile()
 
 
 def _finish_find(tree: Tree, process: subprocess.Popen[bytes], out: IO[bytes]) -> bytes:
@@ -123,7 +128,7 @@ def _stat_entry(entry: os.DirEntry[str]) -> os.stat_result | None:
     except OSError as error:
         raise UserError(
             f"{entry.path} can't be read: {error.strerror}",
-            hint="a link that leads to itself has to be removed" if error.errno == 40 else None,
+            hint="a link that leads to itself has to be removed" if error.errno == errno.ELOOP else None,
         ) from None
 
 

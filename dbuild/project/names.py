@@ -59,11 +59,12 @@ def named_tables(documents: Iterable[Document], section: str) -> dict[str, Table
 def check_name(table: Table, kind: str, name: str, *path: str | int) -> bool:
     """Whether a name can be taken; reported at `path` below the table where it can't."""
     reserved = RESERVED | (frozenset(KEYS["inputs"]) | UNSUPPORTED["inputs"] if kind == "partition" else frozenset())
+    article = "an" if kind == "input" else "a"
     if not is_identifier(name):
         hint = "names have letters, digits and underscores, and don't start with a digit"
-        table.report(f'"{name}" can\'t be the name of a {kind}', *path, hint=hint)
+        table.report(f'"{name}" can\'t be the name of {article} {kind}', *path, hint=hint)
     elif name in reserved:
-        table.report(f'"{name}" is a reserved word, not a name for a {kind}', *path, hint="choose another name")
+        table.report(f'"{name}" is a reserved word, not a name for {article} {kind}', *path, hint="choose another name")
     else:
         return True
     return False

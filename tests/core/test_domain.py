@@ -90,7 +90,8 @@ def test_lists_and_discovered_keys() -> None:
 
 
 def test_the_order_of_a_path_is_the_order_of_a_key() -> None:
-    flow = flow_of(project(time("day", "2013-01-01", "2013-01-02"), values("origin", "JFK"), source("a", "origin", "day")))
+    two_days = time("day", "2013-01-01", "2013-01-02")
+    flow = flow_of(project(two_days, values("origin", "JFK"), source("a", "origin", "day")))
     assert list(domains(flow)[0].of("a").keys()) == [("JFK", "2013-01-01"), ("JFK", "2013-01-02")]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import product
+from itertools import pairwise, product
 from random import Random
 
 import pytest
@@ -66,7 +66,7 @@ def check_form(body: Body, depth: int) -> None:
         assert low < high
         assert rest
         check_form(rest, depth - 1)
-    for one, two in zip(body, body[1:], strict=False):
+    for one, two in pairwise(body):
         assert one[1] <= two[0]
         assert one[1] < two[0] or one[2] != two[2]
 
@@ -156,7 +156,7 @@ def test_keys_stay_the_same_on_other_axes(
     old = made(axes, members)
     found = old.rebased(new)
     check_form(found.body, len(axes))
-    kept = {key for key in old.keys() if len(key) < 2 or key[1] in origins}
+    kept = {key for key in list(old.keys()) if len(key) < 2 or key[1] in origins}
     assert set(found.keys()) == kept
     assert found == PartitionSet.of_keys(new, kept)
 
@@ -186,7 +186,7 @@ def test_intervals_are_joined_and_intersected(one: list[Interval], two: list[Int
     a, b = joined(one), joined(two)
     mine, others = ({n for low, high in side for n in range(low, high)} for side in (one, two))
     assert {n for low, high in a for n in range(low, high)} == mine
-    assert all(left[1] < right[0] for left, right in zip(a, a[1:], strict=False))
+    assert all(left[1] < right[0] for left, right in pairwise(a))
     assert {n for low, high in common(a, b) for n in range(low, high)} == mine & others
 
 

@@ -175,7 +175,10 @@ def some(members: PartitionSet, random: Random) -> PartitionSet:
     return PartitionSet.of_indices(members.axes, random.sample(indices, random.choice([0, 0, 1, min(5, len(indices))])))
 
 
-@given(st.randoms(use_true_random=False), st.lists(st.sampled_from(["clean", "week", "monthly", "report"]), unique=True))
+targets = st.lists(st.sampled_from(["clean", "week", "monthly", "report"]), unique=True)
+
+
+@given(st.randoms(use_true_random=False), targets)
 def test_a_plan_is_what_a_walk_over_every_partition_would_say(random: Random, wanted: Iterable[str]) -> None:
     said = world()
     said.gone = {name: some(said.domains.of(name), random) for name in ("flights", "airports")}

@@ -228,7 +228,8 @@ def test_starts(tmp_path: Path, unit: str, given: str, expected: str) -> None:
 def test_an_end_bounds_all_periods_inside_it(tmp_path: Path) -> None:
     project = load(tmp_path, '[partitions.h]\nevery = "hour"\nstart = "2013"\nend = 2013-02-28\n')
     dimension = project.dimensions["h"]
-    assert isinstance(dimension, TimeDimension) and dimension.end is not None
+    assert isinstance(dimension, TimeDimension)
+    assert dimension.end is not None
     assert dimension.grain.text(dimension.end) == "2013-02-28T23"
 
 
@@ -279,7 +280,8 @@ def test_defaults_apply_where_a_target_gives_nothing_and_where_they_fit(tmp_path
     assert of(targets["shell"]) == (u, ("a",), (), t, "Asia/Tokyo")
     assert of(targets["own"]) == ((), ("b",), (("skip", 1),), (), "UTC")
     shell, own = targets["shell"].recipe, targets["own"].recipe
-    assert isinstance(shell, ShellRecipe) and isinstance(own, ShellRecipe)
+    assert isinstance(shell, ShellRecipe)
+    assert isinstance(own, ShellRecipe)
     assert (shell.interpreter, own.interpreter) == ("Rscript", "sh")
 
 
@@ -300,7 +302,8 @@ def test_included_files_are_parts_of_the_project_with_places_of_their_own(tmp_pa
 def test_the_project_is_the_folder_of_the_file(tmp_path: Path) -> None:
     write(tmp_path, {"sub/my.toml": '[targets.a]\npath = "a.csv"\nsql = "q.sql"\n', "sub/q.sql": "SELECT 1"})
     project, problems = load_project("sub/my.toml", str(tmp_path), {})
-    assert project is not None and not problems
+    assert project is not None
+    assert not problems
     assert (project.root, project.file, project.name) == (str(tmp_path / "sub"), "my.toml", "sub")
 
 
@@ -323,7 +326,8 @@ def test_sources_may_be_outside_and_those_written_from_outside_in_are_inside(tmp
 def test_files_with_a_mark_of_their_byte_order_and_with_other_ends_of_lines(tmp_path: Path) -> None:
     (tmp_path / "Dataflowfile").write_bytes(b'\xef\xbb\xbf# x\r\n[sources.a]\r\npath = "a.csv"\r\n')
     project, problems = load_project("Dataflowfile", str(tmp_path), {})
-    assert project is not None and not problems
+    assert project is not None
+    assert not problems
     assert project.sources["a"].place.line == 2
 
 

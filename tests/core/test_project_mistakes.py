@@ -144,7 +144,7 @@ CASES = [
     (TARGET + 'inputs = ["raw.a"]\n', 4, '"raw" has no output "a"', 'say "raw"'),
     (TARGET + "inputs.raw = 3\n", 4, "must be a string or a table", "as in"),
     (TARGET + "inputs.raw.from = 3\n", 4, '"from" of the input "raw" must be a string', "dataset"),
-    (TARGET + 'inputs."a b" = "raw"\n', 4, '"a b" can\'t be the name of a input', "letters"),
+    (TARGET + 'inputs."a b" = "raw"\n', 4, '"a b" can\'t be the name of an input', "letters"),
     (TARGET + 'inputs.raw = { missing = "latest" }\n', 4, '"missing" of the input "raw" is not supported', "remove"),
     (TARGET + 'inputs.raw = { dya = "all" }\n', 4, 'unknown key "dya" of the input "raw"', 'did you mean "day"?'),
     (TARGET + 'inputs.raw = { origin = "all" }\n', 4, '"raw" is not partitioned by "origin"', "day"),
@@ -252,13 +252,15 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     project, (problem,) = load_project("Dataflowfile", str(tmp_path), {})
     assert project is None
     assert str(problem.place) == "Dataflowfile"
-    assert "dbuild init" in str(problem.hint) and "-f" in str(problem.hint)
+    assert "dbuild init" in str(problem.hint)
+    assert "-f" in str(problem.hint)
 
 
 def test_a_folder_instead_of_a_file(tmp_path: Path) -> None:
     (tmp_path / "Dataflowfile").mkdir()
     project, (problem,) = load_project("Dataflowfile", str(tmp_path), {})
-    assert project is None and "can't be read" in problem.what
+    assert project is None
+    assert "can't be read" in problem.what
 
 
 @pytest.mark.parametrize(
@@ -295,7 +297,8 @@ OVERRIDES = [
 def test_params_given_wrongly(tmp_path: Path, name: str, text: str, what: str, hint: str) -> None:
     params = '[project]\nparams = { i = 1, f = 0.5, b = true, label = "x" }\n'
     project, problems = load(tmp_path, params, {name: text})
-    assert project is not None and project.params == {"i": 1, "f": 0.5, "b": True, "label": "x"}
+    assert project is not None
+    assert project.params == {"i": 1, "f": 0.5, "b": True, "label": "x"}
     (found,) = said(problems)
     assert (found[0], what in found[1], hint in found[2]) == (-1, True, True), found
 

@@ -166,7 +166,7 @@ def test_all_that_changed_is_told_the_first_cause_first() -> None:
 def test_reasons_read_as_sentences() -> None:
     assert str(Reason("never built")) == "never built"
     assert str(Reason("failed before", "in run 3")) == "failed before in run 3"
-    assert str(Reason("input changed", "weather@2013-01-05", "aa", "bb")) == "input changed weather@2013-01-05: aa -> bb"
+    assert str(Reason("input changed", "weather@2013-01", "aa", "bb")) == "input changed weather@2013-01: aa -> bb"
     assert str(Reason("input added", "weather@2013-01-05", "", "bb")).endswith(": nothing -> bb")
     assert partition_name("weather", "2013-01-05\x1fJFK") == "weather@2013-01-05,JFK"
     assert partition_name("airports", "") == "airports"

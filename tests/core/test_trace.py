@@ -17,7 +17,7 @@ from dbuild.core.trace import (
     unpack_outputs,
 )
 
-texts = st.text(st.characters(codec="utf-8", exclude_categories=("Cc",)), min_size=1)
+texts = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), min_size=1)
 keys = st.one_of(texts, st.just("caf\udce9"), st.just(""), st.just("2013-01-05\x1fJFK"))
 
 

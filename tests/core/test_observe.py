@@ -1,0 +1,334 @@
+"""The outside world as values, on real files."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import xxhash
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dbuild.errors import UserError
+from dbuild.observe import digests
+from dbuild.observe.digests import COARSE_TICK, TICK, backdate, combine, digest_bytes, hash_file, is_racy, probe_clock
+from dbuild.observe.listing import (
+    TEMPORARY,
+    Stat,
+    Tree,
+    differences,
+    is_temporary,
+    list_slowly,
+    list_trees,
+    names_of,
+    pack_record,
+    records_of,
+    stat_file,
+    unpack_record,
+)
+
+MANY = 1_000_000  # as if a tree had so many files last time: then a process of its own lists it
+BLOCK = 1 << 19
+
+
+def has_gnu_find() -> bool:
+    found = shutil.which("find")
+    return found is not None and b"GNU" in subprocess.run([found, "--version"], capture_output=True, check=False).stdout
+
+
+# -- listings --------------------------------------------------------------------------------------------------------
+
+
+def write(path: Path, content: str = "x") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content)
+    return path
+
+
+def both_listings(path: Path, depth: int) -> list[bytes]:
+    """The records of a tree, once it is sure that both ways to list it give the same."""
+    slow = records_of(list_slowly(Tree(str(path), depth)))
+    (fast,) = list_trees([Tree(str(path), depth, MANY)])
+    assert sorted(records_of(fast)) == sorted(slow)
+    return slow
+
+
+def names(path: Path, depth: int) -> list[str]:
+    return sorted(unpack_record(record)[0] for record in both_listings(path, depth))
+
+
+def test_a_listing_has_every_file_with_its_stats(tmp_path: Path) -> None:
+    files = [write(tmp_path / name, name) for name in ("a.csv", "b/c.csv", "b/d/e.csv", ".hidden")]
+    found = dict(unpack_record(record) for record in both_listings(tmp_path, 3))
+    assert found == {str(path.relative_to(tmp_path)): stat_file(str(path)) for path in files}
+
+
+def test_a_listing_goes_no_deeper_than_asked(tmp_path: Path) -> None:
+    for name in ("a", "b/c", "b/d/e"):
+        write(tmp_path / name)
+    assert names(tmp_path, 1) == ["a"]
+    assert names(tmp_path, 2) == ["a", "b/c"]
+
+
+def test_a_folder_that_is_not_there_has_an_empty_listing(tmp_path: Path) -> None:
+    file = write(tmp_path / "file")
+    for path in (tmp_path / "none", file, file / "below"):
+        assert both_listings(path, 2) == []
+
+
+def test_links_are_followed_and_what_is_no_file_is_left_out(tmp_path: Path) -> None:
+    write(tmp_path / "data" / "real" / "a")
+    (tmp_path / "data" / "folder").symlink_to("real")
+    (tmp_path / "data" / "link").symlink_to("real/a")
+    (tmp_path / "data" / "nowhere").symlink_to("gone")
+    os.mkfifo(tmp_path / "data" / "pipe")
+    assert names(tmp_path / "data", 2) == ["folder/a", "link", "real/a"]
+    (tmp_path / "alias").symlink_to("data")
+    assert names(tmp_path / "alias", 2) == ["folder/a", "link", "real/a"]
+
+
+@pytest.mark.parametrize("expected", [0, MANY])
+def test_a_link_to_itself_is_an_error_that_names_it(tmp_path: Path, expected: int) -> None:
+    write(tmp_path / "a")
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(UserError) as caught:
+        list_trees([Tree(str(tmp_path), 1, expected)])
+    assert str(tmp_path / "loop") in caught.value.what
+    assert caught.value.hint is not None
+    assert "link" in caught.value.hint
+    with pytest.raises(UserError, match="loop can't be read"):
+        stat_file(str(tmp_path / "loop"))
+    with pytest.raises(UserError, match="loop can't be read"):
+        hash_file(str(tmp_path / "loop"))
+
+
+def test_a_folder_that_holds_itself_is_listed_as_deep_as_asked(tmp_path: Path) -> None:
+    write(tmp_path / "a")
+    (tmp_path / "self").symlink_to(".")
+    assert names(tmp_path, 3) == ["a", "self/a", "self/self/a"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is closed to root")
+def test_a_folder_that_is_closed_is_an_error(tmp_path: Path) -> None:
+    write(tmp_path / "closed" / "a")
+    (tmp_path / "closed").chmod(0)
+    try:
+        for expected in (0, MANY):
+            with pytest.raises(UserError, match="closed can't be read"):
+                list_trees([Tree(str(tmp_path), 2, expected)])
+    finally:
+        (tmp_path / "closed").chmod(0o700)
+
+
+def test_names_of_any_bytes_go_through(tmp_path: Path) -> None:
+    odd = [b"tab\there", b"line\nbreak", b"caf\xe9", b"'quote\"", b"%s $(x)", "Zürich".encode()]
+    for name in odd:
+        Path(os.fsdecode(os.path.join(os.fsencode(tmp_path), name))).write_text("x")
+    assert {os.fsencode(name) for name in names(tmp_path, 1)} == set(odd)
+
+
+@pytest.mark.parametrize("moment", [0, 1, 1_500_000_000, 10**18 + 1, 4_102_444_800_123_456_789, -1_000_000_000])
+def test_times_near_and_far_are_told_alike(tmp_path: Path, moment: int) -> None:
+    path = write(tmp_path / "a")
+    os.utime(path, ns=(moment, moment))
+    (record,) = both_listings(tmp_path, 1)
+    assert unpack_record(record) == ("a", stat_file(str(path)))
+
+
+def test_trees_are_listed_each_for_itself(tmp_path: Path) -> None:
+    for name in ("one/a", "two/b"):
+        write(tmp_path / name)
+    trees = [Tree(str(tmp_path / name), 1, expected) for name, expected in (("two", MANY), ("no", MANY), ("one", 0))]
+    assert [list(names_of(listing)) for listing in list_trees(trees)] == [["b"], [], ["a"]]
+
+
+@pytest.mark.skipif(not has_gnu_find(), reason="needs GNU find")
+def test_a_large_tree_is_listed_by_a_process_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path / "a")
+    monkeypatch.setattr("dbuild.observe.listing.list_slowly", lambda tree: pytest.fail("listed by Python"))
+    (listing,) = list_trees([Tree(str(tmp_path), 1, MANY)])
+    assert list(names_of(listing)) == ["a"]
+
+
+def test_without_find_python_lists_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path / "a")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    (listing,) = list_trees([Tree(str(tmp_path), 1, MANY)])
+    assert list(names_of(listing)) == ["a"]
+
+
+file_names = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1)
+whole = st.integers(0, 2**63 - 1)
+times = st.integers(-(2**62), 2**62)
+stats = st.builds(Stat, whole, times, times, whole)
+
+
+@given(st.one_of(file_names, st.just("caf\udce9\t\n")), stats)
+def test_a_record_that_is_packed_and_unpacked_is_the_same(name: str, stat: Stat) -> None:
+    packed = pack_record(name, stat)
+    assert packed.endswith(b"\0")
+    assert records_of(packed + packed) == [packed[:-1]] * 2
+    assert unpack_record(packed[:-1]) == (name, stat)
+
+
+few_stats = st.builds(Stat, st.integers(0, 1), st.just(5), st.just(5), st.integers(0, 1))
+trees = st.dictionaries(st.sampled_from("abcdef"), few_stats)
+
+
+@given(trees, trees)
+def test_differences_are_what_is_new_changed_and_gone(before: dict[str, Stat], now: dict[str, Stat]) -> None:
+    one, two = (b"".join(pack_record(name, stat) for name, stat in tree.items()) for tree in (before, now))
+    changed, gone = differences(one, two)
+    assert changed == {name: stat for name, stat in now.items() if before.get(name) != stat}
+    assert gone == before.keys() - now.keys()
+
+
+def test_unfinished_outputs_are_no_names() -> None:
+    stat = Stat(1, 2, 3, 4)
+    listing = b"".join(pack_record(n, stat) for n in ("a", f"{TEMPORARY}b.csv", f"c/{TEMPORARY}d", f"e{TEMPORARY}"))
+    assert list(names_of(listing)) == ["a", f"e{TEMPORARY}"]
+    assert is_temporary(f"/x/{TEMPORARY}1.parquet")
+    assert not is_temporary(f"/{TEMPORARY}x/a")
+
+
+def test_only_regular_files_have_stats(tmp_path: Path) -> None:
+    path = write(tmp_path / "a")
+    (tmp_path / "link").symlink_to("a")
+    os.mkfifo(tmp_path / "pipe")
+    found = os.stat(path)
+    wanted = Stat(found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
+    assert stat_file(str(path)) == stat_file(str(tmp_path / "link")) == wanted
+    for name in ("none", ".", "pipe", "a/below"):
+        assert stat_file(str(tmp_path / name)) is None
+
+
+# -- digests ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [0, 1, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK + 5])
+def test_a_file_has_the_digest_of_its_content(tmp_path: Path, size: int) -> None:
+    data = bytes(n * n % 251 for n in range(1000)) * (size // 1000 + 1)
+    path = tmp_path / "a"
+    path.write_bytes(data[:size])
+    digest, stat = hash_file(str(path))
+    assert digest == xxhash.xxh3_128_digest(data[:size]) == digest_bytes(data[:size])
+    assert len(digest) == 16
+    assert stat == stat_file(str(path))
+
+
+def test_what_is_not_there_is_not_found_and_what_is_no_file_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        hash_file(str(tmp_path / "none"))
+    with pytest.raises(UserError, match="can't be read"):
+        hash_file(str(tmp_path))
+
+
+@pytest.mark.parametrize("size", [10, 2 * BLOCK])
+@pytest.mark.parametrize("change", ["grow", "shrink"])
+def test_a_file_that_changes_while_it_is_read_is_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int, change: str
+) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"a" * size)
+    wanted = b"a" * (size + 1) if change == "grow" else b"a" * (size // 2)
+    read, times_read = digests._read, 0
+
+    def meddle(descriptor: int, expected: int) -> bytes:
+        nonlocal times_read
+        times_read += 1
+        if times_read == 1:
+            path.write_bytes(wanted)
+        return read(descriptor, expected)
+
+    monkeypatch.setattr(digests, "_read", meddle)
+    assert hash_file(str(path)) == (digest_bytes(wanted), stat_file(str(path)))
+    assert times_read == 2
+
+
+def test_a_file_that_never_holds_still_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(tmp_path / "a")
+    read = digests._read
+
+    def grow(descriptor: int, expected: int) -> bytes:
+        with path.open("a") as out:
+            out.write("more")
+        return read(descriptor, expected)
+
+    monkeypatch.setattr(digests, "_read", grow)
+    with pytest.raises(UserError, match="changes while it is read") as caught:
+        hash_file(str(path))
+    assert caught.value.hint
+
+
+def test_no_descriptor_is_left_open(tmp_path: Path) -> None:
+    path = write(tmp_path / "a")
+    before = os.listdir("/dev/fd")
+    for _ in range(3):
+        hash_file(str(path))
+        list_trees([Tree(str(tmp_path), 1, MANY)])
+        probe_clock(str(tmp_path))
+    assert len(os.listdir("/dev/fd")) == len(before)
+
+
+def test_several_digests_are_one_that_knows_their_order() -> None:
+    a, b = digest_bytes(b"a"), digest_bytes(b"b")
+    assert combine([a]) == a
+    assert len({combine([a, b]), combine([b, a]), combine([a]), combine([a, b, b])}) == 4
+
+
+FINE, WHOLE = 1_700_000_000_123_456_789, 1_700_000_000_000_000_000  # of file systems with and without fractions
+
+
+@pytest.mark.parametrize(
+    ("mtime", "clock", "racy"),
+    [
+        (FINE, FINE, True),
+        (FINE, FINE - 1, True),
+        (FINE, FINE + TICK - 1, True),
+        (FINE, FINE + TICK, False),
+        (FINE + 10 * TICK, FINE, True),  # in the future: whatever is written next looks no younger
+        (WHOLE, WHOLE + COARSE_TICK - 1, True),  # whole seconds: the file system may keep no more
+        (WHOLE, WHOLE + COARSE_TICK, False),
+        (WHOLE - 10 * COARSE_TICK + 1, WHOLE, False),
+        (FINE, 0, True),  # no clock could be asked
+    ],
+)
+def test_stats_vouch_only_for_what_is_clearly_older_than_the_hash(mtime: int, clock: int, racy: bool) -> None:
+    assert is_racy(Stat(1, mtime, mtime, 1), clock) == racy
+
+
+def test_the_clock_is_that_of_the_file_system(tmp_path: Path) -> None:
+    before = probe_clock(str(tmp_path))
+    found = stat_file(str(write(tmp_path / "a")))
+    after = probe_clock(str(tmp_path))
+    assert found is not None
+    assert before <= found.mtime <= after
+    assert is_racy(found, after)
+    assert (tmp_path / "clock").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_file_just_made_can_be_vouched_for_once_it_is_backdated(tmp_path: Path) -> None:
+    path = write(tmp_path / "a", "content")
+    clock = probe_clock(str(tmp_path))
+    young = stat_file(str(path))
+    assert young is not None
+    assert is_racy(young, clock)
+    backdate(str(path))
+    older = stat_file(str(path))
+    assert older is not None
+    assert not is_racy(older, clock)
+    assert path.read_text() == "content"
+    path.write_text("CONTENT")
+    again = stat_file(str(path))
+    assert again is not None
+    assert again.mtime > older.mtime
+
+
+def test_times_that_were_set_on_purpose_are_left_alone(tmp_path: Path) -> None:
+    path = write(tmp_path / "a")
+    os.utime(path, ns=(FINE, FINE))
+    backdate(str(path))
+    assert path.stat().st_mtime_ns == FINE

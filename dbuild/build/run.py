@@ -131,7 +131,7 @@ class Run:
             if not self._running:
                 if self._is_stopping or self.schedule.is_over:
                     break
-                continue
+                raise RuntimeError("the schedule is stuck: nothing runs and nothing can start")
             for result in self._pool.poll(self._patience(killing_at)):
                 self._finish(result)
             if self.is_interrupted and killing_at is None:
@@ -305,7 +305,8 @@ class Run:
         relative = os.path.relpath(log, self.world.survey.root) if log else None
         self._note(node, reasons, "failed", False, seconds, error, log)
         key = joined_key(self.plan.domains.of(node[0]).key(node[1]))
-        self._group.failures.append((node[0], key, error, relative))
+        if not self.is_interrupted:  # nobody's fault: what was there before stands as it was
+            self._group.failures.append((node[0], key, error, relative))
         self._emit(TaskEnded(node[0], self._key(node), "failed", False, seconds, error, _tail(log), relative))
         if not self._keep_going:
             self._is_stopping = True

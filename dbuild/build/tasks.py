@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dbuild.build.survey import SINGLES, Location
@@ -19,7 +20,9 @@ from dbuild.core.trace import InputRecord, split_key
 from dbuild.errors import RecipeError
 from dbuild.observe.listing import TEMPORARY, Stat
 from dbuild.recipes.readers import WRITTEN_CSV
-from dbuild.state.store import FOLDER
+from dbuild.state.store import FOLDER, FileRow
+
+_MANY = 200  # partitions of an input from which their rows are read as a range
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,16 +120,15 @@ class TaskMaker:
     def _input(
         self, step: Step, given: Input, mapping: Mapping, record: InputRecord, watched: list[tuple[str, Stat]]
     ) -> TaskInput:
-        survey = self._world.survey
         location = self._world.location(given.dataset, given.output)
         dataset = self._world.flow.project.dataset(given.dataset)
         assert dataset is not None
         keys: list[tuple[str, ...]] = []
         paths: list[str] = []
-        for joined in record.keys:
-            key = split_key(joined, len(dataset.dimensions))
-            for path in survey.paths(location, key):
-                row = survey.row(path, location.root)
+        size = len(dataset.dimensions)
+        for joined, rows in zip(record.keys, self._files(location, record, size), strict=True):
+            key = split_key(joined, size)
+            for path, row in rows:
                 if row is None:
                     raise RecipeError(f"its input {path} is not there", hint="run dbuild again")
                 keys.append(key)
@@ -144,6 +146,21 @@ class TaskMaker:
             (*WRITTEN_CSV, *dataset.read) if is_ours and form == "csv" else dataset.read,
             columns,
         )
+
+    def _files(
+        self, location: Location, record: InputRecord, size: int
+    ) -> Iterator[list[tuple[str, FileRow | None]]]:
+        survey = self._world.survey
+        keys = [split_key(joined, size) for joined in record.keys]
+        if location.pattern.has_glob or location.root == SINGLES:
+            for key in keys:
+                yield [(path, survey.row(path, location.root)) for path in survey.paths(location, key)]
+        elif len(keys) < _MANY:
+            for path in map(location.pattern.path, keys):
+                yield [(path, survey.row(path, location.root))]
+        else:
+            for path, row in zip(map(location.pattern.path, keys), survey.rows(location, keys), strict=True):
+                yield [(path, row)]
 
     def _columns(
         self, step: Step, given: Input, record: InputRecord, size: int

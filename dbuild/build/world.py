@@ -402,12 +402,7 @@ class World:
         location = self.location(given.dataset, given.output)
         indices = list(reads.indices())
         keys = [domain.key(one) for one in indices]
-        digests = [
-            UNSETTLED
-            if unsettled is not None and one in unsettled
-            else self.partition_digest(given.dataset, location, one, key) or UNSETTLED
-            for one, key in zip(indices, keys, strict=True)
-        ]
+        digests = self._digests(given.dataset, location, indices, keys, unsettled)
         first = domain.first() if unsettled is not None and digests and self.needs_first(given, step) else None
         if unsettled is not None and first is not None and first in unsettled:
             digests[0] = UNSETTLED
@@ -416,6 +411,29 @@ class World:
         if unsettled is None and len(keys) > 1:
             self._records[step.target.name, number] = (reads.body, record)
         return record
+
+    def _digests(
+        self,
+        dataset: str,
+        location: Location,
+        indices: list[Index],
+        keys: list[tuple[str, ...]],
+        unsettled: PartitionSet | None,
+    ) -> list[bytes]:
+        is_typed = dataset in self.flow.steps and format_of(location.pattern.text) in ("csv", "json")
+        if unsettled is None and not is_typed:
+            fresh = self.fresh_digests
+            kept = self.survey.partition_digests(location, keys)
+            return [
+                fresh.get((dataset, location.output, one)) or digest or UNSETTLED
+                for one, digest in zip(indices, kept, strict=True)
+            ]
+        return [
+            UNSETTLED
+            if unsettled is not None and one in unsettled
+            else self.partition_digest(dataset, location, one, key) or UNSETTLED
+            for one, key in zip(indices, keys, strict=True)
+        ]
 
     def forget(self, target: str) -> None:
         """Drops what was computed from outputs of a target that have since changed."""

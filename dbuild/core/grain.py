@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from dbuild.core.sending import sendable
+
 UNITS = ("minute", "hour", "day", "week", "month", "quarter", "year")
 _FIXED = {"minute": 60, "hour": 3600, "day": 86400, "week": 7 * 86400}
 _EPOCH = datetime(1970, 1, 1)
@@ -36,6 +38,7 @@ _EXAMPLE = {
 }
 
 
+@sendable
 @dataclass(frozen=True, slots=True)
 class Grain:
     """One period's length: a unit of the calendar, in one time zone (wall-clock time)."""

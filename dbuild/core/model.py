@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from dbuild.core.grain import Grain
+from dbuild.core.sending import sendable
 from dbuild.errors import Place, UserError
 
 Scalar = str | int | float | bool  # what a param may be (a TOML date is kept as its ISO text)
@@ -108,6 +109,7 @@ class Output:
     path: str  # the path pattern, relative to the project
 
 
+@sendable
 @dataclass(frozen=True, slots=True)
 class SqlRecipe:
     """Statements for DuckDB; the last SELECT is the result."""
@@ -116,6 +118,7 @@ class SqlRecipe:
     place: Place  # of the first line of `text`
 
 
+@sendable
 @dataclass(frozen=True, slots=True)
 class PythonRecipe:
     """A function of a module of the project."""
@@ -125,6 +128,7 @@ class PythonRecipe:
     place: Place
 
 
+@sendable
 @dataclass(frozen=True, slots=True)
 class ShellRecipe:
     """A command with placeholders."""

@@ -6,13 +6,16 @@ Everything a recipe needs is in its `Task`; nothing of the graph or the state is
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from dbuild.core.grain import Grain
 from dbuild.core.model import Recipe, Scalar
+from dbuild.core.sending import sendable
 
 Column = tuple[str, str]  # name, DuckDB type
 
 
+@sendable
 @dataclass(frozen=True, slots=True)
 class TaskDimension:
     """A dimension as a recipe sees it: its name, and for time its grain."""
@@ -21,6 +24,7 @@ class TaskDimension:
     grain: Grain | None
 
 
+@sendable
 @dataclass(frozen=True, slots=True)
 class TaskInput:
     """The partitions of one input, in the order of their keys."""
@@ -35,6 +39,7 @@ class TaskInput:
     schema: tuple[Column, ...] | None  # the dataset's columns: required for csv and json in SQL, absent elsewhere
 
 
+@sendable
 @dataclass(frozen=True, slots=True)
 class TaskOutput:
     """Where an output is to be written, and what it will be."""
@@ -45,6 +50,7 @@ class TaskOutput:
     format: str  # as in TaskInput
 
 
+@sendable
 @dataclass(frozen=True, slots=True)
 class Task:
     """One partition to be made."""
@@ -69,6 +75,7 @@ class Task:
         return f"{self.target}@{','.join(self.key)}" if self.key else self.target
 
 
+@sendable
 @dataclass(frozen=True, slots=True)
 class Produced:
     """What a recipe that ran says of its outputs and of what it looked up."""
@@ -77,6 +84,7 @@ class Produced:
     params_read: tuple[str, ...] | None  # names looked up, also absent ones; "*": the set of names was seen; None: all
 
 
+@sendable
 @dataclass(frozen=True, slots=True)
 class Made:
     """One output that a recipe wrote."""
@@ -88,6 +96,7 @@ class Made:
     is_backdated: bool = False
 
 
+@sendable
 @dataclass(frozen=True, slots=True)
 class Result:
     """How a task ended, as the process that ran it saw it."""
@@ -100,6 +109,7 @@ class Result:
     seconds: float = 0.0
 
 
+@lru_cache(maxsize=4096)
 def format_of(path: str) -> str:
     """The data format that a path's ending names: parquet, csv, json, arrow, or "" for none.
 

@@ -15,7 +15,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, NamedTuple
 
 from dbuild.errors import UserError
 
@@ -24,8 +24,7 @@ _FORMAT = r"%P\t%s\t%T@\t%C@\t%i\0"
 _MANY = 3000  # files from which a process of its own pays (a process costs about 2 ms, a stat from Python 4 µs)
 
 
-@dataclass(frozen=True, slots=True)
-class Stat:
+class Stat(NamedTuple):
     """What tells that a file is still the one that was hashed. Times in nanoseconds."""
 
     size: int

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from dbuild.core.trace import Trace, pack_outputs, unpack_outputs
 from dbuild.errors import StateError
@@ -22,8 +23,7 @@ FOLDER = ".dbuild"
 _MANY = 500  # keys from which a range is read whole and filtered here
 
 
-@dataclass(frozen=True, slots=True)
-class FileRow:
+class FileRow(NamedTuple):
     """A file whose digest is known for certain stats."""
 
     path: str  # relative to the project, or absolute where it lies outside

@@ -4,5 +4,5 @@ from __future__ import annotations
 
 from hypothesis import settings
 
-settings.register_profile("core", deadline=None, max_examples=60, database=None)
+settings.register_profile("core", deadline=None, max_examples=40, database=None)
 settings.load_profile("core")

@@ -36,8 +36,8 @@ EFFECTS = frozenset(
     """
     os io pathlib shutil tempfile glob fnmatch fcntl mmap socket socketserver ssl select selectors signal subprocess
     pty threading multiprocessing concurrent asyncio queue time sched sqlite3 dbm shelve pickle marshal ctypes random
-    secrets uuid platform getpass pwd grp resource gc importlib runpy code inspect linecache tomllib logging warnings urllib
-    http ftplib gzip bz2 lzma zipfile tarfile zlib csv configparser locale
+    secrets uuid platform getpass pwd grp resource gc importlib runpy code inspect linecache tomllib logging warnings
+    urllib http ftplib gzip bz2 lzma zipfile tarfile zlib csv configparser locale
     """.split()  # noqa: SIM905 (a paragraph can be read)
 )
 EFFECTIVE_CALLS = {"open", "print", "input", "exec", "eval", "compile", "__import__", "breakpoint"}

@@ -43,9 +43,7 @@ def build(
             return known
     from dbuild.build import session
 
-    return session.build(
-        settings, arguments, jobs=jobs, keep_going=keep_going, force=force, emit=emit, started=started
-    )
+    return session.build(settings, arguments, jobs=jobs, keep_going=keep_going, force=force, emit=emit, started=started)
 
 
 def plan(settings: Settings, arguments: Sequence[str], *, force: bool = False) -> Plan:

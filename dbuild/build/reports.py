@@ -294,5 +294,3 @@ def log_path(settings: Settings, argument: str) -> str | None:
         if record.log and os.path.exists(os.path.join(settings.root, record.log)):
             return os.path.join(settings.root, record.log)
     return None
-
-

@@ -92,9 +92,7 @@ class Run:
     def _make_schedule(self) -> Schedule:
         order = {name: position for position, name in enumerate(self.plan.flow.steps)}
         nodes = [
-            (name, index)
-            for name, part in self.plan.targets.items()
-            for index in (part.will_set | part.may).indices()
+            (name, index) for name, part in self.plan.targets.items() for index in (part.will_set | part.may).indices()
         ]
         return Schedule(nodes, self._gates, lambda node: (order[node[0]],))
 
@@ -296,9 +294,7 @@ class Run:
             except OSError:
                 pass
 
-    def _fail(
-        self, node: Node, reasons: tuple[Reason, ...], seconds: float, error: str, log: str | None
-    ) -> None:
+    def _fail(self, node: Node, reasons: tuple[Reason, ...], seconds: float, error: str, log: str | None) -> None:
         self.schedule.move(node, State.FAILED)
         if self.is_interrupted:
             error = "interrupted"
@@ -405,4 +401,3 @@ def _tail(log: str | None) -> tuple[str, ...]:
     except OSError:
         return ()
     return tuple(text.splitlines()[-_TAIL_LINES:])
-

@@ -15,6 +15,7 @@ from types import FrameType
 
 from dbuild.build.answer import Grounds, Question, keep_answer
 from dbuild.build.loading import load_flow, module_folders, read_project
+from dbuild.build.recovery import recover, sweep
 from dbuild.build.seals import seal
 from dbuild.build.settings import Settings
 from dbuild.build.shortcut import journal_path
@@ -28,7 +29,7 @@ from dbuild.core.selection import Selection, parse_selector, select
 from dbuild.core.model import PythonRecipe
 from dbuild.errors import StateError, UserError
 from dbuild.observe.digests import probe_clock
-from dbuild.state.store import FOLDER, State, make_folder, open_state, set_aside
+from dbuild.state.store import FOLDER, State, is_damage, make_folder, open_state, set_aside
 
 Emit = Callable[[Event], None]
 
@@ -63,10 +64,13 @@ def make(looked: Looked) -> Plan:
 
 @contextmanager
 def reading(settings: Settings) -> Iterator[State]:
-    """The state, for reading."""
+    """The state, for reading. Raises StateError where it is damaged."""
     state = open_state(settings.root, settings.flow, is_reader=True)
     try:
         yield state
+    except sqlite3.DatabaseError as error:
+        hint = "the next build sets it aside and looks at everything anew" if is_damage(error) else None
+        raise StateError(f"the state can't be read: {error}", hint=hint) from None
     finally:
         state.close()
 
@@ -90,7 +94,10 @@ def look(
     flow = load_flow(settings, state, keep)
     names = _named(flow, arguments)
     needed = set(flow.project.sources) | (set(flow.steps) if everything else flow.upstream(names))
-    singles = [*flow.project.files, *(path for name in sorted(needed & flow.steps.keys()) for path in _code(flow, name))]
+    singles = [
+        *flow.project.files,
+        *(path for name in sorted(needed & flow.steps.keys()) for path in _code(flow, name)),
+    ]
     survey = Survey(settings.root, state, locations_of(flow), needed, singles)
     now = datetime.now(UTC).replace(tzinfo=None)
     world = World(flow, survey, state, now)
@@ -140,15 +147,20 @@ def build(
         try:
             summary = _build(settings, state, arguments, jobs or os.cpu_count() or 1, keep_going, force, emit, started)
         except sqlite3.DatabaseError as error:
-            if "malformed" in str(error) or "not a database" in str(error):
-                state.close()
-                aside = set_aside(settings.root)
-                emit(Notice(f"the state was damaged; it is kept as {aside}, and everything is looked at anew"))
-                state = open_state(settings.root, settings.flow)
-                stack.callback(state.close)
-                summary = _build(settings, state, arguments, jobs or 1, keep_going, force, emit, started)
-            else:
+            if not is_damage(error):
                 raise StateError(f"the state can't be written: {error}", hint="is the disk full?") from None
+            state.close()
+            aside = os.path.relpath(set_aside(settings.root), settings.root)
+            emit(Notice(f"the state was damaged; it is kept as {aside}, and everything is looked at anew"))
+            state = open_state(settings.root, settings.flow)
+            stack.callback(state.close)
+            summary = _build(settings, state, arguments, jobs or os.cpu_count() or 1, keep_going, force, emit, started)
+        except OSError as error:
+            where = f": {error.filename}" if error.filename else ""
+            raise StateError(
+                f"the build can't go on: {error.strerror or error}{where}",
+                hint="what it had recorded stands; the next build does the rest",
+            ) from None
     emit(summary)
     return summary
 
@@ -190,10 +202,9 @@ def _build(
     emit: Emit,
     started: float,
 ) -> Summary:
-    _recover(settings, state, emit)
+    recover(settings, state, emit)
     looked = look(settings, state, arguments, state.put_memo, force=force)
-    for path in looked.world.survey.temporaries():
-        _remove(path)
+    sweep(settings, state, looked.flow, looked.world.survey)
     planned = make(looked)
     for notice in planned.notices:
         emit(Notice(notice))
@@ -203,12 +214,11 @@ def _build(
         _keep_answer(settings, state, arguments, looked, planned)
         return _quiet_summary(planned, started)
     _claim_outputs(settings, state, planned)
+    _check_folders(looked.world.survey, planned)
     return _run(settings, state, looked, planned, jobs, keep_going, emit, started)
 
 
-def _keep_answer(
-    settings: Settings, state: State, arguments: Sequence[str], looked: Looked, planned: Plan
-) -> None:
+def _keep_answer(settings: Settings, state: State, arguments: Sequence[str], looked: Looked, planned: Plan) -> None:
     """Leaves the answer for the next time; notices are to be given again, so there is none where there are any."""
     survey = looked.world.survey
     if survey.has_differences or planned.notices:
@@ -218,41 +228,6 @@ def _keep_answer(
     grounds = Grounds(survey.singles(), survey.trees(), module_folders(tuple(modules)), planned.flow.project.globs)
     counts = {"fresh": planned.fresh, "waiting": planned.waiting}
     keep_answer(settings.root, state, Question(tuple(arguments), settings.params), grounds, counts, looked.clock)
-
-
-def _recover(settings: Settings, state: State, emit: Emit) -> None:
-    """Takes over what a killed build had finished: outputs in place whose content a recorded intent vouches for."""
-    path = journal_path(settings)
-    try:
-        if os.path.getsize(path) == 0:
-            return
-    except OSError:
-        return
-    from dbuild.execute.publish import flush, read_intents
-    from dbuild.observe.digests import hash_file
-    from dbuild.observe.machine import boot_identity
-
-    adopted = []
-    for target, key, trace in read_intents(path, boot_identity()):
-        try:
-            found = [hash_file(os.path.join(settings.root, output.path))[0] for output in trace.outputs]
-        except (UserError, FileNotFoundError):
-            continue
-        if found == [output.digest for output in trace.outputs]:
-            adopted.append((target, key, trace))
-    if adopted:
-        flush([os.path.join(settings.root, output.path) for _, _, trace in adopted for output in trace.outputs])
-        with state.transaction():
-            state.put_traces(adopted)
-        emit(Notice(f"a build was cut off: {len(adopted)} partitions that it had finished are kept", "info"))
-    os.truncate(path, 0)
-
-
-def _remove(path: str) -> None:
-    try:
-        os.unlink(path)
-    except OSError:
-        pass
 
 
 def _claim_outputs(settings: Settings, state: State, planned: Plan) -> None:
@@ -269,6 +244,20 @@ def _claim_outputs(settings: Settings, state: State, planned: Plan) -> None:
                 )
             if (flow, target) != (settings.flow, name) or output.path not in owners:
                 state.put_owner(output.path, name)
+
+
+def _check_folders(survey: Survey, planned: Plan) -> None:
+    """Folders that can't be written are said before any recipe starts. Raises StateError."""
+    for name, part in planned.targets.items():
+        for location in survey.locations[name] if part.will or part.may else ():
+            path = os.path.dirname(location.pattern.path(())) if location.root == SINGLES else location.root
+            folder = os.path.join(survey.root, path)
+            while not os.path.exists(folder) and folder != os.path.dirname(folder):
+                folder = os.path.dirname(folder)
+            if not os.path.isdir(folder) or not os.access(folder, os.W_OK | os.X_OK):
+                what = f'the folder {path or "."} of target "{name}" can\'t be written'
+                where = planned.flow.steps[name].target.place
+                raise StateError(what, where, f"{os.path.relpath(folder, survey.root)} is read-only or no folder")
 
 
 def _quiet_summary(planned: Plan, started: float) -> Summary:

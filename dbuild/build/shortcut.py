@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import time
 from collections.abc import Sequence
 
@@ -24,7 +25,7 @@ def answer(settings: Settings, arguments: Sequence[str], started: float) -> Summ
             counts = find_answer(settings.root, state, Question(tuple(arguments), settings.params))
         finally:
             state.close()
-    except (UserError, OSError):
+    except (UserError, OSError, sqlite3.Error):
         return None  # the long way says what is wrong
     if counts is None:
         return None

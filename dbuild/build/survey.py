@@ -128,8 +128,7 @@ class Survey:
             for root, depth in depths.items()
         ]
         views = {
-            root: self._view(root, content, heads)
-            for root, content in zip(depths, list_trees(trees), strict=True)
+            root: self._view(root, content, heads) for root, content in zip(depths, list_trees(trees), strict=True)
         }
         self._depths = depths
         self._looked_singles = tuple(dict.fromkeys(singles))
@@ -179,10 +178,7 @@ class Survey:
     def temporaries(self) -> list[str]:
         """Unfinished outputs that an earlier run left behind, as absolute paths."""
         return [
-            os.path.join(self.root, path)
-            for view in self.views.values()
-            for path in view.changed
-            if is_temporary(path)
+            os.path.join(self.root, path) for view in self.views.values() for path in view.changed if is_temporary(path)
         ]
 
     @property

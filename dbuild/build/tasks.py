@@ -147,9 +147,7 @@ class TaskMaker:
             columns,
         )
 
-    def _files(
-        self, location: Location, record: InputRecord, size: int
-    ) -> Iterator[list[tuple[str, FileRow | None]]]:
+    def _files(self, location: Location, record: InputRecord, size: int) -> Iterator[list[tuple[str, FileRow | None]]]:
         survey = self._world.survey
         keys = [split_key(joined, size) for joined in record.keys]
         if location.pattern.has_glob or location.root == SINGLES:

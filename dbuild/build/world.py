@@ -85,9 +85,7 @@ class World:
         """Whether names came or went in a source's folder, or its presence was never kept as it is declared."""
         location = self.survey.locations[source][0]
         kept = self.state.presence(source)
-        return (
-            kept is None or kept[0] != location.pattern.text or self.survey.views[location.root].has_new_names
-        )
+        return kept is None or kept[0] != location.pattern.text or self.survey.views[location.root].has_new_names
 
     def _presence(self, source: str) -> PartitionSet:
         location = self.survey.locations[source][0]
@@ -461,7 +459,9 @@ def typed_digest(digest: bytes, schema: tuple[Column, ...] | None) -> bytes:
 
 def identity_of(axes: tuple[Axis, ...]) -> bytes:
     """What the numbers of a set over these axes mean."""
-    return digest_bytes("\0".join(f"{axis.name}\x1f{axis.identity}" for axis in axes).encode("utf-8", "surrogateescape"))
+    return digest_bytes(
+        "\0".join(f"{axis.name}\x1f{axis.identity}" for axis in axes).encode("utf-8", "surrogateescape")
+    )
 
 
 def _has_moved(before: Axis, now: Axis) -> bool:

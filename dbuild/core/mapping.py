@@ -90,9 +90,7 @@ class Mapping:
         whole = [domain.spans(position) for position in range(len(domain.axes))]
         bodies = []
         for box in wanted.boxes():
-            sides = [
-                common(_forward(link, box), whole[position]) for position, link in enumerate(self.links)
-            ]
+            sides = [common(_forward(link, box), whole[position]) for position, link in enumerate(self.links)]
             bodies.append(PartitionSet.box(domain.axes, sides).body)
         return PartitionSet.union_of(domain.axes, bodies) & domain
 
@@ -113,15 +111,11 @@ class Mapping:
         if self.is_identity and index in domain:
             return PartitionSet.box(domain.axes, [[(number, number + 1)] for number in index])
         box = tuple((number, number + 1) for number in index)
-        sides = [
-            common(_forward(link, box), domain.spans(position)) for position, link in enumerate(self.links)
-        ]
+        sides = [common(_forward(link, box), domain.spans(position)) for position, link in enumerate(self.links)]
         return PartitionSet.box(domain.axes, sides) & domain
 
 
-def mapping_of(
-    target: Sequence[Axis], given: Sequence[Axis], rules: dict[str, MappingRule]
-) -> Mapping:
+def mapping_of(target: Sequence[Axis], given: Sequence[Axis], rules: dict[str, MappingRule]) -> Mapping:
     """The mapping from a target's axes to an input's, by the given rules and by overlap elsewhere.
 
     Raises ValueError, with what to do, where a rule doesn't fit or where overlap is ambiguous.

@@ -246,8 +246,10 @@ def _sweep(a: Body, b: Body, keep: tuple[bool, bool, bool, bool], depth: int) ->
             ends.append(b[j][1] if in_b else b[j][0])
         high = min(ends)
         if in_a or in_b:
-            rest = _combine(a[i][2] if in_a else EMPTY, b[j][2] if in_b else EMPTY, keep, depth - 1) if depth > 1 else (
-                UNIT if keep[in_a * 2 + in_b] else EMPTY
+            rest = (
+                _combine(a[i][2] if in_a else EMPTY, b[j][2] if in_b else EMPTY, keep, depth - 1)
+                if depth > 1
+                else (UNIT if keep[in_a * 2 + in_b] else EMPTY)
             )
             if rest:
                 yield low, high, rest

@@ -102,9 +102,7 @@ def _compare_params(declared: Declared, trace: Trace) -> list[Reason]:
     before = dict(trace.params)
     names = tuple(before) if declared.params_read is None else declared.params_read
     changed = [name for name in names if before.get(name, "") != declared.params.get(name, "")]
-    return [
-        Reason("param changed", name, before.get(name, ""), declared.params.get(name, "")) for name in changed
-    ]
+    return [Reason("param changed", name, before.get(name, ""), declared.params.get(name, "")) for name in changed]
 
 
 def _compare_inputs(now: Sequence[InputRecord], before: Sequence[InputRecord]) -> list[Reason]:

@@ -19,9 +19,7 @@ from dbuild import failpoints
 from dbuild.core.task import Result, Task
 
 GRACE = 5.0  # seconds between asking a recipe to end and ending it
-_START = (
-    "import sys; sys.path.append(sys.argv.pop(1)); from dbuild.execute.worker import main; main(sys.argv[1:])"
-)
+_START = "import sys; sys.path.append(sys.argv.pop(1)); from dbuild.execute.worker import main; main(sys.argv[1:])"
 
 
 @dataclass(slots=True)
@@ -130,6 +128,7 @@ class Pool:
         """A worker that died: its task failed, its children end, its place is free."""
         code = worker.process.wait()
         self._end_group(worker.child, signal.SIGKILL)
+        self._end_group(worker.process.pid, signal.SIGKILL)
         self._forget(worker)
         if worker.task is None:
             return []
@@ -156,9 +155,8 @@ class Pool:
         for worker in list(self._busy):
             if at_once:
                 self._end_group(worker.child, signal.SIGKILL)
-                worker.process.kill()
-            else:
-                worker.process.terminate()
+            # Its whole group: what a Python recipe started in it ends with it.
+            self._end_group(worker.process.pid, signal.SIGKILL if at_once else signal.SIGTERM)
 
     def close(self) -> None:
         """Ends all workers; recipes that still run are asked, and ended after the grace."""
@@ -172,6 +170,7 @@ class Pool:
                 self._end_group(worker.child, signal.SIGKILL)
                 worker.process.kill()
                 worker.process.wait()
+            self._end_group(worker.process.pid, signal.SIGKILL)  # what a Python recipe left running
             os.close(worker.lifeline)
         self._idle.clear()
         self._busy.clear()

@@ -46,7 +46,8 @@ class Journal:
             + [trace.run, trace.at, trace.seconds, base64.b64encode(trace.inputs).decode()],
             separators=(",", ":"),
         )
-        data = memoryview(f"{line}\n".encode("utf-8", "surrogateescape"))
+        # The line break before it ends a line that an earlier failure cut off.
+        data = memoryview(f"\n{line}\n".encode("utf-8", "surrogateescape"))
         while data:
             data = data[os.write(self._descriptor, data) :]
 

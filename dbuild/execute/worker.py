@@ -21,6 +21,10 @@ from dbuild.errors import UserError
 from dbuild.observe.digests import backdate, hash_file
 
 
+_STARTING = -1
+_STARTS = 200  # times 5 ms to wait for a process that is just being started
+
+
 class Interrupted(BaseException):
     """The parent asked for the running recipe to be ended."""
 
@@ -34,7 +38,8 @@ class Worker:
         self._directories = directories
         self._threads = threads
         self._engine: object = None
-        self._child = 0
+        self._child = 0  # the process group of a shell recipe, _STARTING until it is known
+        self._is_unwanted = False  # it was to end before it was there
         self._redirect()
 
     def _redirect(self) -> None:
@@ -49,19 +54,26 @@ class Worker:
         try:
             os.read(lifeline, 1)
         finally:
+            for _ in range(_STARTS):
+                if self._child != _STARTING:
+                    break
+                time.sleep(0.005)
             self._end_child(signal.SIGKILL)
             self._discard()
+            os.killpg(os.getpgrp(), signal.SIGKILL)  # with what a Python recipe started
             os._exit(1)
 
     def stop(self, number: int, frame: FrameType | None) -> None:
         """Handler of SIGTERM: ends the child of a shell recipe, or interrupts what runs in this process."""
-        if self._child:
+        if self._child == _STARTING:
+            self._is_unwanted = True
+        elif self._child:
             self._end_child(signal.SIGTERM)
         else:
             raise Interrupted
 
     def _end_child(self, number: int) -> None:
-        if self._child:
+        if self._child > 0:
             try:
                 os.killpg(self._child, number)
             except ProcessLookupError:
@@ -120,6 +132,7 @@ class Worker:
             case ShellRecipe():
                 from dbuild.recipes import shell
 
+                self._child, self._is_unwanted = _STARTING, False
                 try:
                     return shell.run(task, self._begun, 1)
                 finally:
@@ -136,6 +149,8 @@ class Worker:
 
     def _begun(self, pid: int) -> None:
         self._child = pid
+        if self._is_unwanted:
+            self._end_child(signal.SIGTERM)
         self._connection.send(("child", pid))
 
     def _keep_log(self, task: Task) -> bool:

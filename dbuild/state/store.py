@@ -93,8 +93,25 @@ def set_aside(root: str) -> str:
     return aside
 
 
+def is_damage(error: sqlite3.Error) -> bool:
+    """Whether an error says that the file is no database, or one that doesn't hang together."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
 def _connect(path: str, is_reader: bool) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False, cached_statements=256)
+    if is_reader and not os.access(os.path.dirname(path), os.W_OK) and not os.path.exists(f"{path}-wal"):
+        from urllib.parse import quote
+
+        # Nobody writes: without its shared memory, which can't be made here, SQLite reads only what can't change.
+        path = f"file:{quote(path)}?immutable=1"
+    connection = sqlite3.connect(
+        path,
+        uri=path.startswith("file:"),
+        timeout=10,
+        isolation_level=None,
+        check_same_thread=False,
+        cached_statements=256,
+    )
     if is_reader:
         connection.execute("PRAGMA query_only = 1")
     return connection
@@ -357,6 +374,15 @@ class State:
             "UPDATE run SET seconds = ?, outcome = ?, built = ?, failed = ? WHERE id = ?",
             (seconds, outcome, built, failed, run),
         )
+
+    def has_cut_off(self) -> bool:
+        """Whether a run of this Dataflowfile never ended (it was killed), or none is known at all."""
+        row = self._db.execute("SELECT count(*), count(outcome) FROM run WHERE flow = ?", (self.flow,)).fetchone()
+        return row[0] == 0 or row[0] > row[1]
+
+    def end_cut_off(self) -> None:
+        """Takes note that what such runs left behind has been seen to."""
+        self._db.execute("UPDATE run SET outcome = 'cut off' WHERE flow = ? AND outcome IS NULL", (self.flow,))
 
     def put_tasks(self, run: int, rows: Iterable[TaskRow]) -> None:
         self._db.executemany(

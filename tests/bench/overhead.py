@@ -68,9 +68,7 @@ def bare(folder: Path, kind: str) -> None:
 
 def ours(folder: Path, kind: str) -> None:
     """A build with one worker."""
-    subprocess.run(
-        [sys.executable, "-m", "dbuild", "-q", "-j", "1"], cwd=folder, env=ENVIRONMENT, check=True
-    )
+    subprocess.run([sys.executable, "-m", "dbuild", "-q", "-j", "1"], cwd=folder, env=ENVIRONMENT, check=True)
 
 
 def best(kind: str, count: int, work: Callable[[Path, str], None]) -> float:

@@ -74,7 +74,9 @@ def make_ninja(folder: Path, count: int) -> None:
 def timed(command: list[str], folder: Path) -> tuple[float, float]:
     """Wall seconds and peak megabytes of one run."""
     started = time.perf_counter()
-    process = subprocess.Popen(command, cwd=folder, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        command, cwd=folder, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:

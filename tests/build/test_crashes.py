@@ -162,6 +162,16 @@ def test_a_worker_that_is_killed_fails_its_task_alone(changed: Ledgered, place: 
     changed.check_mended()
 
 
+def test_what_is_left_of_an_output_that_stands_alone_is_swept(changed: Ledgered) -> None:
+    assert changed.cut("rename:4", "-j1").returncode == -signal.SIGKILL
+    assert [os.path.dirname(path) for path in changed.temporaries()] == ["out"]
+    assert changed.build("step").ran == []
+    assert changed.temporaries() == []
+    assert changed.build(jobs=1).ran == ["sum"]
+    assert not [name for name in os.listdir(changed.path(".dbuild/logs")) if name.endswith(".tmp")]
+    changed.check_mended()
+
+
 def test_killed_twice_in_a_row(new: Ledgered) -> None:
     assert new.cut("renamed:1", "-j1").returncode == -signal.SIGKILL
     assert new.cut("commit:1", "-j1").returncode == -signal.SIGKILL

@@ -45,6 +45,9 @@ def test_keys_later_than_tomorrow_are_reported_and_left_out() -> None:
     assert len(notices) == 1
     assert "flights" in notices[0]
     assert domains(flow, {"flights": [("2013-06-16",)]})[1] == []
+    found, notices = domains(flow, {"flights": [("2013-06-10",), ("2199-01-01",)]})
+    assert str(found.of("flights")) == "2013-01-01..2013-06-10"  # they don't reach into what is still to come
+    assert len(notices) == 1
 
 
 def test_time_enters_as_a_value() -> None:

@@ -84,9 +84,7 @@ def test_the_algebra_is_that_of_sets(drawn: tuple[tuple[Axis, ...], list[set[Ind
 
 
 @given(points(), st.randoms(use_true_random=False))
-def test_a_set_is_what_its_members_say(
-    drawn: tuple[tuple[Axis, ...], list[set[Index]]], random: Random
-) -> None:
+def test_a_set_is_what_its_members_say(drawn: tuple[tuple[Axis, ...], list[set[Index]]], random: Random) -> None:
     axes, (members,) = drawn
     found = made(axes, members)
     assert len(found) == len(members)

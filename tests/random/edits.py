@@ -250,9 +250,7 @@ def _edit_rule(rng: random.Random, trial: Trial) -> str:
     if not choices:
         return ""
     target, given, dimension = rng.choice(choices)
-    rule = draw_rule(
-        rng, trial.project, given.dataset, dimension, target.dimensions, target.kind, target.is_tabular
-    )
+    rule = draw_rule(rng, trial.project, given.dataset, dimension, target.dimensions, target.kind, target.is_tabular)
     given.rules.pop(dimension, None)
     if rule:
         given.rules[dimension] = rule

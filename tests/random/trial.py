@@ -208,10 +208,14 @@ class Trial:
         errors = {_node(event): event.error for event in ended if event.status == "failed"}
         if request.keep_going or not expected.failed:
             self._require(built == expected.built.keys(), f"built: {_unlike(built, expected.built.keys())} {errors}")
-            self._require(errors.keys() == expected.failed, f"failed: {_unlike(errors.keys(), expected.failed)} {errors}")
+            self._require(
+                errors.keys() == expected.failed, f"failed: {_unlike(errors.keys(), expected.failed)} {errors}"
+            )
         else:
             self._require(built <= expected.built.keys(), f"built: {_unlike(built, expected.built.keys())}")
-            self._require(errors.keys() <= expected.failed, f"failed: {_unlike(errors.keys(), expected.failed)} {errors}")
+            self._require(
+                errors.keys() <= expected.failed, f"failed: {_unlike(errors.keys(), expected.failed)} {errors}"
+            )
             self._require(0 < len(errors) <= request.jobs, f"{len(errors)} failed, and it should have stopped")
         for event in ended:
             record = self.memory.records.get(_node(event))
@@ -240,7 +244,9 @@ class Trial:
         said = (summary.built, summary.fresh, summary.failed, summary.waiting, summary.blocked)
         sets = (expected.built, expected.fresh, expected.failed, expected.waiting, expected.blocked)
         right = tuple(len(one) for one in sets)
-        self._require(said == right, f"the summary says {said} (built, fresh, failed, waiting, blocked), right is {right}")
+        self._require(
+            said == right, f"the summary says {said} (built, fresh, failed, waiting, blocked), right is {right}"
+        )
 
     def _check_values(self, expected: Expected) -> None:
         """Every partition that is fresh now holds what a clean build would make."""

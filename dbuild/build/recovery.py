@@ -1,0 +1,70 @@
+"""What a build finds of one that was cut off: intents of what it had finished, and unfinished outputs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+from dbuild.build.settings import Settings
+from dbuild.build.shortcut import journal_path
+from dbuild.build.survey import SINGLES, Survey
+from dbuild.core.events import Event, Notice
+from dbuild.core.graph import Flow
+from dbuild.errors import UserError
+from dbuild.observe.listing import is_temporary
+from dbuild.state.store import FOLDER, State
+
+
+def recover(settings: Settings, state: State, emit: Callable[[Event], None]) -> None:
+    """Takes over what a killed build had finished: outputs in place whose content a recorded intent vouches for."""
+    path = journal_path(settings)
+    try:
+        if os.path.getsize(path) == 0:
+            return
+    except OSError:
+        return
+    from dbuild.execute.publish import flush, read_intents
+    from dbuild.observe.digests import hash_file
+    from dbuild.observe.machine import boot_identity
+
+    adopted = []
+    for target, key, trace in read_intents(path, boot_identity()):
+        try:
+            found = [hash_file(os.path.join(settings.root, output.path))[0] for output in trace.outputs]
+        except (UserError, FileNotFoundError):
+            continue
+        if found == [output.digest for output in trace.outputs]:
+            adopted.append((target, key, trace))
+    if adopted:
+        flush([os.path.join(settings.root, output.path) for _, _, trace in adopted for output in trace.outputs])
+        with state.transaction():
+            state.put_traces(adopted)
+        emit(Notice(f"a build was cut off: {len(adopted)} partitions that it had finished are kept", "info"))
+    os.truncate(path, 0)
+
+
+def sweep(settings: Settings, state: State, flow: Flow, survey: Survey) -> None:
+    """Removes the unfinished outputs that are in the listed folders, and after a run that was cut off all others."""
+    left = survey.temporaries()
+    was_cut_off = state.has_cut_off()
+    if was_cut_off:
+        # Files that stand alone aren't found by listings: one look into their folders, and not again.
+        places = [survey.locations[name] for name in flow.steps]
+        single = [one.pattern.path(()) for found in places for one in found if one.root == SINGLES]
+        for folder in {os.path.dirname(os.path.join(settings.root, path)) for path in single}:
+            left.extend(path for path in _files(folder) if is_temporary(path))
+        left.extend(path for path in _files(os.path.join(settings.root, FOLDER, "logs")) if path.endswith(".tmp"))
+    for path in left:
+        try:
+            os.unlink(path)
+        except OSError:
+            pass
+    if was_cut_off:
+        state.end_cut_off()
+
+
+def _files(folder: str) -> list[str]:
+    try:
+        return [os.path.join(folder, name) for name in os.listdir(folder)]
+    except OSError:
+        return []

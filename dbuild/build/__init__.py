@@ -34,16 +34,18 @@ def build(
     Raises UserError (ProjectError, UsageError, StateError); failed recipes are events, not errors.
     """
     started = time.monotonic()
+    seen: dict[tuple[str, int], bytes] = {}
     if not force:
         from dbuild.build.shortcut import answer
 
-        known = answer(settings, arguments, started)
+        known = answer(settings, arguments, started, seen)
         if known is not None:
             emit(known)
             return known
     from dbuild.build import session
 
-    return session.build(settings, arguments, jobs=jobs, keep_going=keep_going, force=force, emit=emit, started=started)
+    options = session.Options(jobs, keep_going, force)
+    return session.build(settings, arguments, options, emit, started, seen)
 
 
 def plan(settings: Settings, arguments: Sequence[str], *, force: bool = False) -> Plan:

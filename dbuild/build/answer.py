@@ -45,8 +45,14 @@ class Grounds:
     globs: tuple[str, ...]  # patterns whose matches matter
 
 
-def find_answer(root: str, state: State, question: Question) -> dict[str, int] | None:
-    """The counts of the last answer to this question, if it still holds; None where it has to be found anew."""
+Seen = dict[tuple[str, int], bytes]  # (root, depth) -> the listing of a tree that has just been made
+
+
+def find_answer(root: str, state: State, question: Question, seen: Seen) -> dict[str, int] | None:
+    """The counts of the last answer to this question, if it still holds; None where it has to be found anew.
+
+    Listings that were made on the way are put into `seen`, so that the long way needn't make them again.
+    """
     kept = state.answer(question.text)
     if kept is None:
         return None
@@ -63,9 +69,9 @@ def find_answer(root: str, state: State, question: Question) -> dict[str, int] |
     listings = list_trees(
         [Tree(os.path.normpath(os.path.join(root, path)), depth, files) for path, depth, files, _ in grounds.trees]
     )
-    for listing, (_, _, _, digest) in zip(listings, grounds.trees, strict=True):
-        if digest_bytes(listing).hex() != digest:
-            return None
+    seen.update(((tree[0], tree[1]), listing) for tree, listing in zip(grounds.trees, listings, strict=True))
+    if any(digest_bytes(listing).hex() != tree[3] for tree, listing in zip(grounds.trees, listings, strict=True)):
+        return None
     counts: dict[str, int] = found["counts"]
     return counts
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import sqlite3
 import sys
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import FrameType
 
-from dbuild.build.answer import Grounds, Question, keep_answer
+from dbuild.build.answer import Grounds, Question, Seen, keep_answer
 from dbuild.build.loading import load_flow, module_folders, read_project
 from dbuild.build.recovery import recover, sweep
 from dbuild.build.seals import seal
@@ -87,6 +88,7 @@ def look(
     *,
     force: bool = False,
     everything: bool = False,
+    seen: Seen | None = None,
 ) -> Looked:
     """The flow and the world as far as these targets need it. Raises UserError for what can't be taken."""
     folder = os.path.join(settings.root, FOLDER)
@@ -98,7 +100,7 @@ def look(
         *flow.project.files,
         *(path for name in sorted(needed & flow.steps.keys()) for path in _code(flow, name)),
     ]
-    survey = Survey(settings.root, state, locations_of(flow), needed, singles)
+    survey = Survey(settings.root, state, locations_of(flow), needed, singles, seen or {})
     now = datetime.now(UTC).replace(tzinfo=None)
     world = World(flow, survey, state, now)
     selection = select(flow, world.domains, arguments, now)
@@ -126,26 +128,30 @@ def _named(flow: Flow, arguments: Sequence[str]) -> set[str]:
 # -- building ----------------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to build."""
+
+    jobs: int | None = None  # how many tasks at once; None: one for each core
+    keep_going: bool = False  # build what doesn't stand behind a failure
+    force: bool = False  # build what is named, stale or not
+
+
 def build(
-    settings: Settings,
-    arguments: Sequence[str],
-    *,
-    jobs: int | None = None,
-    keep_going: bool = False,
-    force: bool = False,
-    emit: Emit,
-    started: float,
+    settings: Settings, arguments: Sequence[str], options: Options, emit: Emit, started: float, seen: Seen
 ) -> Summary:
     """Builds what is stale of these targets and of all that they need; the summary is also the last event.
 
-    Raises UserError (ProjectError, UsageError, StateError); failed recipes are events, not errors.
+    `seen` has listings that were made just now. Raises UserError (ProjectError, UsageError, StateError); failed
+    recipes are events, not errors.
     """
     with ExitStack() as stack:
-        _lock(settings, stack, emit)
+        if _lock(settings, stack, emit):
+            seen = {}  # another build has been at work since
         state = _open(settings, emit)
         stack.callback(state.close)
         try:
-            summary = _build(settings, state, arguments, jobs or os.cpu_count() or 1, keep_going, force, emit, started)
+            summary = _build(settings, state, arguments, options, emit, started, seen)
         except sqlite3.DatabaseError as error:
             if not is_damage(error):
                 raise StateError(f"the state can't be written: {error}", hint="is the disk full?") from None
@@ -154,7 +160,7 @@ def build(
             emit(Notice(f"the state was damaged; it is kept as {aside}, and everything is looked at anew"))
             state = open_state(settings.root, settings.flow)
             stack.callback(state.close)
-            summary = _build(settings, state, arguments, jobs or os.cpu_count() or 1, keep_going, force, emit, started)
+            summary = _build(settings, state, arguments, options, emit, started, {})
         except OSError as error:
             where = f": {error.filename}" if error.filename else ""
             raise StateError(
@@ -175,7 +181,8 @@ def _open(settings: Settings, emit: Emit) -> State:
     return state
 
 
-def _lock(settings: Settings, stack: ExitStack, emit: Emit) -> None:
+def _lock(settings: Settings, stack: ExitStack, emit: Emit) -> bool:
+    """Takes the build lock; whether another build had to be waited for."""
     from dbuild.state.lock import BuildLock
 
     if not os.path.exists(os.path.join(settings.root, settings.flow)):
@@ -184,26 +191,28 @@ def _lock(settings: Settings, stack: ExitStack, emit: Emit) -> None:
     try:
         make_folder(folder)
         lock = BuildLock(os.path.join(folder, "lock"))
-        lock.acquire(lambda holder: emit(Notice(f"another build runs here ({holder}): waiting for it", "info")))
+        has_waited = lock.acquire(
+            lambda holder: emit(Notice(f"another build runs here ({holder}): waiting for it", "info"))
+        )
     except OSError as error:
         raise StateError(
             f"the state folder {folder} can't be written: {error.strerror}", hint="dbuild needs to write there"
         ) from None
     stack.callback(lock.release)
+    return has_waited
 
 
 def _build(
     settings: Settings,
     state: State,
     arguments: Sequence[str],
-    jobs: int,
-    keep_going: bool,
-    force: bool,
+    options: Options,
     emit: Emit,
     started: float,
+    seen: Seen,
 ) -> Summary:
     recover(settings, state, emit)
-    looked = look(settings, state, arguments, state.put_memo, force=force)
+    looked = look(settings, state, arguments, state.put_memo, force=options.force, seen=seen)
     sweep(settings, state, looked.flow, looked.world.survey)
     planned = make(looked)
     for notice in planned.notices:
@@ -215,7 +224,7 @@ def _build(
         return _quiet_summary(planned, started)
     _claim_outputs(settings, state, planned)
     _check_folders(looked.world.survey, planned)
-    return _run(settings, state, looked, planned, jobs, keep_going, emit, started)
+    return _run(settings, state, looked, planned, options, emit, started)
 
 
 def _keep_answer(settings: Settings, state: State, arguments: Sequence[str], looked: Looked, planned: Plan) -> None:
@@ -269,8 +278,7 @@ def _run(
     state: State,
     looked: Looked,
     planned: Plan,
-    jobs: int,
-    keep_going: bool,
+    options: Options,
     emit: Emit,
     started: float,
 ) -> Summary:
@@ -278,12 +286,14 @@ def _run(
     from dbuild.execute.pool import Pool
     from dbuild.execute.publish import Journal
 
-    number = state.begin_run(time.time(), " ".join(sys.argv[1:]))
-    threads = max(1, (os.cpu_count() or 1) // jobs)
+    number = state.begin_run(time.time(), shlex.join(sys.argv[1:]))
+    cores = os.cpu_count() or 1
+    jobs = options.jobs or cores
+    threads = max(1, cores // jobs)
     logs = os.path.join(settings.root, FOLDER, "logs")
     pool = Pool(jobs, settings.root, logs, _directories(looked), threads)
     journal = Journal(journal_path(settings))
-    run = Run(looked.world, planned, state, pool, journal, number, emit, keep_going=keep_going)
+    run = Run(looked.world, planned, state, pool, journal, number, emit, keep_going=options.keep_going)
     try:
         with _signals(run.interrupt, pool.wake_descriptor.fileno()):
             run.execute(jobs)

@@ -7,22 +7,25 @@ import sqlite3
 import time
 from collections.abc import Sequence
 
-from dbuild.build.answer import Question, find_answer
+from dbuild.build.answer import Question, Seen, find_answer
 from dbuild.build.settings import Settings
 from dbuild.core.events import Summary
 from dbuild.errors import UserError
 from dbuild.state.store import FOLDER, open_state
 
 
-def answer(settings: Settings, arguments: Sequence[str], started: float) -> Summary | None:
-    """The summary of a build that has nothing to do; None where that isn't known, or something has to be mended."""
+def answer(settings: Settings, arguments: Sequence[str], started: float, seen: Seen) -> Summary | None:
+    """The summary of a build that has nothing to do; None where that isn't known, or something has to be mended.
+
+    Listings that were made on the way are put into `seen`.
+    """
     folder = os.path.join(settings.root, FOLDER)
     if not os.path.exists(os.path.join(folder, "state.db")) or _has_intents(settings):
         return None
     try:
         state = open_state(settings.root, settings.flow, is_reader=True)
         try:
-            counts = find_answer(settings.root, state, Question(tuple(arguments), settings.params))
+            counts = find_answer(settings.root, state, Question(tuple(arguments), settings.params), seen)
         finally:
             state.close()
     except (UserError, OSError, sqlite3.Error):

@@ -95,8 +95,12 @@ class Survey:
         locations: dict[str, tuple[Location, ...]],
         looked_at: Iterable[str],
         singles: Iterable[str],
+        seen: dict[tuple[str, int], bytes],
     ) -> None:
-        """`locations` are those of the whole project; the folders of the datasets `looked_at` are listed."""
+        """`locations` are those of the whole project; the folders of the datasets `looked_at` are listed.
+
+        `seen` has listings of (root, depth) that were made just now.
+        """
         self.root = root
         self.locations = locations
         self.boot = boot_identity()
@@ -110,11 +114,11 @@ class Survey:
         self._searched: dict[str, int] = {}
         self._names: dict[str, set[str]] = {}
         self._globbed: dict[str, dict[tuple[str, ...], list[str]]] = {}
-        self.views = self._look(looked_at)
+        self.views = self._look(looked_at, seen)
 
     # -- looking ---------------------------------------------------------------------------------------------------
 
-    def _look(self, datasets: Iterable[str]) -> dict[str, View]:
+    def _look(self, datasets: Iterable[str], seen: dict[tuple[str, int], bytes]) -> dict[str, View]:
         depths: dict[str, int] = {}
         singles = list(self._singles)
         for location in (one for name in datasets for one in self.locations[name]):
@@ -123,12 +127,15 @@ class Survey:
             else:
                 depths[location.root] = max(depths.get(location.root, 1), location.pattern.depth)
         heads = self._state.listing_heads()
-        trees = [
-            Tree(os.path.normpath(os.path.join(self.root, root)), depth, heads.get(root, (b"", "", 0))[2])
+        trees = {
+            root: Tree(os.path.normpath(os.path.join(self.root, root)), depth, heads.get(root, (b"", "", 0))[2])
             for root, depth in depths.items()
-        ]
+            if (root, depth) not in seen
+        }
+        listed = dict(zip(trees, list_trees(list(trees.values())), strict=True))
         views = {
-            root: self._view(root, content, heads) for root, content in zip(depths, list_trees(trees), strict=True)
+            root: self._view(root, listed[root] if root in listed else seen[root, depth], heads)
+            for root, depth in depths.items()
         }
         self._depths = depths
         self._looked_singles = tuple(dict.fromkeys(singles))

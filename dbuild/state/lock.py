@@ -17,17 +17,20 @@ class BuildLock:
         self._path = path
         self._descriptor = -1
 
-    def acquire(self, waiting: Callable[[str], None]) -> None:
-        """Takes the lock; while another build holds it, says once who does and waits. Raises OSError."""
+    def acquire(self, waiting: Callable[[str], None]) -> bool:
+        """Takes the lock; while another build holds it, says once who does and waits. Whether it had to; OSError."""
         self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        has_waited = False
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            has_waited = True
             waiting(self.holder())
             fcntl.flock(self._descriptor, fcntl.LOCK_EX)
         note = {"pid": os.getpid(), "host": socket.gethostname(), "since": time.strftime("%Y-%m-%d %H:%M:%S")}
         os.ftruncate(self._descriptor, 0)
         os.pwrite(self._descriptor, json.dumps(note).encode(), 0)
+        return has_waited
 
     def holder(self) -> str:
         """Who holds the lock, for a message."""

@@ -155,7 +155,9 @@ class State:
         try:
             yield
         except BaseException:
-            self._db.execute("ROLLBACK")
+            self._ids.clear()  # numbers given inside are taken back with it
+            if self._db.in_transaction:  # SQLite has rolled back by itself where the disk was full
+                self._db.execute("ROLLBACK")
             raise
         self._db.execute("COMMIT")
 
@@ -378,7 +380,7 @@ class State:
     def has_cut_off(self) -> bool:
         """Whether a run of this Dataflowfile never ended (it was killed), or none is known at all."""
         row = self._db.execute("SELECT count(*), count(outcome) FROM run WHERE flow = ?", (self.flow,)).fetchone()
-        return row[0] == 0 or row[0] > row[1]
+        return bool(row[0] == 0 or row[0] > row[1])
 
     def end_cut_off(self) -> None:
         """Takes note that what such runs left behind has been seen to."""

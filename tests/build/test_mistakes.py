@@ -37,7 +37,7 @@ path = "out/report.txt"
 shell = "cat {daily} > {output}"
 inputs = ["dayly"]
 """
-EXPECTED = {5: '"day"', 13: '"raw"', 16: "{day}", 21: '"python"', 26: '"daily"'}
+EXPECTED = {5: '"day"', 13: '"raw"', 16: '"day"', 21: '"python"', 26: '"daily"'}
 
 
 @pytest.mark.parametrize("words", [[], ["lint"], ["plan"], ["-n"], ["-k", "copy"]])

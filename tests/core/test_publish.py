@@ -76,7 +76,6 @@ def test_a_line_that_was_cut_off_anywhere_is_passed_over(tmp_path: Path, journal
         assert [key for _, key, _ in intents(tmp_path)] == ["a"]
 
 
-@pytest.mark.xfail(strict=True, reason="Journal.write goes on in the line that was cut off")
 def test_an_intent_after_a_line_that_was_cut_off_is_not_lost(tmp_path: Path, journal: Journal) -> None:
     journal.write(BOOT, "daily", "a", trace(1))
     path = tmp_path / "journal"

@@ -54,11 +54,11 @@ def sweep(settings: Settings, state: State, flow: Flow, survey: Survey) -> None:
         for folder in {os.path.dirname(os.path.join(settings.root, path)) for path in single}:
             left.extend(path for path in _files(folder) if is_temporary(path))
         left.extend(path for path in _files(os.path.join(settings.root, FOLDER, "logs")) if path.endswith(".tmp"))
-    for path in left:
-        try:
-            os.unlink(path)
-        except OSError:
-            pass
+    if left:
+        from dbuild.execute.publish import discard
+
+        for path in left:
+            discard(path)
     if was_cut_off:
         state.end_cut_off()
 

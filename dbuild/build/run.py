@@ -23,7 +23,7 @@ from dbuild.core.task import Result
 from dbuild.core.trace import OutputRecord, Trace, joined_key, pack_inputs, pack_outputs
 from dbuild.errors import StateError, UserError
 from dbuild.execute.pool import GRACE, Pool
-from dbuild.execute.publish import Flusher, Journal, publish
+from dbuild.execute.publish import Flusher, Journal, discard, publish
 from dbuild.observe.digests import is_racy
 from dbuild.observe.listing import Stat, stat_file
 from dbuild.state.store import FileRow, TaskRow
@@ -289,10 +289,7 @@ class Run:
 
     def _discard(self, prepared: Prepared) -> None:
         for output in prepared.task.outputs:
-            try:
-                os.unlink(output.path)
-            except OSError:
-                pass
+            discard(output.path)
 
     def _fail(self, node: Node, reasons: tuple[Reason, ...], seconds: float, error: str, log: str | None) -> None:
         self.schedule.move(node, State.FAILED)

@@ -8,9 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dbuild import failpoints
+from dbuild.build.shifts import extent
 from dbuild.build.world import World, dump_body, identity_of, load_body
 from dbuild.core.domain import axes_for
-from dbuild.core.partitions import ListAxis, PartitionSet
+from dbuild.core.partitions import PartitionSet
 from dbuild.core.plan import Plan, inputs_of
 
 
@@ -83,8 +84,9 @@ def _touched_by(world: World, plan: Plan, run: Run | None, name: str) -> Partiti
 def _keep_axes(world: World) -> None:
     store = world.state
     for name, axis in world.axes.items():
-        if isinstance(axis, ListAxis) and store.axis_values(name) != axis.values:
-            store.put_axis_values(name, axis.values)
+        kept = extent(axis, world.domains.bounds[name])
+        if store.axis_values(name) != kept:
+            store.put_axis_values(name, kept)
     for name, present in world.present.items():
         location = world.survey.locations[name][0]
         view = world.survey.views[location.root]

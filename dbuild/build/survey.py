@@ -360,6 +360,17 @@ class Survey:
         keys = (match(prefix + name) for name in names_of(self.views[location.root].content))
         return [key for key in keys if key is not None]
 
+    def nameless(self, location: Location) -> list[str]:
+        """Files that a pattern would match but for names that are no UTF-8 text, which no key can stand for."""
+        content = self.views[location.root].content
+        try:
+            content.decode()
+        except UnicodeDecodeError:
+            paths = [_prefix(location.root) + name for name in names_of(content)]
+            shown = {path: path.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for path in paths}
+            return sorted(text for path, text in shown.items() if text != path and location.pattern.key(text))
+        return []
+
     def changed_keys(self, location: Location) -> list[tuple[str, ...]]:
         """The keys of the files that aren't as they were kept."""
         view = self.views.get(location.root)

@@ -7,11 +7,13 @@ listings touches partitions by set algebra; only these, and what no seal covers,
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from dbuild.build.shifts import Shifts
 from dbuild.build.survey import SINGLES, Location, Survey, discovered_values
 from dbuild.core.domain import Domains, axes_for, axes_of, domains_of, mappings_of
 from dbuild.core.graph import Flow, Step
@@ -60,7 +62,7 @@ class World:
         self.present = {name: self._presence(name) for name in flow.project.sources}
         mappings, _ = mappings_of(flow, self.axes)
         self.domains, notices = domains_of(flow, self.axes, mappings, self.present, now)
-        self.notices = tuple(notices)
+        self.notices = (*notices, *self._refusals())
 
     # -- who is there ----------------------------------------------------------------------------------------------
 
@@ -104,6 +106,12 @@ class World:
                 continue  # a value that its list dimension doesn't have
         return PartitionSet.of_indices(axes, indices)
 
+    def _refusals(self) -> Iterator[str]:
+        """Notices about files that sources leave out because of their names."""
+        for name in self.flow.project.sources:
+            for path in self.survey.nameless(self.survey.locations[name][0])[:1]:
+                yield f'source "{name}" leaves out files whose names are no UTF-8 text, such as {path}'
+
     def missing(self, source: str) -> PartitionSet:
         """The partitions of a source's domain that aren't there."""
         return self.domains.of(source) - self.present[source]
@@ -142,12 +150,13 @@ class World:
         return ListAxis(axis.name, self.state.axis_values(axis.name)) if isinstance(axis, ListAxis) else axis
 
     def touched(self, target: str) -> PartitionSet:
-        """The partitions whose inputs or outputs differ from the kept listings."""
+        """The partitions whose inputs or outputs differ from the kept listings, or whose inputs came or went."""
         if target not in self._touched:
             domain = self.domains.of(target)
             touched = self.changed(target)
             for given, mapping in inputs_of(self.flow, self.domains, target):
                 touched |= mapping.touches(self.changed(given.dataset), domain)
+            touched |= Shifts(self.flow, self.domains, self.state.axis_values).touched(target)
             self._touched[target] = touched & domain
         return self._touched[target]
 

@@ -11,6 +11,7 @@ import base64
 import ctypes
 import json
 import os
+import shutil
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -92,6 +93,15 @@ def publish(temporaries: Sequence[str], finals: Sequence[str]) -> tuple[Stat, ..
         failpoints.reach("renamed")
         stats.append(stat_of(os.stat(final)))
     return tuple(stats)
+
+
+def discard(path: str) -> None:
+    """Removes an unfinished output, also where a recipe made a folder of it; quietly, if there is none."""
+    try:
+        os.unlink(path)
+    except OSError:
+        if os.path.isdir(path):
+            shutil.rmtree(path, ignore_errors=True)
 
 
 class Flusher:

@@ -180,6 +180,11 @@ def _examine(task: Task, produced: Produced) -> tuple[Made, ...]:
                 f"the recipe succeeded but did not write {what} {os.path.relpath(output.final, task.root)}",
                 hint="it has to write to the path that it is given: {output}, $DBUILD_OUTPUT or `output`",
             ) from None
+        except UserError:
+            if not os.path.isdir(output.path):
+                raise
+            what = f"the recipe made a folder in the place of its output {os.path.relpath(output.final, task.root)}"
+            raise UserError(what, hint="an output is one file") from None
         backdate(output.path)
         made.append(Made(output.name, digest, stat.size, schemas.get(output.name)))
     return tuple(made)

@@ -66,6 +66,9 @@ def type_name(text: str) -> str:
         raise RecipeError(f'"{text}" is not a type of DuckDB: {str(error).splitlines()[0]}') from None
 
 
+_LINES = 5  # of a message: an operator's candidates alone are twenty
+
+
 def message(error: Exception) -> str:
     """What DuckDB says in an error, in one line, without its excerpt of the SQL."""
     text = str(error)
@@ -73,8 +76,9 @@ def message(error: Exception) -> str:
         found = _CSV_FILE.search(text)
         head = _CSV_NOISE.split(text)[0].strip()
         text = f"{found[1]}: {head}" if found else head
-    lines = (line.strip() for line in _EXCERPT.sub("", text).splitlines())
-    return "; ".join(line for line in lines if line)
+    lines = [line.strip() for line in _EXCERPT.sub("", text).splitlines() if line.strip()]
+    more = len(lines) - _LINES
+    return "; ".join(lines if more <= 0 else [*lines[:_LINES], f"and {more} more"])
 
 
 def line_of(error: Exception) -> int | None:

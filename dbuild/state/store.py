@@ -118,9 +118,16 @@ def _connect(path: str, is_reader: bool) -> sqlite3.Connection:
 
 
 def _prepare(connection: sqlite3.Connection, path: str) -> sqlite3.Connection:
+    try:
+        return _migrate(connection, path)
+    except BaseException:
+        connection.close()  # before anything is set aside: closing later would remove the next state's journal
+        raise
+
+
+def _migrate(connection: sqlite3.Connection, path: str) -> sqlite3.Connection:
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version > VERSION:
-        connection.close()
         raise StateError(
             f"the state {path} was written by a newer dbuild (its version is {version}, this one reads {VERSION})",
             hint="use that dbuild, or move the folder away to begin anew",
@@ -154,12 +161,12 @@ class State:
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield
+            self._db.execute("COMMIT")
         except BaseException:
             self._ids.clear()  # numbers given inside are taken back with it
             if self._db.in_transaction:  # SQLite has rolled back by itself where the disk was full
                 self._db.execute("ROLLBACK")
             raise
-        self._db.execute("COMMIT")
 
     def target_id(self, name: str, *, is_made: bool = True) -> int:
         """The number that stands for a target in the tables; -1 for an unknown one, unless it is to be made."""

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from dbuild.core.events import Key
-from dbuild.core.partitions import PartitionSet
+
+if TYPE_CHECKING:  # a build with nothing to do writes one line, and needs no sets for it
+    from dbuild.core.partitions import PartitionSet
 
 # Control characters, lone surrogates (bytes that are not UTF-8), and characters that reorder or hide what stands
 # around them: each could make a terminal show something else than the text says.

@@ -603,7 +603,7 @@ def test_success_without_an_output_is_a_failure(tmp_path: Path) -> None:
     assert done.standing == (0, 0, 3, 0, 0)
     assert "did not write its output out/none.txt" in done.errors["none"]
     assert "neither returned nor wrote its output" in done.errors["py"]
-    assert "out/folder.txt" in done.errors["folder"]
+    assert "made a folder in the place of its output out/folder.txt" in done.errors["folder"]
     assert lazy.outputs() == {}
     assert lazy.temporaries() == []
     assert len(lazy.build(keep_going=True).ran) == 3

@@ -53,12 +53,13 @@ def test_a_build_with_nothing_to_do_imports_next_to_nothing(tmp_path: Path) -> N
     shop.write("step.py", "def make(q, output):\n    output.write_text(str(len(q)))\n")
     shop.days("data", "01-01", "01-02", ending="csv", text="v\n1\n")
     assert shop.build().summary.built == 5
-    assert shop.build().ran == []  # leaves the answer
+    for _ in range(2):  # the first one looks again at what was too young, the second one leaves an answer
+        assert shop.build().ran == []
     quick = imported(shop)
     assert roots(quick) & set(HEAVY) == set()
     rooms = {module.split(".")[1] for module in quick if module.startswith("dbuild.")}
     assert rooms <= {"__main__", "errors", "core", "observe", "state", "build", "ui", "cli"}
-    assert not quick & {"dbuild.core.model", "dbuild.core.partitions", "dbuild.build.session", "dbuild.project"}
+    assert quick & {"dbuild.core.model", "dbuild.core.partitions", "dbuild.build.session", "dbuild.project"} == set()
     for words in (["status"], ["plan"], ["why", "q@2013-01-01"], ["lint"]):
         assert not roots(imported(shop, *words)) & {"duckdb", "pyarrow", "numpy", "pandas", "polars"}
 

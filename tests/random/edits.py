@@ -296,6 +296,33 @@ def _add_place(rng: random.Random, trial: Trial) -> str:
     return f"{said}; {_complete(rng, trial)}" if rng.random() < 0.8 else said
 
 
+def _drop_place(rng: random.Random, trial: Trial) -> str:
+    """A place less, its files still there; sometimes another in its stead."""
+    places = trial.project.places
+    if len(places) < 2:
+        return ""
+    place = rng.choice(places)
+    others = [one for one in "ABCD" if one not in places]
+    if others and rng.random() < 0.5:
+        places[places.index(place)] = rng.choice(others)
+    else:
+        places.remove(place)
+    for target in trial.project.targets.values():
+        for given in target.inputs:
+            rule = given.rules.get("place")
+            if isinstance(rule, tuple):
+                given.rules["place"] = tuple(one for one in rule if one != place) or "all"
+    said = f"the places are {places}"
+    return f"{said}; {_complete(rng, trial)}" if rng.random() < 0.5 else said
+
+
+def _edit_end(rng: random.Random, trial: Trial) -> str:
+    """The days end elsewhere, whatever files there are."""
+    ends = [None, *DAYS[1:7]]
+    trial.project.last_day = rng.choice(ends)
+    return f"the end of the days is {trial.project.last_day or 'open'}"
+
+
 def _reorder_places(rng: random.Random, trial: Trial) -> str:
     rng.shuffle(trial.project.places)
     return f"the places are {trial.project.places}"
@@ -390,7 +417,9 @@ _EDITS: list[tuple[Edit, float]] = [
     (_edit_shared, 1),
     (_move_target, 1),
     (_add_place, 1),
+    (_drop_place, 1),
     (_reorder_places, 1),
+    (_edit_end, 1),
     (_break, 2),
     (_mend, 2),
     (_damage_output, 5),

@@ -1,0 +1,65 @@
+"""Dimensions that reach further, or less far, than when the seals were written: which targets read what came and went.
+
+A partition that goes leaves no changed file where its readers look, and one that comes back may be fresh as it is; so
+the domains themselves are compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from dbuild.core.domain import Domains, axes_for
+from dbuild.core.graph import Flow
+from dbuild.core.mapping import Mapping, mapping_of
+from dbuild.core.model import Input, Source, Target
+from dbuild.core.partitions import Axis, Interval, ListAxis, PartitionSet
+from dbuild.core.plan import inputs_of
+
+
+@dataclass(frozen=True, slots=True)
+class Shifts:
+    """The domains as they are and as they were kept."""
+
+    flow: Flow
+    domains: Domains
+    kept: Callable[[str], tuple[str, ...]]  # dimension -> what `extent` gave when the seals were written
+
+    def kept_axis(self, axis: Axis) -> Axis:
+        """The axis as it was when the seals were written."""
+        return ListAxis(axis.name, self.kept(axis.name)) if isinstance(axis, ListAxis) else axis
+
+    def touched(self, target: str) -> PartitionSet:
+        """The partitions of a target that read what came or went."""
+        domain = self.domains.of(target)
+        touched = PartitionSet.empty(domain.axes)
+        for given, mapping in inputs_of(self.flow, self.domains, target):
+            touched |= self._by_input(target, given, mapping)
+        return touched & domain
+
+    def _by_input(self, target: str, given: Input, mapping: Mapping) -> PartitionSet:
+        domain, now = self.domains.of(target), self.domains.of(given.dataset)
+        before = self._kept_domain(given.dataset)
+        touched = mapping.touches(now - before.rebased(now.axes), domain)
+        gone = before - now.rebased(before.axes)
+        if gone:  # its keys may be on no axis any more: whoever read them is found among the axes of then
+            own = self._kept_domain(target)
+            earlier = mapping_of(own.axes, before.axes, dict(given.rules))
+            touched |= earlier.touches(gone, own).rebased(domain.axes)
+        return touched
+
+    def _kept_domain(self, name: str) -> PartitionSet:
+        dataset = self.flow.project.dataset(name)
+        assert isinstance(dataset, Source | Target)
+        axes = tuple(self.kept_axis(axis) for axis in axes_for(dataset, self.domains.axes))
+        return PartitionSet.box(axes, [self._kept_bounds(axis) for axis in axes])
+
+    def _kept_bounds(self, axis: Axis) -> list[Interval]:
+        if isinstance(axis, ListAxis):
+            return [(0, len(axis.values))]
+        return [(int(low), int(high)) for low, _, high in (text.partition("..") for text in self.kept(axis.name))]
+
+
+def extent(axis: Axis, bounds: tuple[Interval, ...]) -> tuple[str, ...]:
+    """What is kept of an axis: a list's values, the numbers at the ends of a time's intervals."""
+    return axis.values if isinstance(axis, ListAxis) else tuple(f"{low}..{high}" for low, high in bounds)

@@ -11,6 +11,8 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 
+from dbuild.build.answer import names_in
+from dbuild.build.settings import Settings
 from dbuild.core.graph import Flow, link
 from dbuild.core.model import (
     Analysis,
@@ -23,13 +25,10 @@ from dbuild.core.model import (
     Target,
 )
 from dbuild.errors import Place, ProjectError, UserError
-from dbuild.build.answer import names_in
-from dbuild.build.settings import Settings
 from dbuild.observe.digests import digest_bytes
 from dbuild.observe.machine import engine_stamp
 from dbuild.project import load_project
 from dbuild.state.store import State
-
 
 Memos = Callable[[str, bytes, str], None]  # keeps a memo; does nothing for a reader
 

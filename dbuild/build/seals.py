@@ -14,7 +14,6 @@ from dbuild.core.domain import axes_for
 from dbuild.core.partitions import PartitionSet
 from dbuild.core.plan import Plan, inputs_of
 
-
 if TYPE_CHECKING:
     from dbuild.build.run import Run
 
@@ -84,9 +83,9 @@ def _touched_by(world: World, plan: Plan, run: Run | None, name: str) -> Partiti
 def _keep_axes(world: World) -> None:
     store = world.state
     for name, axis in world.axes.items():
-        kept = extent(axis, world.domains.bounds[name])
-        if store.axis_values(name) != kept:
-            store.put_axis_values(name, kept)
+        reach = extent(axis, world.domains.bounds[name])
+        if store.axis_values(name) != reach:
+            store.put_axis_values(name, reach)
     for name, present in world.present.items():
         location = world.survey.locations[name][0]
         view = world.survey.views[location.root]

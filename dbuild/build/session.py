@@ -24,10 +24,10 @@ from dbuild.build.survey import SINGLES, Survey, locations_of
 from dbuild.build.world import World
 from dbuild.core.events import Event, Notice, Summary
 from dbuild.core.graph import Flow
+from dbuild.core.model import PythonRecipe
 from dbuild.core.plan import Plan, make_plan
 from dbuild.core.schedule import State as Outcome
 from dbuild.core.selection import Selection, parse_selector, select
-from dbuild.core.model import PythonRecipe
 from dbuild.errors import StateError, UserError
 from dbuild.observe.digests import probe_clock
 from dbuild.state.store import FOLDER, State, is_damage, make_folder, open_state, set_aside

@@ -1,4 +1,4 @@
-"""A build that has nothing to do, known without reading the project: imports little, because that is most of its time."""
+"""A build with nothing to do, known without reading the project: imports little, because that is most of its time."""
 
 from __future__ import annotations
 

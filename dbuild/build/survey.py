@@ -10,8 +10,8 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from dbuild.core.graph import Flow
 from dbuild.core.grain import Grain
+from dbuild.core.graph import Flow
 from dbuild.core.model import DiscoveredDimension, Project, TimeDimension
 from dbuild.core.pattern import PathPattern
 from dbuild.observe.digests import combine, digest_bytes, hash_file, is_racy, probe_clock

@@ -15,7 +15,7 @@ from typing import Any
 
 from dbuild.build.shifts import Shifts
 from dbuild.build.survey import SINGLES, Location, Survey, discovered_values
-from dbuild.core.domain import Domains, axes_for, axes_of, domains_of, mappings_of
+from dbuild.core.domain import axes_for, axes_of, domains_of, mappings_of
 from dbuild.core.graph import Flow, Step
 from dbuild.core.mapping import Mapping
 from dbuild.core.model import Input, Project, ShellRecipe, Source, SqlRecipe, Target
@@ -287,28 +287,43 @@ class World:
             first = (self.present[dataset.name] & self.domains.of(dataset.name)).first()
         if first is None:
             return None
-        if isinstance(dataset, Target):
-            given = self.output_schema(dataset.name, output, first)
-            if given is not None:
-                return given
-        return self._inferred(dataset, location, self.domains.of(dataset.name).key(first), form)
+        key = self.domains.of(dataset.name).key(first)
+        if not isinstance(dataset, Target):
+            paths = self.survey.paths(location, key)
+            digest = self.survey.file_digest(paths[0], location.root) if paths else None
+            return self._inferred(dataset, location, paths[0], form, digest) if digest else None
+        given = self.output_schema(dataset.name, output, first)
+        if given is not None:
+            return given
+        made = self._made_digest(dataset.name, output, first)
+        return self._inferred(dataset, location, location.pattern.path(key), form, made) if made else None
+
+    def _made_digest(self, target: str, output: str, index: Index) -> bytes | None:
+        """The digest of an output as its recipe made it, whatever has become of the file; None where it never did."""
+        fresh = self.fresh_digests.get((target, output, index))
+        if fresh is not None:
+            return fresh
+        packed = self._outputs_of(target, index)
+        made = unpack_outputs(packed) if packed is not None else ()
+        return next((record.digest for record in made if record.name == output), None)
 
     def _inferred(
-        self, dataset: Source | Target, location: Location, key: tuple[str, ...], form: str
+        self, dataset: Source | Target, location: Location, file: str, form: str, digest: bytes
     ) -> tuple[Column, ...] | None:
-        """The schema that the partition's first file shows; found once for each content and kept."""
-        paths = self.survey.paths(location, key)
-        digest = self.survey.file_digest(paths[0], location.root) if paths else None
-        if digest is None:
-            return None
-        subject = digest_bytes(digest + repr((form, dataset.read, paths[0][paths[0].rfind(".") :])).encode())
+        """The schema that a file of this content shows; found once for each content and kept.
+
+        None where that isn't known and the file has another content: a damaged output is nobody's schema.
+        """
+        subject = digest_bytes(digest + repr((form, dataset.read, file[file.rfind(".") :])).encode())
         kept = self.state.memo("schema", subject)
+        if kept is None and self.survey.file_digest(file, location.root) != digest:
+            return None
         if kept is None:
             import os
 
             from dbuild.recipes.engine import Engine
 
-            path = os.path.join(self.survey.root, paths[0])
+            path = os.path.join(self.survey.root, file)
             engine = Engine([os.path.dirname(path)])
             try:
                 kept = json.dumps(engine.infer_schema(path, form, dataset.read))
@@ -331,6 +346,8 @@ class World:
 
     def output_schema(self, target: str, output: str, index: Index) -> tuple[Column, ...] | None:
         """The columns that a target's recipe gave for one partition of one output."""
+        if (target, output, index) in self.fresh_digests and (target, index) not in self.fresh_outputs:
+            return None  # made in this run, and not as a table
         packed = self._outputs_of(target, index)
         if packed is None:
             return None
@@ -411,9 +428,8 @@ class World:
         keys = [domain.key(one) for one in indices]
         digests = self._digests(given.dataset, location, indices, keys, unsettled)
         first = domain.first() if unsettled is not None and digests and self.needs_first(given, step) else None
-        if unsettled is not None and first is not None and first in unsettled:
-            digests[0] = UNSETTLED
-        schema = self._reading_identity(given, step, bool(keys))
+        is_open = unsettled is not None and first is not None and first in unsettled
+        schema = UNSETTLED if is_open else self._reading_identity(given, step, bool(keys))
         record = InputRecord(given.name, name, tuple(map(joined_key, keys)), b"".join(digests), schema)
         if unsettled is None and len(keys) > 1:
             self._records[step.target.name, number] = (reads.body, record)

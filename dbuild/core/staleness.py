@@ -62,7 +62,7 @@ class Declared:
     fingerprint: bytes
     params: dict[str, str]  # all values that could be read, as JSON
     params_read: tuple[str, ...] | None  # those that the recipe reads; None: as the trace recorded
-    inputs: Sequence[InputRecord]  # a digest is UNSETTLED where it isn't known yet
+    inputs: Sequence[InputRecord]  # a digest, or a schema, is UNSETTLED where it isn't known yet
 
 
 def judge(
@@ -94,8 +94,12 @@ def judge(
 
 
 def _is_unsettled(inputs: Sequence[InputRecord]) -> bool:
+    return any(record.schema == UNSETTLED or _has_unsettled(record) for record in inputs)
+
+
+def _has_unsettled(record: InputRecord) -> bool:
     # A search through the digests as they are stored is quick, and finds more: the tails of two may look like one.
-    return any(UNSETTLED in record.digests and UNSETTLED in record.items().values() for record in inputs)
+    return UNSETTLED in record.digests and UNSETTLED in record.items().values()
 
 
 def _compare_params(declared: Declared, trace: Trace) -> list[Reason]:
@@ -113,7 +117,7 @@ def _compare_inputs(now: Sequence[InputRecord], before: Sequence[InputRecord]) -
         if was is None:
             reasons.append(Reason("input added", record.dataset))
             continue
-        if was.schema != record.schema:
+        if record.schema not in (was.schema, UNSETTLED):
             reasons.append(Reason("schema changed", record.dataset, was.schema.hex()[:12], record.schema.hex()[:12]))
         reasons.extend(_compare_partitions(record, was))
     reasons.extend(Reason("input removed", record.dataset) for record in old.values())

@@ -43,8 +43,10 @@ class Journal:
         """Records what is about to be published. Raises OSError where it can't."""
         failpoints.reach("intent")
         line = json.dumps(
-            [boot, target, key, trace.fingerprint.hex(), trace.params, pack_outputs(trace.outputs)]
-            + [trace.run, trace.at, trace.seconds, base64.b64encode(trace.inputs).decode()],
+            [
+                *(boot, target, key, trace.fingerprint.hex(), trace.params, pack_outputs(trace.outputs)),
+                *(trace.run, trace.at, trace.seconds, base64.b64encode(trace.inputs).decode()),
+            ],
             separators=(",", ":"),
         )
         # The line break before it ends a line that an earlier failure cut off.

@@ -20,7 +20,6 @@ from dbuild.core.task import Made, Produced, Result, Task
 from dbuild.errors import UserError
 from dbuild.observe.digests import backdate, hash_file
 
-
 _STARTING = -1
 _STARTS = 200  # times 5 ms to wait for a process that is just being started
 

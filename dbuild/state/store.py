@@ -397,8 +397,10 @@ class State:
         self._db.executemany(
             "INSERT OR REPLACE INTO task VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
-                (run, *(r.number, self.target_id(r.target), r.key, r.status, r.changed), r.seconds, r.at)
-                + (r.reasons, r.error, r.log)
+                (
+                    *(run, r.number, self.target_id(r.target), r.key, r.status, r.changed),
+                    *(r.seconds, r.at, r.reasons, r.error, r.log),
+                )
                 for r in rows
             ],
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dbuild.core.events import Key
@@ -48,7 +49,7 @@ def partition_name(name: str, key: Key) -> str:
 
 def set_text(partitions: PartitionSet, width: int = _WIDEST_SET) -> str:
     """A set as people type it, safe to print and cut with `…`; the cost doesn't grow with the set."""
-    shown = PartitionSet(partitions.axes, partitions.body[:_RUNS])
+    shown = replace(partitions, body=partitions.body[:_RUNS])
     text = clean(str(shown))
     if len(text) > width:
         return clip(text, width)

@@ -623,13 +623,13 @@ def test_csv_targets_keep_the_types_of_their_recipe(tmp_path: Path) -> None:
     """
     typed = Workshop(tmp_path / "typed", flow)
     assert typed.build().counts == {"typed": 1, "seen": 1}
-    seen = duckdb.sql(f"FROM '{typed.root}/out/seen.parquet'")
+    seen = duckdb.read_parquet(f"{typed.root}/out/seen.parquet")
     assert list(map(str, seen.types)) == ["VARCHAR", "INTEGER", "BIGINT", "DATE", "DOUBLE"]
     text = typed.read("out/typed.csv")
     typed.swap("Dataflowfile", "1::INTEGER", "1::BIGINT")
     assert typed.build().counts == {"typed": 1, "seen": 1}  # the same bytes, of another type
     assert typed.read("out/typed.csv") == text
-    assert str(duckdb.sql(f"FROM '{typed.root}/out/seen.parquet'").types[1]) == "BIGINT"
+    assert str(duckdb.read_parquet(f"{typed.root}/out/seen.parquet").types[1]) == "BIGINT"
 
 
 CSV_SOURCE = f"""
@@ -647,10 +647,10 @@ def test_a_csv_source_has_the_schema_of_its_first_partition(tmp_path: Path) -> N
     source.days("data", "01-01", ending="csv", text="a,b\n1,x\n")
     source.days("data", "01-02", ending="csv", text="a,b\n2,y\n")
     assert source.build().ran == ["sum"]
-    first = [str(kind) for kind in duckdb.sql(f"FROM '{source.root}/out/sum.parquet'").types]
+    first = [str(kind) for kind in duckdb.read_parquet(f"{source.root}/out/sum.parquet").types]
     source.days("data", "01-01", ending="csv", text="a,b\nword,x\n")
     assert source.build().ran == ["sum"]
-    second = [str(kind) for kind in duckdb.sql(f"FROM '{source.root}/out/sum.parquet'").types]
+    second = [str(kind) for kind in duckdb.read_parquet(f"{source.root}/out/sum.parquet").types]
     assert (first[0], second[0]) == ("BIGINT", "VARCHAR")
 
 

@@ -42,7 +42,11 @@ discover = "stock"
 path = "data/{shop}.csv"
 [targets.shell]
 path = "out/shell/{shop}.txt"
-shell = '''printf '%s\\n' {shop} > {output}; cat -- {stock} >> {output}; printf '%s\\n' "$DBUILD_KEY_SHOP" >> {output}'''
+shell = '''
+printf '%s\\n' {shop} > {output}
+cat -- {stock} >> {output}
+printf '%s\\n' "$DBUILD_KEY_SHOP" >> {output}
+'''
 [targets.sql]
 path = "out/sql/{shop}.csv"
 sql = "SELECT $shop AS shop, sum(n)::INTEGER AS n FROM stock"
@@ -73,9 +77,9 @@ def test_keys_are_values_and_never_code(tmp_path: Path) -> None:
         text = f"{key}\nn\n{len(key)}\n{key}\n"
         assert shop.read(f"out/shell/{key}.txt") == text
         assert shop.read(f"out/python/{key}.txt") == f"{key}|{text}"
-        found = duckdb.sql("SELECT shop, n FROM read_csv(?)", params=[_unglobbed(shop.root / f"out/sql/{key}.csv")])
+        found = duckdb.execute("SELECT shop, n FROM read_csv(?)", [_unglobbed(shop.root / f"out/sql/{key}.csv")])
         assert found.fetchall() == [(key, len(key))]
-    counted = duckdb.sql("SELECT shop, n FROM read_csv(?)", params=[str(shop.path("out/count.csv"))]).fetchall()
+    counted = duckdb.execute("SELECT shop, n FROM read_csv(?)", [str(shop.path("out/count.csv"))]).fetchall()
     assert counted == sorted((key, len(key)) for key in KEYS)
     assert not list(tmp_path.rglob("pwned"))
     assert shop.build().ran == []
@@ -164,7 +168,7 @@ def test_data_in_files_whose_names_are_not_utf8_is_not_left_out_silently(tmp_pat
 
 def test_a_loop_of_links_is_an_error_with_its_name(plain: Workshop) -> None:
     plain.path("data/2013-01-03.txt").symlink_to("2013-01-03.txt")
-    with pytest.raises(UserError, match="2013-01-03.txt can't be read") as raised:
+    with pytest.raises(UserError, match=r"2013-01-03\.txt can't be read") as raised:
         plain.build()
     assert raised.value.hint is not None
     done = plain.run()

@@ -220,9 +220,7 @@ def test_what_a_recipe_leaves_running_ends_with_it(tmp_path: Path) -> None:
     python = "leave:behind"
     """
     leave = (
-        "import subprocess\n"
-        "def behind(output):\n"
-        "    output.write_text(str(subprocess.Popen(['sleep', '600']).pid))\n"
+        "import subprocess\ndef behind(output):\n    output.write_text(str(subprocess.Popen(['sleep', '600']).pid))\n"
     )
     shop = Workshop(tmp_path / "leaving", flow, **{"leave.py": leave})
     assert shop.build().standing == (2, 0, 0, 0, 0)

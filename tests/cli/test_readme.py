@@ -129,7 +129,7 @@ def test_the_test_command_is_the_one_of_ci() -> None:
     venv, install, test = command.split(" && ")
     assert venv == "python3 -m venv .venv"
     steps = (ROOT / ".ci" / "run").read_text().splitlines()
-    assert [line for line in steps if line.startswith("pip install")][0].endswith(" -e '.[dev]'")
+    assert next(line for line in steps if line.startswith("pip install")).endswith(" -e '.[dev]'")
     assert install.removeprefix(".venv/bin/").endswith(" -e '.[dev]'")
     assert steps[-1] == test.removeprefix(".venv/bin/") == "pytest"
 
@@ -158,5 +158,9 @@ def test_commands_and_their_output_are_told_apart() -> None:
 
 
 def test_only_what_differs_each_time_is_left_out() -> None:
-    shown = ["16 built, 443 fresh in 3.9s", "x: f9067cbaf01e -> 3ab6a5b35879 (2026-11-21 05:07:16+00:00)", "built b (1m05s)"]
+    shown = [
+        "16 built, 443 fresh in 3.9s",
+        "x: f9067cbaf01e -> 3ab6a5b35879 (2026-11-21 05:07:16+00:00)",
+        "built b (1m05s)",
+    ]
     assert normal(shown) == ["built b (LENGTH)", "16 built, 443 fresh in LENGTH", "x: DIGEST -> DIGEST (MOMENT)"]

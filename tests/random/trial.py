@@ -15,7 +15,7 @@ import duckdb
 
 from dbuild.build import Settings, build, plan
 from dbuild.build.world import World
-from dbuild.core.events import Event, Summary, TaskEnded
+from dbuild.core.events import Event, Summary, TaskEnded, TaskStarted
 from dbuild.core.partitions import PartitionSet
 from dbuild.core.plan import Plan
 from tests.random.flows import Key, Project, Rows
@@ -157,7 +157,13 @@ class Trial:
         ended = [event for event in events if isinstance(event, TaskEnded)]
         self.builds += 1
         self.tasks += len(ended)
-        self._check_events(expected, ended, request)
+        try:
+            self._check_events(expected, ended, request)
+        except Mismatch as error:
+            reasons = {
+                f"{event.target}@{event.key}": event.reason for event in events if isinstance(event, TaskStarted)
+            }
+            raise Mismatch(f"{error}, for {reasons}") from None
         self._check_plan(planned, ended, expected)
         self._remember(expected, ended)
         if request.keep_going or not expected.failed:

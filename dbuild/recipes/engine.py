@@ -226,7 +226,7 @@ class Engine:
             selects.append(f"SELECT {readers.cast_star(given.schema)}{keys} FROM {view}")
         return " UNION ALL BY NAME ".join(selects)
 
-    def infer_schema(self, path: str, format: str, read: ReaderOptions) -> tuple[Column, ...]:  # noqa: A002
+    def infer_schema(self, path: str, format: str, read: ReaderOptions) -> tuple[Column, ...]:
         """The columns of a file, as DuckDB's types; RecipeError where it can't be read as that format.
 
         A CSV or JSON is looked at as a whole (unless `sample_size` is given), so that no later row of it contradicts.

@@ -171,7 +171,7 @@ class Survey:
         old_names = set(names_of(kept)) if changed else set()
         has_new_names = bool(gone) or any(name not in old_names for name in changed)
         if boot != self.boot and kept:
-            changed |= _unsettled(content)
+            changed |= _unsettled(kept, content)
         prefix = _prefix(root)
         return View(
             content,
@@ -426,10 +426,10 @@ def _prefix(root: str) -> str:
     return "" if root in (SINGLES, ".") else f"{root}/"
 
 
-def _unsettled(content: bytes) -> dict[str, Stat]:
-    """The files that changed shortly before the newest change: a crash may have taken what their stats vouch for."""
+def _unsettled(kept: bytes, content: bytes) -> dict[str, Stat]:
+    """The files that changed shortly before the newest kept one: a crash may have taken what their stats vouch for."""
     found = dict(unpack_record(record) for record in records_of(content))
-    newest = max((stat.ctime for stat in found.values()), default=0)
+    newest = max((unpack_record(record)[1].ctime for record in records_of(kept)), default=0)
     return {name: stat for name, stat in found.items() if stat.ctime >= newest - _SETTLE}
 
 

@@ -184,7 +184,7 @@ def _examine(task: Task, produced: Produced) -> tuple[Made, ...]:
                 raise
             what = f"the recipe made a folder in the place of its output {os.path.relpath(output.final, task.root)}"
             raise UserError(what, hint="an output is one file") from None
-        backdate(output.path)
+        backdate(output.path, stat)
         made.append(Made(output.name, digest, stat.size, schemas.get(output.name)))
     return tuple(made)
 

@@ -89,13 +89,18 @@ def probe_clock(directory: str) -> int:
         os.close(descriptor)
 
 
-def backdate(path: str) -> None:
+def backdate(path: str, hashed: Stat | None = None) -> None:
     """Gives a file that was just written a slightly older mtime, so that any later write shows in it at once.
 
     Without it a file stays racy until it has been hashed again a tick later, by every build that makes files. Times
-    that a recipe set on purpose (long before the file's change) are left alone.
+    that a recipe set on purpose (long before the file's change) are left alone. Raises UserError where the file is
+    no more what it was when it was `hashed`.
     """
     found = os.stat(path)
+    if hashed is not None and stat_of(found) != hashed:
+        raise UserError(
+            f"{path} is still being written to", hint="everything that the recipe starts has to end with it"
+        )
     if found.st_ctime_ns - found.st_mtime_ns < 10 * COARSE_TICK:
         older = found.st_mtime_ns - 2 * tick_of(found.st_mtime_ns)
         os.utime(path, ns=(found.st_atime_ns, older))

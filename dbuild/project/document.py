@@ -136,7 +136,9 @@ def read_document(root: str, file: str, problems: list[UserError]) -> Document |
             text = stream.read().decode("utf-8-sig").replace("\r\n", "\n")
         return Document(file, tomli.loads(text), Lines(text), problems)
     except FileNotFoundError:
-        problems.append(UserError("there is no such file", Place(file), "dbuild init makes one; -f FILE names another"))
+        problems.append(
+            UserError("there is no such file", Place(file), "write one (README.md shows how), or name it with -f FILE")
+        )
     except OSError as error:
         problems.append(UserError(f"can't be read: {error.strerror}", Place(file)))
     except UnicodeDecodeError as error:

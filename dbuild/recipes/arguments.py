@@ -126,7 +126,7 @@ def _form(name: str, hint: Any, has_default: bool) -> Form:
         return "any"
     if hint is Path:
         return "path"
-    if hint == list[Path] or hint == typing.List[Path]:
+    if hint == list[Path] or hint == typing.List[Path]:  # noqa: UP006
         return "paths"
     for package, kind in _TABLES:
         if package in sys.modules and hint is getattr(sys.modules[package], kind, None):

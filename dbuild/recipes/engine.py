@@ -246,7 +246,9 @@ class Engine:
                 case "json":
                     options: dict[str, Scalar] = {"sample_size": -1} | readers.checked_options("json", read)
                     text = readers.option_text(options)
-                    return self._describe(f"read_json({file_list([path])}, hive_partitioning=false{text})")
+                    found = self._describe(f"read_json({file_list([path])}, hive_partitioning=false{text})")
+                    # A field that is null throughout has the type "NULL", which reads every later value as NULL.
+                    return tuple((name, shown.replace('"NULL"', "JSON")) for name, shown in found)
                 case "arrow":
                     return columns_of(self.root.from_arrow(_map_arrow(path)))
         except duckdb.Error as error:

@@ -789,3 +789,16 @@ def test_a_chain_of_2000_targets_is_no_matter_of_recursion(tmp_path: Path) -> No
     planned = chain.plan(f"t{count - 1}")
     assert (planned.will_run, planned.may_run, planned.fresh) == (count - 300, 100, 200)
     assert chain.build("t300").ran == ["t200"]
+
+
+def test_a_json_field_that_is_null_on_the_first_day_keeps_its_later_values(tmp_path: Path) -> None:
+    shop = Workshop(
+        tmp_path / "shop",
+        '[partitions.day]\nevery = "day"\nstart = 2013-01-01\n[sources.ev]\npath = "data/{day}.json"\n'
+        '[targets.out]\npath = "out/{day}.csv"\nsql = "SELECT a, b, c.x AS x FROM ev"\n',
+    )
+    shop.write("data/2013-01-01.json", '[{"a": 1, "b": null, "c": {"x": null}}, {"a": 2}]')
+    shop.write("data/2013-01-02.json", '[{"a": 1, "b": "late", "c": {"x": 7}}]')
+    shop.build()
+    assert "late" in (shop.root / "out/2013-01-02.csv").read_text()
+    assert "7" in (shop.root / "out/2013-01-02.csv").read_text()

@@ -252,7 +252,7 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     project, (problem,) = load_project("Dataflowfile", str(tmp_path), {})
     assert project is None
     assert str(problem.place) == "Dataflowfile"
-    assert "dbuild init" in str(problem.hint)
+    assert "-f FILE" in str(problem.hint)
     assert "-f" in str(problem.hint)
 
 

@@ -72,6 +72,6 @@ WRONG = {
 
 @pytest.mark.parametrize("wrong", WRONG)
 def test_a_wrong_system_is_found_out(wrong: str, tmp_path: Path) -> None:
-    with WRONG[wrong](), pytest.raises(Mismatch):
+    with WRONG[wrong](), pytest.raises(Mismatch):  # noqa: PT012
         for seed in range(ENOUGH):
             run_seed(seed, tmp_path / str(seed))

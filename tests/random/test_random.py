@@ -1,7 +1,7 @@
 """Random flows and random edits, held against a pure model: right values, exactly the needed runs, nothing twice.
 
-`DBUILD_RANDOM_SEEDS=500 pytest -m slow tests/random` tries more; a failure prints its seed, the Dataflowfile and what was
-done, and `replay(seed)` does it again.
+`DBUILD_RANDOM_SEEDS=500 pytest -m slow tests/random` tries more; a failure prints its seed, the Dataflowfile and
+what was done, and `replay(seed)` does it again.
 """
 
 from __future__ import annotations

@@ -294,8 +294,8 @@ def _said(planned: Plan) -> dict[Node, str]:
     for name, part in planned.targets.items():
         domain = planned.domains.of(name)
         said |= {(name, domain.key(index)): "will" for index in part.will}
-        said |= {(name, key): "may" for key in part.may.keys()}
-        said |= {(name, key): "waiting" for key in part.waiting.keys()}
+        said |= {(name, key): "may" for key in part.may.keys()}  # noqa: SIM118
+        said |= {(name, key): "waiting" for key in part.waiting.keys()}  # noqa: SIM118
     return said
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from dbuild.core.domain import Domains
-from dbuild.core.graph import Flow
+from dbuild.core.graph import Flow, Step
 from dbuild.core.mapping import Mapping
 from dbuild.core.model import Input
 from dbuild.core.partitions import Index, PartitionSet
@@ -26,6 +26,9 @@ class Observed(Protocol):
 
     def suspects(self, target: str) -> PartitionSet:
         """The partitions of a target that nothing vouches for: each has to be judged."""
+
+    def needs_first(self, given: Input, step: Step) -> bool:
+        """Whether a recipe reads a table whose columns only its dataset's first partition shows."""
 
     def judge(self, target: str, index: Index, unsettled: MappingOf[str, PartitionSet]) -> Verdict:
         """The verdict on one partition, given the partitions of its inputs that have to be built first."""
@@ -166,6 +169,10 @@ def _plan_target(
         if upstream and (upstream.will or upstream.may):
             unsettled[given.dataset] = upstream.will_set | upstream.may
             undecided |= mapping.touches(unsettled[given.dataset], domain)
+            first = domains.of(given.dataset).first()
+            is_open = first is not None and first in unsettled[given.dataset]
+            if is_open and observed.needs_first(given, flow.steps[name]):
+                undecided = domain  # the columns of the first are those of all
     waiting &= needed
     will, decided_later = _judge_all(name, (observed.suspects(name) & needed) - waiting, unsettled, observed)
     will_set = PartitionSet.of_indices(domain.axes, will)

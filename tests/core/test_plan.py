@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dbuild.core.domain import Domains
-from dbuild.core.graph import Flow
-from dbuild.core.model import Window
+from dbuild.core.graph import Flow, Step
+from dbuild.core.model import Input, Window
 from dbuild.core.partitions import Index, PartitionSet
 from dbuild.core.plan import Plan, inputs_of, make_plan, needed_of
 from dbuild.core.staleness import Reason, Verdict
@@ -37,6 +37,9 @@ class Sayings:
     def suspects(self, name: str) -> PartitionSet:
         nothing = PartitionSet.empty(self.domains.of(name).axes)
         return self.stale.get(name, nothing) | self.suspect.get(name, nothing)
+
+    def needs_first(self, given: Input, step: Step) -> bool:
+        return False
 
     def judge(self, name: str, index: Index, unsettled: Mapping[str, PartitionSet]) -> Verdict:
         self.judged.append((name, index))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from unittest.mock import patch
 
@@ -60,18 +60,20 @@ def _hasty() -> Iterator[None]:
         yield
 
 
-WRONG = {
-    "params don't count": lambda: _deaf("_compare_params"),
-    "inputs don't count": lambda: _deaf("_compare_inputs"),
-    "outputs are never looked at": lambda: _deaf("_compare_outputs"),
-    "size and mtime are enough": _trusting,
-    "seals hold for ever": _forgetful,
-    "what may run is run": _hasty,
+# How each goes wrong, and a seed that shows it soon; others are tried after it, should the random flows change.
+WRONG: dict[str, tuple[Callable[[], AbstractContextManager[None]], int]] = {
+    "params don't count": (lambda: _deaf("_compare_params"), 8),
+    "inputs don't count": (lambda: _deaf("_compare_inputs"), 10),
+    "outputs are never looked at": (lambda: _deaf("_compare_outputs"), 1),
+    "size and mtime are enough": (_trusting, 5),
+    "seals hold for ever": (_forgetful, 10),
+    "what may run is run": (_hasty, 4),
 }
 
 
 @pytest.mark.parametrize("wrong", WRONG)
 def test_a_wrong_system_is_found_out(wrong: str, tmp_path: Path) -> None:
-    with WRONG[wrong](), pytest.raises(Mismatch):  # noqa: PT012
-        for seed in range(ENOUGH):
+    system, first = WRONG[wrong]
+    with system(), pytest.raises(Mismatch):  # noqa: PT012
+        for seed in range(first, first + ENOUGH):
             run_seed(seed, tmp_path / str(seed))

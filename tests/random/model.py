@@ -14,6 +14,7 @@ from itertools import product
 from tests.random.flows import POISON, START, Given, Key, Project, Rows, Source, Target
 
 Node = tuple[str, Key]
+Lookups = tuple[tuple[str, int | None], ...]  # params that a task looked up, with the values that it saw
 Domain = dict[str, list[str]]  # dimension -> its keys in order
 _WINDOW = re.compile(r"(-?\d+)(d|mo)\.\.(-?\d+)(d|mo)")
 
@@ -27,7 +28,7 @@ class Record:
     """What is to be remembered of a successful task."""
 
     recipe: object  # what the recipe meant
-    params: tuple[object, ...]  # what it looked up
+    params: Lookups
     inputs: tuple[object, ...]  # what it read: keys in order, with contents
     rows: Rows
     path: str
@@ -189,7 +190,7 @@ def meaning(project: Project, target: Target) -> object:
     )
 
 
-def params_read(project: Project, target: Target, rows: Rows) -> tuple[int, tuple[object, ...]]:
+def params_read(project: Project, target: Target, rows: Rows) -> tuple[int, Lookups]:
     """What the params add to the recipe's constant, and which were looked up, with their values."""
     reads = target.reads
     if reads == "always" or (reads == "odd" and sum(rows) % 2):
@@ -201,12 +202,11 @@ def params_read(project: Project, target: Target, rows: Rows) -> tuple[int, tupl
     return 0, ()
 
 
-def looked_up_now(project: Project, record: Record) -> tuple[object, ...]:
+def looked_up_now(project: Project, target: Target, record: Record) -> Lookups:
     """The params that a record's task looked up, with their present values."""
-    names = [name for name, _ in record.params]  # type: ignore[misc]
-    if isinstance(record.recipe, tuple) and record.recipe[0][5] == "all":
+    if target.reads == "all":
         return tuple(sorted(project.params.items()))
-    return tuple((name, project.params.get(name)) for name in names)
+    return tuple((name, project.params.get(name)) for name, _ in record.params)
 
 
 def evaluate(project: Project, target: Target, rows: Rows) -> Rows:
@@ -302,7 +302,7 @@ def _expect_one(
         and node not in forced
         and node not in memory.failed
         and record.recipe == recipe
-        and record.params == looked_up_now(project, record)
+        and record.params == looked_up_now(project, target, record)
         and record.inputs == inputs
         and record.path == path
         and content(path) == record.content

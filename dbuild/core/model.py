@@ -80,7 +80,7 @@ MappingRule = Overlap | Window | All | Values
 class Input:
     """One thing that a target reads."""
 
-    name: str  # what the recipe calls it
+    name: str  # what the recipe calls it; read through a view, the view's name before it: "clean/raw"
     dataset: str  # the source or target that it is
     output: str  # which of the target's named outputs; "" where it has one
     rules: tuple[tuple[str, MappingRule], ...]  # given rules by the input's dimension; overlap where none is given
@@ -99,14 +99,28 @@ class Source:
     description: str
     tags: tuple[str, ...]
     place: Place
+    owner: str = ""  # who to ask
 
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """One file (for each partition) that a target's recipe makes."""
+    """One file, or one folder with all that is in it, (for each partition) that a target's recipe makes."""
 
     name: str  # "" where the target has one
-    path: str  # the path pattern, relative to the project
+    path: str  # the path pattern, relative to the project; a folder's ends with a slash
+
+    @property
+    def is_folder(self) -> bool:
+        return self.path.endswith("/")
+
+
+@sendable
+@dataclass(frozen=True, slots=True)
+class MacroFile:
+    """CREATE MACRO statements that SQL recipes may use."""
+
+    text: str
+    place: Place  # of the first line of `text`
 
 
 @sendable
@@ -116,6 +130,7 @@ class SqlRecipe:
 
     text: str
     place: Place  # of the first line of `text`
+    macros: tuple[MacroFile, ...] = ()  # of the project, then of the target
 
 
 @sendable
@@ -142,12 +157,38 @@ Recipe = SqlRecipe | PythonRecipe | ShellRecipe
 
 
 @dataclass(frozen=True, slots=True)
+class Needs:
+    """What a task takes of the machine and of the project's pools while it runs."""
+
+    cpus: float = 1.0  # of the -j that there are
+    memory: int | None = None  # bytes; None: no limit of its own
+    pools: tuple[tuple[str, int], ...] = ()  # how many of each pool
+
+
+@dataclass(frozen=True, slots=True)
+class Retries:
+    """How often a failed task is tried again, and when."""
+
+    times: int = 0
+    delay: float = 1.0  # seconds before the first; doubled for each further one
+    on: tuple[str, ...] = ()  # causes as `core.task.Result` names them; none: any
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long a task may run."""
+
+    timeout: float | None = None  # seconds
+    grace: float = 5.0  # seconds between asking it to end and ending it
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """A dataset that a recipe makes."""
 
     name: str
-    outputs: tuple[Output, ...]  # at least one; all have the same dimensions
-    dimensions: tuple[str, ...]  # in the order of the first output's path
+    outputs: tuple[Output, ...]  # none: a view (SQL) or an action; all have the same dimensions
+    dimensions: tuple[str, ...]  # in the order of the first output's path; of an action as declared; of a view none
     recipe: Recipe
     inputs: tuple[Input, ...]  # declared in the Dataflowfile; those that the recipe names are added by core.graph.link
     uses: tuple[str, ...]  # code and configuration files that count as the recipe
@@ -158,6 +199,22 @@ class Target:
     description: str
     tags: tuple[str, ...]
     place: Place
+    owner: str = ""  # who to ask
+    needs: Needs = Needs()
+    retries: Retries = Retries()
+    limits: Limits = Limits()
+    env: tuple[tuple[str, str], ...] = ()  # variables of its recipe
+    secrets: tuple[str, ...] = ()  # names of variables that it takes from dbuild's own environment
+
+    @property
+    def is_view(self) -> bool:
+        """Whether nothing is stored: its readers read through it."""
+        return not self.outputs and isinstance(self.recipe, SqlRecipe)
+
+    @property
+    def is_action(self) -> bool:
+        """Whether it is run for what it does, and makes nothing."""
+        return not self.outputs and not isinstance(self.recipe, SqlRecipe)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +232,8 @@ class Project:
     default: tuple[str, ...]  # targets of a bare `dbuild`; empty: all
     globs: tuple[str, ...]  # patterns of `include` and `uses`: which files they match counts too
     place: Place
+    pools: dict[str, int] = field(default_factory=dict)  # pool -> how many of it there are
+    memory: int | None = None  # bytes that all tasks may take together; None: the machine's
 
     def datasets(self) -> list[Source | Target]:
         """All sources, then all targets."""
@@ -204,3 +263,4 @@ class Analysis:
     files: tuple[str, ...] = ()  # project files that the fingerprint was made of, relative to the root
     calls: frozenset[str] = frozenset()  # extras that the recipe asks for: output, key, params
     problems: tuple[UserError, ...] = field(default=())  # mistakes found, with place and hint
+    is_single: bool = True  # SQL: whether it is one SELECT, which a view has to be

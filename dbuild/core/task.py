@@ -5,11 +5,11 @@ Everything a recipe needs is in its `Task`; nothing of the graph or the state is
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from dbuild.core.grain import Grain
-from dbuild.core.model import Recipe, Scalar
+from dbuild.core.model import Recipe, Scalar, SqlRecipe
 from dbuild.core.sending import sendable
 
 Column = tuple[str, str]  # name, DuckDB type
@@ -29,14 +29,23 @@ class TaskDimension:
 class TaskInput:
     """The partitions of one input, in the order of their keys."""
 
-    name: str  # what the recipe calls it
+    name: str  # what the recipe calls it; through a view, the view's name before it: "clean/raw"
     dimensions: tuple[TaskDimension, ...]
     keys: tuple[tuple[str, ...], ...]  # one a path, a text for each dimension
     paths: tuple[str, ...]  # absolute; a partition of several files has several entries of the same key
     is_single: bool  # the mapping can give one partition only (and that has one file)
-    format: str  # "parquet", "csv", "json", "arrow", or "" for anything else
+    format: str  # "parquet", "csv", "json", "arrow", "folder", or "" for anything else
     read: tuple[tuple[str, str | int | float | bool], ...]  # reader options
     schema: tuple[Column, ...] | None  # the dataset's columns: required for csv and json in SQL, absent elsewhere
+
+
+@sendable
+@dataclass(frozen=True, slots=True)
+class TaskView:
+    """A view that the recipe, or another of its views, reads. What it reads itself has its name and "/" before it."""
+
+    name: str  # what the recipe calls it: "clean"; through another view "outer/inner"
+    recipe: SqlRecipe  # one SELECT
 
 
 @sendable
@@ -45,9 +54,9 @@ class TaskOutput:
     """Where an output is to be written, and what it will be."""
 
     name: str  # "" where the target has one
-    path: str  # absolute, temporary, in the directory of its final place, its ending kept
+    path: str  # absolute, temporary, in the directory of its final place, its ending kept; a folder has no slash
     final: str  # absolute: its final place (for messages, and for the path a shell recipe may print)
-    format: str  # as in TaskInput
+    format: str  # as in TaskInput; a "folder" is there, and empty, when the recipe starts
 
 
 @sendable
@@ -67,7 +76,12 @@ class Task:
     timezone: str
     root: str  # the project's directory: working directory and import path
     log: str = ""  # absolute path for what it prints; made only if it prints something
-    threads: int = 1
+    threads: int = 1  # that it may use at once
+    views: tuple[TaskView, ...] = ()  # those that are read by others before these
+    memory: int | None = None  # bytes that it may use; None: no limit
+    share: int | None = None  # bytes that an engine which can limit itself keeps to; None: as it likes
+    env: tuple[tuple[str, str], ...] = ()  # variables for the recipe
+    secrets: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # the same, with values nobody may see
 
     @property
     def label(self) -> str:
@@ -93,7 +107,7 @@ class Made:
     digest: bytes
     size: int
     schema: tuple[Column, ...] | None  # of a csv, json or arrow output made by SQL or from a table
-    is_backdated: bool = False
+    files: tuple[tuple[str, bytes], ...] = ()  # of a folder: the files in it by their paths below it, with digests
 
 
 @sendable
@@ -107,14 +121,19 @@ class Result:
     params_read: tuple[str, ...] | None = None  # Python: the params looked up, None where not tracked
     has_output: bool = False  # whether it printed something (kept in its log)
     seconds: float = 0.0
+    causes: tuple[str, ...] = ()  # "exit 75"; an exception's classes ("TimeoutError"); timeout, memory, killed
+    notes: tuple[str, ...] = ()  # what a person should know although it succeeded
+    peak: int = 0  # bytes of memory at its highest, where it was watched; else 0
 
 
 @lru_cache(maxsize=4096)
 def format_of(path: str) -> str:
-    """The data format that a path's ending names: parquet, csv, json, arrow, or "" for none.
+    """The data format that a path's ending names: parquet, csv, json, arrow, folder (a slash), or "" for none.
 
     A trailing `.gz` (and `.zst` for CSV and JSON) is looked through.
     """
+    if path.endswith("/"):
+        return "folder"
     name = path.lower()
     for suffix in (".gz", ".zst"):
         if name.endswith(suffix):

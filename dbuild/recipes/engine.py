@@ -31,6 +31,9 @@ _SETTINGS = {
     "preserve_insertion_order": True,
 }
 
+MEMORY_HINT = 'let the target have more: needs = { memory = "4GB" }'
+_LEAST_MEMORY = 16 << 20  # bytes; with a few thousand DuckDB can't even take the next statement
+
 
 class Engine:
     """One warm DuckDB session; knows nothing of graph or state."""
@@ -39,6 +42,7 @@ class Engine:
         """A session that reads and writes below absolute `directories` only; it connects when it is first used."""
         self._directories = tuple(directories)
         self._threads = threads
+        self._memory: int | None = None  # None: DuckDB's own limit
         self._root: duckdb.DuckDBPyConnection | None = None
         self._cursor: duckdb.DuckDBPyConnection | None = None
         self._timezone = ""
@@ -69,6 +73,8 @@ class Engine:
         # Spilled data would go to `.tmp` in the working directory, which is the project.
         spill = os.path.join(tempfile.gettempdir(), f"dbuild-spill-{os.getpid()}")
         config: dict[str, Any] = {**_SETTINGS, "threads": self._threads, "temp_directory": spill}
+        if self._memory is not None:
+            config["memory_limit"] = _limit_text(self._memory)
         root = duckdb.connect(":memory:", config=config)
         # A path with a glob character is given to readers in its escaped form, so that form has to be allowed too.
         allowed = {form for path in self._directories for form in (path, _escaped(path))}
@@ -77,6 +83,22 @@ class Engine:
         root.execute("SET enable_external_access = false")
         self._timezone = ""
         return root
+
+    def set_resources(self, threads: int, memory: int | None) -> None:
+        """Let the session use that many threads and bytes of memory; None: as many as DuckDB takes by itself.
+
+        They hold until they are set again, whatever connects or resets. Costs nothing where they are set already.
+        Raises RecipeError where DuckDB holds more than `memory` and can't let go of it.
+        """
+        if threads != self._threads:
+            self._threads = threads
+            if self._root is not None:
+                self._root.execute(f"SET GLOBAL threads = {threads:d}")
+        if memory != self._memory:
+            self._memory = None
+            if self._root is not None:
+                _limit_memory(self._root, memory)
+            self._memory = memory
 
     def set_timezone(self, name: str) -> None:
         """Make `name` (IANA) the session's zone, whatever TZ says in the environment; RecipeError if there is none."""
@@ -309,6 +331,25 @@ class Engine:
 def columns_of(relation: duckdb.DuckDBPyRelation) -> tuple[Column, ...]:
     """A relation's columns with DuckDB's types, from its binding alone."""
     return tuple((name, str(kind)) for name, kind in zip(relation.columns, relation.types, strict=True))
+
+
+def _limit_memory(root: duckdb.DuckDBPyConnection, memory: int | None) -> None:
+    """Set DuckDB's limit; where it can't work within it, RecipeError, and its own limit holds again."""
+    import duckdb
+
+    try:
+        root.execute(
+            "RESET GLOBAL memory_limit" if memory is None else f"SET GLOBAL memory_limit = '{_limit_text(memory)}'"
+        )
+    except duckdb.Error as error:
+        root.execute("RESET GLOBAL memory_limit")
+        raise RecipeError(
+            f"DuckDB can't keep to {memory} bytes of memory: {message(error)}", hint=MEMORY_HINT
+        ) from None
+
+
+def _limit_text(memory: int) -> str:
+    return f"{max(memory, _LEAST_MEMORY):d}B"
 
 
 _OBJECT_OPTIONS = ("compression", "format", "ignore_errors", "maximum_object_size")

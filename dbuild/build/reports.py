@@ -183,7 +183,7 @@ def _explanation(looked: Looked, planned: Plan, state: State, name: str, index: 
         last_built=_local(trace.at) if trace else None,
         last_seconds=trace.seconds if trace else None,
         last_reasons=tuple(json.loads(last[0][1].reasons)) if last else (),
-        failure=failure[1] if failure else None,
+        failure=failure.error if failure else None,
     )
 
 

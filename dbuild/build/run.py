@@ -26,7 +26,7 @@ from dbuild.execute.pool import GRACE, Pool
 from dbuild.execute.publish import Flusher, Journal, discard, publish
 from dbuild.observe.digests import is_racy
 from dbuild.observe.listing import Stat, stat_file
-from dbuild.state.store import FileRow, TaskRow
+from dbuild.state.store import Failure, FileRow, TaskRow
 from dbuild.state.store import State as Store
 
 _GROUP_SECONDS = 0.3  # how often a group is flushed and committed
@@ -42,7 +42,7 @@ class Group:
     traces: list[tuple[str, str, Trace]] = field(default_factory=list)
     files: list[FileRow] = field(default_factory=list)
     tasks: list[TaskRow] = field(default_factory=list)
-    failures: list[tuple[str, str, str, str | None]] = field(default_factory=list)
+    failures: list[tuple[str, str, Failure]] = field(default_factory=list)
     paths: list[str] = field(default_factory=list)  # absolute, to be flushed
 
     def __bool__(self) -> bool:
@@ -299,7 +299,8 @@ class Run:
         self._note(node, reasons, "failed", False, seconds, error, log)
         key = joined_key(self.plan.domains.of(node[0]).key(node[1]))
         if not self.is_interrupted:  # nobody's fault: what was there before stands as it was
-            self._group.failures.append((node[0], key, error, relative))
+            failure = Failure(self.number, error, relative, time.time(), _tail(log))
+            self._group.failures.append((node[0], key, failure))
         self._emit(TaskEnded(node[0], self._key(node), "failed", False, seconds, error, _tail(log), relative))
         if not self._keep_going:
             self._is_stopping = True
@@ -355,8 +356,8 @@ class Run:
         with self._store.transaction():
             self._store.put_files(group.files)
             self._store.put_traces(group.traces)
-            for target, key, error_text, log in group.failures:
-                self._store.put_failure(target, key, self.number, error_text, log)
+            for target, key, failure in group.failures:
+                self._store.put_failure(target, key, failure)
             self._store.put_tasks(self.number, group.tasks)
         failpoints.reach("committed")
         if not self._group:

@@ -26,7 +26,7 @@ from dbuild.core.task import Column, format_of
 from dbuild.core.trace import InputRecord, Trace, joined_key, unpack_outputs
 from dbuild.errors import UserError
 from dbuild.observe.digests import digest_bytes
-from dbuild.state.store import State
+from dbuild.state.store import Failure, State
 
 _MANY = 200  # partitions from which a target's traces are read as a range
 
@@ -54,7 +54,7 @@ class World:
         self._fingerprints: dict[str, bytes] = {}
         self._traces: dict[str, dict[str, Trace]] = {}
         self._packed_outputs: dict[str, dict[str, str]] = {}
-        self._failures: dict[str, dict[str, tuple[int, str, str | None]]] = {}
+        self._failures: dict[str, dict[str, Failure]] = {}
         self._touched: dict[str, PartitionSet] = {}
         self._records: dict[object, tuple[Body, InputRecord]] = {}
         self._asked: dict[str, int] = {}
@@ -376,7 +376,7 @@ class World:
             self._traces[target] = self.state.traces(target)
         return self._traces[target].get(key)
 
-    def failures(self, target: str) -> dict[str, tuple[int, str, str | None]]:
+    def failures(self, target: str) -> dict[str, Failure]:
         """The failures of a target's partitions that haven't succeeded since."""
         if target not in self._failures:
             self._failures[target] = self.state.failures(target)
@@ -396,7 +396,7 @@ class World:
             self.records(step, index, unsettled) if trace is not None else (),
         )
         found = self.outputs_found(step, index) if trace is not None else ()
-        return judge(declared, trace, found, str(failure[0]) if failure else None, is_forced)
+        return judge(declared, trace, found, str(failure.run) if failure else None, is_forced)
 
     def outputs_found(self, step: Step, index: Index) -> list[tuple[str, bytes | None]]:
         """Each output's path and the digest of what is there."""

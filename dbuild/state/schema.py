@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-VERSION = 1
+VERSION = 2
 
 # Each step is run in the one transaction that takes a state from the version before to its own.
 STEPS: dict[int, str] = {
@@ -55,5 +55,23 @@ STEPS: dict[int, str] = {
         reasons TEXT NOT NULL, error TEXT, log TEXT, PRIMARY KEY (run, number)
     ) WITHOUT ROWID;
     CREATE INDEX task_of_partition ON task (target, key, run);
+    """,
+    # A mark is a run of its own in the ledger, and has its number. `replaced` keeps what a mark took the place of.
+    2: """
+    ALTER TABLE failure ADD COLUMN at REAL NOT NULL DEFAULT 0;
+    ALTER TABLE failure ADD COLUMN tail TEXT NOT NULL DEFAULT '';
+    ALTER TABLE failure ADD COLUMN attempts INTEGER NOT NULL DEFAULT 1;
+    CREATE TABLE mark (
+        run INTEGER PRIMARY KEY, target INTEGER NOT NULL, keys TEXT NOT NULL, word TEXT NOT NULL,
+        why TEXT NOT NULL, who TEXT NOT NULL, at REAL NOT NULL, until REAL
+    );
+    CREATE TABLE replaced (
+        mark INTEGER NOT NULL, key TEXT NOT NULL,
+        run INTEGER, at REAL, seconds REAL, fingerprint BLOB, params TEXT, outputs TEXT, inputs BLOB,
+        PRIMARY KEY (mark, key)
+    ) WITHOUT ROWID;
+    CREATE TABLE orphan (
+        path TEXT PRIMARY KEY, target INTEGER NOT NULL, key TEXT NOT NULL, digest BLOB NOT NULL
+    ) WITHOUT ROWID;
     """,
 }

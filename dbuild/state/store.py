@@ -12,12 +12,16 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from dbuild.core.trace import Trace, pack_outputs, unpack_outputs
 from dbuild.errors import StateError
 from dbuild.observe.listing import Stat
 from dbuild.state.schema import STEPS, VERSION
+
+if TYPE_CHECKING:  # what a build with nothing to do doesn't need
+    from dbuild.state.leftovers import Leftovers
+    from dbuild.state.marks import Marks
 
 FOLDER = ".dbuild"
 _MANY = 500  # keys from which a range is read whole and filtered here
@@ -48,6 +52,17 @@ class TaskRow:
     reasons: str  # JSON list of texts
     error: str | None
     log: str | None
+
+
+class Failure(NamedTuple):
+    """How a partition failed when it was last tried; kept until it succeeds."""
+
+    run: int
+    error: str
+    log: str | None  # path relative to the project
+    at: float = 0.0  # seconds since the epoch
+    tail: tuple[str, ...] = ()  # the last lines that it printed
+    attempts: int = 1  # how often that run tried it
 
 
 def open_state(root: str, flow: str, *, is_reader: bool = False) -> State:
@@ -151,6 +166,8 @@ class State:
         self._root = root
         self.flow = flow
         self._ids: dict[str, int] = {}
+        self._marks: Marks | None = None
+        self._leftovers: Leftovers | None = None
 
     def close(self) -> None:
         self._db.close()
@@ -181,6 +198,29 @@ class State:
             self._ids[name] = row[0]
         return self._ids[name]
 
+    def targets(self) -> list[str]:
+        """The names of all targets that this Dataflowfile ever had, as far as the state knows them."""
+        rows = self._db.execute("SELECT name FROM target WHERE flow = ? ORDER BY name", (self.flow,))
+        return [name for (name,) in rows]
+
+    @property
+    def marks(self) -> Marks:
+        """What people said of partitions."""
+        if self._marks is None:
+            from dbuild.state.marks import Marks
+
+            self._marks = Marks(self._db, self.flow, self.target_id)
+        return self._marks
+
+    @property
+    def leftovers(self) -> Leftovers:
+        """Outputs that no trace has any more, and the forgetting of those that are removed."""
+        if self._leftovers is None:
+            from dbuild.state.leftovers import Leftovers
+
+            self._leftovers = Leftovers(self._db, self.flow, self.target_id)
+        return self._leftovers
+
     # -- traces ----------------------------------------------------------------------------------------------------
 
     def trace(self, target: str, key: str) -> Trace | None:
@@ -189,7 +229,7 @@ class State:
             "SELECT fingerprint, params, inputs, outputs, run, at, seconds FROM trace WHERE target = ? AND key = ?",
             (self.target_id(target, is_made=False), key),
         ).fetchone()
-        return _trace(row) if row else None
+        return read_trace(row) if row else None
 
     def traces(self, target: str) -> dict[str, Trace]:
         """All traces of a target by key, in one range read."""
@@ -197,7 +237,7 @@ class State:
             "SELECT key, fingerprint, params, inputs, outputs, run, at, seconds FROM trace WHERE target = ?",
             (self.target_id(target, is_made=False),),
         )
-        return {row[0]: _trace(row[1:]) for row in rows}
+        return {row[0]: read_trace(row[1:]) for row in rows}
 
     def outputs(self, target: str) -> dict[str, str]:
         """The packed outputs of all traces of a target by key, without their inputs."""
@@ -216,7 +256,7 @@ class State:
                 trace.at,
                 trace.seconds,
                 trace.fingerprint,
-                _dump_pairs(trace.params),
+                dump_pairs(trace.params),
                 pack_outputs(trace.outputs),
                 trace.inputs,
             )
@@ -231,17 +271,26 @@ class State:
 
     # -- failures --------------------------------------------------------------------------------------------------
 
-    def failures(self, target: str) -> dict[str, tuple[int, str, str | None]]:
-        """Key -> run, error and log of the partitions that failed when they were last tried."""
+    def failures(self, target: str) -> dict[str, Failure]:
+        """Key -> the failure of each partition that failed when it was last tried."""
         rows = self._db.execute(
-            "SELECT key, run, error, log FROM failure WHERE target = ?", (self.target_id(target, is_made=False),)
+            "SELECT key, run, error, log, at, tail, attempts FROM failure WHERE target = ?",
+            (self.target_id(target, is_made=False),),
         )
-        return {key: (run, error, log) for key, run, error, log in rows}
+        return {
+            key: Failure(run, error, log, at, tuple(tail.split("\n")) if tail else (), attempts)
+            for key, run, error, log, at, tail, attempts in rows
+        }
 
-    def put_failure(self, target: str, key: str, run: int, error: str, log: str | None) -> None:
+    def put_failure(self, target: str, key: str, found: Failure) -> None:
         """Keeps a failure until the partition succeeds."""
         self._db.execute(
-            "INSERT OR REPLACE INTO failure VALUES (?, ?, ?, ?, ?)", (self.target_id(target), key, run, error, log)
+            "INSERT OR REPLACE INTO failure (target, key, run, error, log, at, tail, attempts)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                *(self.target_id(target), key, found.run, found.error, found.log, found.at),
+                *("\n".join(found.tail), found.attempts),
+            ),
         )
 
     # -- files -----------------------------------------------------------------------------------------------------
@@ -430,6 +479,13 @@ class State:
         )
         return [(row[0], TaskRow(row[1], row[2], row[3], row[4], bool(row[5]), *row[6:])) for row in rows]
 
+    def seconds(self, target: str) -> dict[str, float]:
+        """Key -> how long the recipe ran when a partition of a target was last built."""
+        rows = self._db.execute(
+            "SELECT key, seconds FROM trace WHERE target = ?", (self.target_id(target, is_made=False),)
+        )
+        return dict(rows.fetchall())
+
     def seconds_by_target(self) -> dict[str, tuple[int, float]]:
         """Target -> number and mean seconds of its traces."""
         rows = self._db.execute(
@@ -440,7 +496,8 @@ class State:
         return {name: (count, mean) for name, count, mean in rows}
 
 
-def _trace(row: Sequence[object]) -> Trace:
+def read_trace(row: Sequence[object]) -> Trace:
+    """A trace from its columns: fingerprint, params, inputs, outputs, run, at, seconds."""
     fingerprint, params, inputs, outputs, run, at, seconds = row
     return Trace(
         bytes(fingerprint),  # type: ignore[call-overload]
@@ -458,7 +515,8 @@ def _file(row: Sequence[object]) -> FileRow:
     return FileRow(path, Stat(size, mtime, ctime, inode), digest, bool(racy), boot, hashed)  # type: ignore[arg-type]
 
 
-def _dump_pairs(pairs: Sequence[tuple[str, str]]) -> str:
+def dump_pairs(pairs: Sequence[tuple[str, str]]) -> str:
+    """Params and their values as a trace's column."""
     return "\x1e".join(f"{name}\x1f{value}" for name, value in pairs)
 
 

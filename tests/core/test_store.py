@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from dbuild.core.mark import Mark
 from dbuild.core.trace import InputRecord, OutputRecord, Trace, pack_inputs, pack_outputs
 from dbuild.errors import StateError
 from dbuild.observe.listing import Stat
-from dbuild.state.schema import VERSION
-from dbuild.state.store import FileRow, State, TaskRow, open_state, set_aside
+from dbuild.state.leftovers import Orphan
+from dbuild.state.schema import STEPS, VERSION
+from dbuild.state.store import Failure, FileRow, State, TaskRow, open_state, set_aside
 
 FLOW = "Dataflowfile"
 
@@ -64,13 +66,60 @@ def test_traces_come_back_as_they_were(tmp_path: Path, state: State) -> None:
 
 
 def test_a_failure_is_kept_until_its_partition_succeeds(state: State) -> None:
-    state.put_failure("daily", "a", 3, "boom", "logs/1")
-    state.put_failure("daily", "b", 3, "bang", None)
-    state.put_failure("daily", "b", 4, "bang again", None)
-    assert state.failures("daily") == {"a": (3, "boom", "logs/1"), "b": (4, "bang again", None)}
+    boom = Failure(3, "boom", "logs/1", 1.5, ("one", "", "three"), 2)
+    state.put_failure("daily", "a", boom)
+    state.put_failure("daily", "b", Failure(3, "bang", None))
+    state.put_failure("daily", "b", Failure(4, "bang again", None))
+    assert state.failures("daily") == {"a": boom, "b": Failure(4, "bang again", None)}
     state.put_traces([("daily", "a", trace())])
     assert list(state.failures("daily")) == ["b"]
     assert state.failures("report") == {}
+
+
+def test_a_state_of_the_version_before_is_taken_over(tmp_path: Path) -> None:
+    folder = tmp_path / ".dbuild"
+    folder.mkdir()
+    old = sqlite3.connect(folder / "state.db")
+    old.executescript(f"{STEPS[1]} PRAGMA user_version = 1;")
+    old.execute("INSERT INTO target VALUES (1, ?, 'daily')", (FLOW,))
+    old.execute("INSERT INTO failure VALUES (1, 'a', 3, 'boom', NULL)")
+    old.commit()
+    old.close()
+    state = open_state(str(tmp_path), FLOW)
+    assert state.failures("daily") == {"a": Failure(3, "boom", None)}
+    assert state.marks.all() == []
+    state.close()
+
+
+def test_marks_come_back_newest_first_with_what_they_replaced(tmp_path: Path, state: State) -> None:
+    first = Mark(1, "daily", "", "frozen", "history", "anna", 1.5, None)
+    second = Mark(2, "daily", "2013-01-01", "fresh", "", "ben", 2.5, 99.5)
+    with state.transaction():
+        state.marks.put(first)
+        state.marks.put(second, [("2013-01-01", trace()), ("2013-01-02", None)])
+    reader = again(tmp_path)
+    assert reader.marks.all() == [second, first]
+    assert reader.marks.replaced(2) == {"2013-01-01": trace(), "2013-01-02": None}
+    assert again(tmp_path, "Other").marks.all() == []
+    state.marks.forget(2)
+    assert (state.marks.all(), state.marks.replaced(2)) == ([first], {})
+
+
+def test_outputs_that_no_trace_has_any_more_are_remembered(state: State) -> None:
+    orphan = Orphan("old/a.csv", "daily", "a", b"x" * 16)
+    state.leftovers.put_orphans([orphan, orphan])
+    assert state.leftovers.orphans() == [orphan]
+    state.leftovers.drop_orphans(["old/a.csv"])
+    assert state.leftovers.orphans() == []
+
+
+def test_forgotten_partitions_were_never_built(state: State) -> None:
+    state.put_traces([("daily", "a", trace()), ("daily", "b", trace())])
+    state.put_failure("daily", "a", Failure(3, "boom", None))
+    state.leftovers.forget_partitions("daily", ["a"])
+    assert (list(state.traces("daily")), state.failures("daily")) == (["b"], {})
+    state.leftovers.forget_target("daily")
+    assert state.traces("daily") == {}
 
 
 def test_digests_of_files_come_back_with_their_stats(state: State) -> None:

@@ -87,14 +87,19 @@ class Run:
         self._last_flush = time.monotonic()
         self._flush_cost = 0.0
         self._settled: dict[str, list[Index]] | None = None
-        self.schedule = self._make_schedule()
+        self.schedule: Schedule  # made when it is known how much may run at once
 
-    def _make_schedule(self) -> Schedule:
-        order = {name: position for position, name in enumerate(self.plan.flow.steps)}
+    def _make_schedule(self, jobs: int) -> Schedule:
         nodes = [
             (name, index) for name, part in self.plan.targets.items() for index in (part.will_set | part.may).indices()
         ]
-        return Schedule(nodes, self._gates, lambda node: (order[node[0]],))
+        return Schedule(
+            nodes,
+            self._gates,
+            seconds=lambda node: 1.0,
+            needs=lambda target: {"cpus": 1},
+            capacity={"cpus": jobs},
+        )
 
     def _gates(self, node: Node) -> Iterable[tuple[Hashable, Iterable[Node]]]:
         target, index = node
@@ -120,6 +125,7 @@ class Run:
 
     def execute(self, jobs: int) -> None:
         """Runs until every task has ended, or until it is stopped and the running ones have. Raises StateError."""
+        self.schedule = self._make_schedule(jobs)
         self._emit(
             RunStarted(str(self.number), self.plan.will_run, self.plan.may_run, jobs, self._expected_seconds(jobs))
         )

@@ -9,13 +9,13 @@ cost the sum of members and readers, not their product.
 from __future__ import annotations
 
 import enum
-import heapq
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from dbuild.core.partitions import Index
+from dbuild.core.ready import Node, Rank, ReadyLine
+from dbuild.core.resources import Claim, Resources
 
-Node = tuple[str, Index]  # a target and one of its partitions
+__all__ = ["Node", "Schedule", "State"]
 
 
 class State(enum.Enum):
@@ -24,6 +24,7 @@ class State(enum.Enum):
     PENDING = "waits for what it reads"
     READY = "may start"
     RUNNING = "runs"
+    DELAYED = "failed and is tried again later"
     BUILT = "ran and succeeded"
     FRESH = "didn't have to run after all"
     FAILED = "ran and failed"
@@ -33,8 +34,10 @@ class State(enum.Enum):
 _ALLOWED = {
     State.PENDING: {State.READY, State.BLOCKED},
     State.READY: {State.RUNNING, State.FRESH, State.FAILED},
-    State.RUNNING: {State.BUILT, State.FAILED, State.READY},
+    State.RUNNING: {State.BUILT, State.FAILED, State.READY, State.DELAYED},
+    State.DELAYED: {State.READY, State.FAILED},
 }
+_OPEN = (State.PENDING, State.READY, State.RUNNING, State.DELAYED)
 _SETTLED = {State.BUILT, State.FRESH}
 _ENDED = {State.BUILT, State.FRESH, State.FAILED, State.BLOCKED}
 
@@ -46,6 +49,7 @@ class Gate:
     left: int  # members that haven't settled yet
     waiters: list[Node] = field(default_factory=list)
     is_shut: bool = False  # a member failed or is blocked
+    path: float | None = None  # seconds of the longest path that begins with a waiter; None: not looked at yet
 
 
 class Schedule:
@@ -55,15 +59,26 @@ class Schedule:
         self,
         nodes: Iterable[Node],
         gates_of: Callable[[Node], Iterable[tuple[Hashable, Iterable[Node]]]],
-        priority: Callable[[Node], tuple[int, ...]],
+        *,
+        seconds: Callable[[Node], float],
+        needs: Callable[[str], Mapping[str, float]],
+        capacity: Mapping[str, float],
     ) -> None:
         """`gates_of` gives, for each node, identities of sets that it waits for, with their members.
 
-        Members that aren't nodes of this schedule are settled already. Lower priorities start first.
+        Nodes come in building order: a node after those that it waits for. (In another order every task still runs
+        once, after what it reads, but paths count as shorter than they are.) Members that aren't nodes of this
+        schedule are settled already. `seconds` is how long a task is expected to run; `needs` how much of each
+        resource a target's tasks take while they run, of the `capacity` that there is. What has no capacity isn't
+        limited; who needs more than there is takes all of it. Raises ValueError for needs or capacities that make no
+        sense.
         """
         self.states: dict[Node, State] = dict.fromkeys(nodes, State.PENDING)
-        self._priority = priority
-        self._ready: list[tuple[tuple[int, ...], Node]] = []
+        self._resources = Resources(capacity)
+        self._claims: dict[str, Claim] = {
+            target: self._resources.claim(needs(target)) for target in dict.fromkeys(name for name, _ in self.states)
+        }
+        self._ready = ReadyLine(self._resources)
         self._gates: dict[Hashable, Gate] = {}
         self._member_of: dict[Node, list[Gate]] = {}
         self._shut_by: dict[Node, int] = {}
@@ -72,6 +87,7 @@ class Schedule:
         self.counts[State.PENDING] = len(self.states)
         for node in self.states:
             self._waits[node] = sum(self._attach(node, *found) for found in gates_of(node))
+        self._ranks = self._rank(seconds)
         for node, waits in self._waits.items():
             if not waits:
                 self.move(node, State.READY)
@@ -87,10 +103,25 @@ class Schedule:
             gate.waiters.append(node)
         return gate.left > 0
 
+    def _rank(self, seconds: Callable[[Node], float]) -> dict[Node, Rank]:
+        """Longest path first, then building order. Each gate's waiters are gone through once, for all its members."""
+        ranks: dict[Node, Rank] = {}
+        position = len(self.states)
+        for node in reversed(self.states):
+            position -= 1
+            longest = 0.0
+            for gate in self._member_of.get(node, ()):
+                if gate.path is None:
+                    gate.path = -min([ranks[waiter][0] for waiter in gate.waiters if waiter in ranks], default=0.0)
+                longest = max(longest, gate.path)
+            ranks[node] = (-longest - seconds(node), position, node)
+        return ranks
+
     def move(self, node: Node, state: State) -> None:
         """Takes a task to another state, and others with it. The only place where states change.
 
-        Raises ValueError for a transition that makes no sense.
+        Starting takes what the task needs, the end of running gives it back. Raises ValueError, and changes nothing,
+        for a transition that makes no sense and for a start that doesn't fit into what is free.
         """
         left: list[tuple[Node, State]] = [(node, state)]
         while left:
@@ -98,11 +129,15 @@ class Schedule:
             before = self.states[node]
             if state not in _ALLOWED.get(before, ()):
                 raise ValueError(f"{node}: {before.name} -> {state.name}")
+            if state is State.RUNNING:
+                self._resources.take(self._claims[node[0]])
+            elif before is State.RUNNING:
+                self._resources.give_back(self._claims[node[0]])
             self.states[node] = state
             self.counts[before] -= 1
             self.counts[state] += 1
             if state is State.READY:
-                heapq.heappush(self._ready, (self._priority(node), node))
+                self._ready.push(self._claims[node[0]], self._ranks[node])
             elif state in _ENDED:
                 left.extend(self._open(node) if state in _SETTLED else self._shut(node))
 
@@ -133,21 +168,24 @@ class Schedule:
         return True
 
     def take(self) -> Node | None:
-        """The next task that may start, or None; it stays READY until it is moved."""
-        while self._ready:
-            _, node = heapq.heappop(self._ready)
-            if self.states[node] is State.READY:
-                return node
-        return None
+        """The next task that may start and fits into what is free, or None; it stays READY until it is moved."""
+        return self._ready.pop(self._is_ready)
+
+    def _is_ready(self, node: Node) -> bool:
+        return self.states[node] is State.READY
 
     def put_back(self, node: Node) -> None:
         """A task that was taken and not started."""
-        heapq.heappush(self._ready, (self._priority(node), node))
+        self._ready.push(self._claims[node[0]], self._ranks[node])
+
+    def free(self) -> dict[str, float]:
+        """How much of each limited resource no running task holds."""
+        return self._resources.free()
 
     @property
     def is_over(self) -> bool:
         """Whether every task has ended."""
-        return self.counts[State.PENDING] + self.counts[State.READY] + self.counts[State.RUNNING] == 0
+        return not any(self.counts[state] for state in _OPEN)
 
     @property
     def running(self) -> int:

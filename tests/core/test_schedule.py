@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
 from random import Random
 
@@ -19,6 +19,15 @@ def node(number: int) -> Node:
     return f"t{number % 3}", (number,)
 
 
+def schedule_of(
+    nodes: Iterable[Node],
+    gates: Callable[[Node], Iterable[tuple[Hashable, Iterable[Node]]]],
+    seconds: Callable[[Node], float] = lambda one: 1.0,
+) -> Schedule:
+    """A schedule where there is plenty of everything."""
+    return Schedule(nodes, gates, seconds=seconds, needs=lambda target: {"cpus": 1}, capacity={"cpus": 1000})
+
+
 @dataclass
 class Run:
     """A random flow of tasks and what happens to each."""
@@ -28,11 +37,13 @@ class Run:
     failing: set[Node]
     schedule: Schedule = field(init=False)
     started: list[Node] = field(default_factory=list)
+    delayed: list[Node] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         nodes = list(self.needs)
-        self.random.shuffle(nodes)
-        self.schedule = Schedule(nodes, self.gates, lambda one: (one[1][0] % 2,))
+        if self.random.random() < 0.5:
+            self.random.shuffle(nodes)  # paths are wrong then, and everything still runs once, in order
+        self.schedule = schedule_of(nodes, self.gates, lambda one: float(one[1][0] % 2))
 
     def gates(self, one: Node) -> Iterable[tuple[Hashable, Iterable[Node]]]:
         return [(members, sorted(members)) for members in self.needs[one]]
@@ -47,6 +58,8 @@ class Run:
             taken = self.schedule.take() if self.random.random() < 0.6 or not running else None
             if taken is not None:
                 self.start(taken, running)
+            elif self.delayed and (not running or self.random.random() < 0.2):
+                self.schedule.move(self.delayed.pop(), State.READY)
             elif running:
                 self.end(running.pop(self.random.randrange(len(running))), running)
             else:
@@ -69,8 +82,13 @@ class Run:
             running.append(one)
 
     def end(self, one: Node, running: list[Node]) -> None:
-        if self.random.random() < 0.1:
+        choice = self.random.random()
+        if choice < 0.1:
             self.schedule.move(one, State.READY)  # its worker died; it is tried again
+            return
+        if choice < 0.2:
+            self.schedule.move(one, State.DELAYED)  # it failed; it is tried again later
+            self.delayed.append(one)
             return
         self.started.append(one)
         self.schedule.move(one, State.FAILED if one in self.failing else State.BUILT)
@@ -118,10 +136,9 @@ def test_failures_block_just_what_is_behind_them(run: Run) -> None:
 
 
 def chain(size: int) -> Schedule:
-    return Schedule(
+    return schedule_of(
         [("t", (n,)) for n in range(size)],
         lambda one: [(one[1][0], [("t", (one[1][0] - 1,))])] if one[1][0] else [],
-        lambda one: (0,),
     )
 
 
@@ -140,12 +157,12 @@ def test_a_failure_at_the_head_of_a_deep_chain_blocks_all_of_it() -> None:
     assert schedule.is_over
 
 
-def test_tasks_of_a_lower_priority_number_start_first() -> None:
-    schedule = Schedule([("a", (n,)) for n in range(6)], lambda one: (), lambda one: (-one[1][0] // 2,))
+def test_tasks_of_a_longer_path_start_first_and_equals_in_building_order() -> None:
+    schedule = schedule_of([("a", (n,)) for n in range(6)], lambda one: (), lambda one: one[1][0] // 2)
     order = []
     while (one := schedule.take()) is not None:
         order.append(one[1][0])
-    assert order == [5, 3, 4, 1, 2, 0]
+    assert order == [4, 5, 2, 3, 0, 1]
 
 
 def test_a_task_that_is_put_back_is_taken_again() -> None:
@@ -167,10 +184,13 @@ def test_a_task_that_is_put_back_is_taken_again() -> None:
         [State.RUNNING, State.BUILT, State.RUNNING],
         [State.FAILED, State.READY],
         [State.FRESH, State.BUILT],
+        [State.DELAYED],
+        [State.RUNNING, State.DELAYED, State.RUNNING],
+        [State.RUNNING, State.DELAYED, State.BUILT],
     ],
 )
 def test_a_step_that_makes_no_sense_is_refused_and_changes_nothing(steps: list[State]) -> None:
-    schedule = Schedule([("a", ())], lambda one: (), lambda one: ())
+    schedule = schedule_of([("a", ())], lambda one: ())
     for step in steps[:-1]:
         schedule.move(("a", ()), step)
     before = schedule.states["a", ()], dict(schedule.counts)
@@ -197,9 +217,7 @@ def test_what_many_wait_for_together_is_gone_through_once() -> None:
             looked_at += 1
             yield member
 
-    schedule = Schedule(
-        [*members, *readers], lambda one: [("all", each())] if one[0] == "r" else [], lambda one: (one[0] == "r",)
-    )
+    schedule = schedule_of([*members, *readers], lambda one: [("all", each())] if one[0] == "r" else [])
     assert looked_at == len(members)
     for member in members:
         assert schedule.counts[State.READY] + schedule.counts[State.BUILT] == len(members)

@@ -1,7 +1,8 @@
 """Path patterns: the paths of a dataset's partitions, in both directions (key -> path, path -> key).
 
 `data/{day}/{origin}-*.csv` has fields for dimensions, and globs within a component; `{day:%Y/%m/%d}` writes a period in
-another form; `{{` and `}}` stand for braces. Unaware of datasets and of what is on disk.
+another form; `{{` and `}}` stand for braces. `out/{day}/` is a folder, with all that is in it. Unaware of datasets and
+of what is on disk.
 """
 
 from __future__ import annotations
@@ -16,7 +17,11 @@ from dbuild.core.period import PeriodFormat
 from dbuild.core.pieces import Field, Glob, Literal, fields_of, is_key, parse_pattern
 from dbuild.errors import UserError
 
+TEMPORARY = ".dbuild-tmp-"  # how the names of unfinished outputs begin
+FOLDER_DEPTH = 64  # how deep files may lie in an output folder
+
 _FREE = r"[^/\x00-\x1f\x7f-\x9f\ud800-\udfff]+?"
+_BELOW = rf"(?!{re.escape(TEMPORARY)})[^/\ud800-\udfff]+"  # a name in an output folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +38,8 @@ class PathPattern:
     """The path of each partition of a dataset.
 
     A field that is no time takes as little of a path as it can. As in the shell, neither it nor a glob stands for
-    the leading dot of a name. Keys are tuples of texts, one for each of `dimensions`.
+    the leading dot of a name. Keys are tuples of texts, one for each of `dimensions`. A pattern that ends with a slash
+    is a folder: to a partition belong all files in it, hidden ones too, but no unfinished ones.
     """
 
     __slots__ = (
@@ -47,6 +53,8 @@ class PathPattern:
         "depth",
         "dimensions",
         "has_glob",
+        "is_folder",
+        "is_multiple",
         "is_static",
         "root",
         "text",
@@ -62,11 +70,14 @@ class PathPattern:
         self._pieces = self._resolve(dimensions)
         self._slots = [piece for piece in self._pieces if isinstance(piece, _Slot)]
         self.has_glob = any(isinstance(piece, Glob) for piece in self._pieces)
-        self.is_static = not self._slots and not self.has_glob
+        self.is_folder = text.endswith("/")
+        self.is_multiple = self.has_glob or self.is_folder  # a partition may have several files: found, not made
+        self.is_static = not self._slots and not self.is_multiple
         first = self._pieces[0].text if self._pieces and isinstance(self._pieces[0], Literal) else ""
         folder = first[: first.rfind("/") + 1]
         self.root = folder.rstrip("/") or folder  # the folders before the first field or glob; "" for none
-        self.depth = 1 + sum(map(_slashes, self._pieces)) - folder.count("/")  # the number of components below root
+        levels = 1 + sum(map(_slashes, self._pieces)) - folder.count("/")
+        self.depth = FOLDER_DEPTH if self.is_folder else levels  # how many components there may be below root
         self._is_delicate = self._check_neighbours()
         self._template = "".join(_template(piece) for piece in self._pieces)
         self._match: Callable[[str], re.Match[str] | None] | None = None
@@ -74,20 +85,24 @@ class PathPattern:
         self._components: tuple[Component, ...] | None = None
 
     def path(self, key: Sequence[str]) -> str:
-        """The path of a partition; ValueError where the pattern has a glob or the key can't be written."""
+        """The path of a partition, a folder's with its slash.
+
+        ValueError where the pattern has a glob or the key can't be written.
+        """
         if self.has_glob:
             raise ValueError(f'"{self.text}" has a glob: its paths are found, not made')
         if len(key) != len(self.dimensions):
             raise ValueError(f"{len(key)} values given for the {len(self.dimensions)} dimensions of {self.text}")
         made = self._template % tuple([_written(slot, key[slot.position]) for slot in self._slots])
-        if self._is_delicate and self.key(made) != tuple(key):
+        if self._is_delicate and self.key(f"{made}x" if self.is_folder else made) != tuple(key):
             raise ValueError(f'the path "{made}" doesn\'t tell where the values of {", ".join(key)} begin and end')
         return made
 
     def key(self, path: str) -> tuple[str, ...] | None:
-        """The key of the partition that a path belongs to; None where it belongs to none.
+        """The key of the partition that a file's path belongs to; None where it belongs to none.
 
-        Without globs, `path(key(p)) == p`. Names that aren't valid UTF-8 (surrogate escapes) belong to none.
+        Where a partition has one file, `path(key(p)) == p`. Names that aren't valid UTF-8 (surrogate escapes) belong to
+        none.
         """
         found = (self._match or self._compile())(path)
         if found is None:
@@ -106,10 +121,18 @@ class PathPattern:
     def overlaps(self, other: PathPattern, values: Mapping[str, Sequence[str]] | None = None) -> bool:
         """Whether one path could belong to both; true where that isn't sure. `values`: of dimensions that are lists."""
         mine, others = self.components(values), other.components(values)
-        return len(mine) == len(others) and all(one.meets(two) for one, two in zip(mine, others, strict=True))
+        longer = len(mine) - len(others)
+        if (longer > 0 and not other.is_folder) or (longer < 0 and not self.is_folder):
+            return False
+        if longer == 0 and self.is_folder != other.is_folder:
+            return False  # a folder is none of its own files
+        return all(one.meets(two) for one, two in zip(mine, others, strict=False))
 
     def components(self, values: Mapping[str, Sequence[str]] | None = None) -> tuple[Component, ...]:
-        """The shapes of the path's components, for `core.overlap`; `values`: of dimensions that are lists."""
+        """The shapes of the path's components, for `core.overlap`; `values`: of dimensions that are lists.
+
+        Those of a folder are its own: what is in it may have any.
+        """
         if values and any(name in values for name in self.dimensions):
             return self._split(values)
         if self._components is None:
@@ -173,6 +196,8 @@ class PathPattern:
                 parts.append(f"({piece.period.regex})" if piece.period else f"{guard}({_FREE})")
                 self._readers.append((piece.position, piece.period.read if piece.period else _read_free))
             is_leading = isinstance(piece, Literal) and piece.text.endswith("/")
+        if self.is_folder:
+            parts.append(f"(?:{_BELOW}/)*{_BELOW}")
         self._match = re.compile("".join(parts)).fullmatch
         return self._match
 
@@ -186,6 +211,8 @@ class PathPattern:
                 first, *others = atom.split("/")
                 components[-1].append(first)
                 components.extend([text] for text in others)
+        if self.is_folder:
+            components.pop()
         return tuple(Component([atom for atom in atoms if atom]) for atoms in components)
 
 

@@ -11,9 +11,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from dbuild.core.grain import UNITS, Grain
-from dbuild.core.pattern import PathPattern
+from dbuild.core.pattern import TEMPORARY, PathPattern
 from dbuild.core.pieces import is_key
 from dbuild.errors import UserError
+from dbuild.observe import listing
 
 GRAINS: dict[str, Grain | None] = {unit: Grain(unit) for unit in UNITS} | {"origin": None, "carrier": None}
 FORMATS = {
@@ -52,6 +53,9 @@ def what_is_wrong(text: str) -> str:
         ("../a/b*/{day}.csv", "../a", 2, ("day",), False, True),
         ("a{{b}}/x.csv", "a{b}", 1, (), True, False),
         ("a/[x]/y", "a", 2, (), False, True),
+        ("out/site/", "out/site", 64, (), False, False),
+        ("out/{day}/", "out", 64, ("day",), False, False),
+        ("{day:%Y/%m/%d}/", "", 64, ("day",), False, False),
     ],
 )
 def test_what_a_pattern_says_of_itself(
@@ -315,3 +319,58 @@ def test_what_can_be_a_key() -> None:
     assert is_key(".x")
     assert is_key("...")
     assert not any(is_key(text) for text in ("", ".", "..", "a/b", "a\tb", "a\x00", "\udc80"))
+
+
+def test_a_folder_has_all_files_below_it_and_is_none_of_them() -> None:
+    made = pattern("out/{day}/")
+    assert (made.is_folder, made.is_multiple, made.has_glob) == (True, True, False)
+    assert made.path(("2013-01-01",)) == "out/2013-01-01/"
+    for inside in ("a.csv", "a/b.csv", ".hidden", "a/.b/c", "a b/\n", "x.dbuild-tmp-1"):
+        assert made.key(f"out/2013-01-01/{inside}") == ("2013-01-01",)
+    for other in ("", "/", "//a", "x", "/a/", "/a//b", "/.dbuild-tmp-1", "/.dbuild-tmp-1/a", "/a/.dbuild-tmp-1"):
+        assert made.key(f"out/2013-01-01{other}") is None
+    assert made.key("out/2013-02-30/a.csv") is None
+    assert made.key("out/.dbuild-tmp-1-2013-01-01/a.csv") is None
+
+
+def test_a_name_that_is_not_utf8_is_in_no_folder() -> None:
+    name = os.fsdecode(b"\xff")
+    assert pattern("out/").key(f"out/{name}") is None
+    assert pattern("out/").key(f"out/{name}/a") is None
+
+
+def test_a_folder_without_fields_is_not_static_because_it_has_to_be_listed() -> None:
+    made = pattern("out/site/")
+    assert (made.path(()), made.key("out/site/index.html"), made.key("out/site")) == ("out/site/", (), None)
+    assert not pattern("out/report.html").is_multiple
+    assert pattern("out/*.html").is_multiple
+
+
+def test_the_values_of_a_folder_are_told_apart_as_those_of_a_file() -> None:
+    made = pattern("{origin}-{carrier}/")
+    assert made.path(("a", "b")) == "a-b/"
+    assert made.key("a-b/c-d/e") == ("a", "b")
+    with pytest.raises(ValueError, match="doesn't tell where"):
+        made.path(("a-b", "c"))
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        ("out/{day}/", "out/{day}/", True),
+        ("out/{day}/", "out/2013-01-01/a.csv", True),
+        ("out/{day}/", "out/site/a.csv", False),
+        ("out/site/", "out/*/*.csv", True),
+        ("out/site/", "out/site/deep/", True),
+        ("out/site/", "out/site", False),
+        ("out/site/", "out/sites/a", False),
+        ("out/", "out/{day}.csv", True),
+    ],
+)
+def test_folders_overlap_with_what_lies_in_them(one: str, other: str, expected: bool) -> None:
+    assert pattern(one).overlaps(pattern(other)) is expected
+    assert pattern(other).overlaps(pattern(one)) is expected
+
+
+def test_unfinished_outputs_have_one_name() -> None:
+    assert TEMPORARY == listing.TEMPORARY

@@ -63,9 +63,18 @@ class StateError(UserError):
 
 
 class RecipeError(UserError):
-    """A recipe can't do what it was asked to; its task fails with this text."""
+    """A recipe can't do what it was asked to; its task fails with this text. `causes` as in core.task.Result."""
 
     exit_code = 1
+
+    def __init__(
+        self, what: str, place: Place | None = None, hint: str | None = None, causes: Iterable[str] = ()
+    ) -> None:
+        super().__init__(what, place, hint)
+        self.causes = tuple(causes)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (type(self), (self.what, self.place, self.hint, self.causes))
 
 
 class MissingExtra(UserError):

@@ -96,6 +96,7 @@ class Produced:
 
     schemas: tuple[tuple[str, tuple[Column, ...] | None], ...]  # an output's name -> its columns, None for no table
     params_read: tuple[str, ...] | None  # names looked up, also absent ones; "*": the set of names was seen; None: all
+    notes: tuple[str, ...] = ()  # what a person should know although it succeeded
 
 
 @sendable

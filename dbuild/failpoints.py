@@ -18,6 +18,7 @@ PLACES = (
     "intent",  # the journal gets an intent
     "rename",  # a temporary output gets its final name
     "renamed",  # it has it
+    "swapped",  # a folder has its final name, and the one before is still beside it
     "flush",  # a group's files are flushed
     "commit",  # a group's traces are committed
     "committed",  # they are

@@ -26,6 +26,7 @@ def build(
     *,
     jobs: int | None = None,
     keep_going: bool = False,
+    fail_fast: bool = False,
     force: bool = False,
     emit: Callable[[Event], None],
 ) -> Summary:
@@ -44,7 +45,7 @@ def build(
             return known
     from dbuild.build import session
 
-    options = session.Options(jobs, keep_going, force)
+    options = session.Options(jobs, keep_going, fail_fast, force)
     return session.build(settings, arguments, options, emit, started, seen)
 
 

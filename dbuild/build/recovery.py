@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from dbuild.build.settings import Settings
 from dbuild.build.shortcut import journal_path
-from dbuild.build.survey import SINGLES, Survey
+from dbuild.build.survey import Survey
 from dbuild.core.events import Event, Notice
 from dbuild.core.graph import Flow
 from dbuild.errors import UserError
@@ -24,14 +24,13 @@ def recover(settings: Settings, state: State, emit: Callable[[Event], None]) -> 
     except OSError:
         return
     from dbuild.execute.publish import flush, read_intents
-    from dbuild.observe.digests import hash_file
     from dbuild.observe.machine import boot_identity
 
     adopted = []
     for target, key, trace in read_intents(path, boot_identity()):
         try:
-            found = [hash_file(os.path.join(settings.root, output.path))[0] for output in trace.outputs]
-        except (UserError, FileNotFoundError):
+            found = [_digest(os.path.join(settings.root, output.path)) for output in trace.outputs]
+        except (UserError, OSError):
             continue
         if found == [output.digest for output in trace.outputs]:
             adopted.append((target, key, trace))
@@ -43,16 +42,23 @@ def recover(settings: Settings, state: State, emit: Callable[[Event], None]) -> 
     os.truncate(path, 0)
 
 
+def _digest(path: str) -> bytes:
+    """The digest of an output, a file or a folder (whose path ends with a slash). Raises UserError, OSError."""
+    from dbuild.observe.digests import hash_file, hash_folder
+
+    return hash_folder(path)[0] if path.endswith("/") else hash_file(path)[0]
+
+
 def sweep(settings: Settings, state: State, flow: Flow, survey: Survey) -> None:
     """Removes the unfinished outputs that are in the listed folders, and after a run that was cut off all others."""
     left = survey.temporaries()
     was_cut_off = state.has_cut_off()
     if was_cut_off:
-        # Files that stand alone aren't found by listings: one look into their folders, and not again.
-        places = [survey.locations[name] for name in flow.steps]
-        single = [one.pattern.path(()) for found in places for one in found if one.root == SINGLES]
-        for folder in {os.path.dirname(os.path.join(settings.root, path)) for path in single}:
-            left.extend(path for path in _files(folder) if is_temporary(path))
+        # What stands alone isn't found by listings: one look into the folders around it, and not again.
+        places = [one for name in flow.steps for one in survey.locations[name]]
+        single = [one.pattern.path(()) for one in places if not one.pattern.dimensions]
+        for folder in {os.path.dirname(os.path.join(settings.root, path.rstrip("/"))) for path in single}:
+            left.extend(path for path in _files(folder) if is_temporary(os.path.basename(path)))
         left.extend(path for path in _files(os.path.join(settings.root, FOLDER, "logs")) if path.endswith(".tmp"))
     if left:
         from dbuild.execute.publish import discard

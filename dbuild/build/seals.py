@@ -33,17 +33,18 @@ def seal(world: World, plan: Plan, run: Run | None) -> None:
         for name, kept in others.items():
             if kept is not None:
                 store.put_seal(name, *kept)
-        for kind, subject, value in world.new_memos:
+        for kind, subject, value in world.schemas.new_memos:
             store.put_memo(kind, subject, value)
         store.put_files(world.survey.hashed.values())
-        world.survey.keep(store, run.made if run else {})
+        world.survey.keep(store, run.published.made if run else {})
 
 
 def _fresh(world: World, plan: Plan, run: Run | None, name: str) -> PartitionSet:
     """What is known to be fresh of a needed target, over its whole domain."""
     part = plan.targets[name]
     unseen = (world.sealed(name) - world.touched(name) - part.needed) & world.domains.of(name)
-    fresh = (unseen - _touched_by(world, plan, run, name)) | part.fresh
+    held = PartitionSet.of_indices(part.needed.axes, part.held)  # frozen, but not fresh
+    fresh = (unseen - _touched_by(world, plan, run, name)) | (part.fresh - held)
     return fresh | run.settled(name) if run else fresh
 
 
@@ -73,7 +74,7 @@ def _touched_by(world: World, plan: Plan, run: Run | None, name: str) -> Partiti
     if run is None:
         return touched
     for given, mapping in inputs_of(world.flow, world.domains, name):
-        changed = run.changed.get(given.dataset)
+        changed = run.published.changed.get(given.dataset)
         if changed:
             axes = world.domains.of(given.dataset).axes
             touched |= mapping.touches(PartitionSet.of_indices(axes, changed), domain)

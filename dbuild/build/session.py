@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from types import FrameType
 
@@ -53,7 +53,7 @@ def plan(settings: Settings, arguments: Sequence[str], *, force: bool = False) -
 
 def make(looked: Looked) -> Plan:
     """The plan for what was asked for."""
-    return make_plan(
+    made = make_plan(
         looked.flow,
         looked.world.domains,
         looked.selection.wanted,
@@ -61,6 +61,17 @@ def make(looked: Looked) -> Plan:
         looked.world,
         looked.world.notices,
     )
+    return replace(made, notices=(*made.notices, *_held(looked, made)))
+
+
+def _held(looked: Looked, planned: Plan) -> Iterator[str]:
+    """Notices of what would be built if nobody had frozen it."""
+    for name, part in planned.targets.items():
+        if part.held:
+            marks = {looked.world.words.on(name, index): None for index in part.held}
+            said = "; ".join(mark.label for mark in marks if mark is not None)
+            what = "1 partition is" if len(part.held) == 1 else f"{len(part.held)} partitions are"
+            yield f"{name}: {what} frozen and not up to date ({said})"
 
 
 @contextmanager
@@ -134,6 +145,7 @@ class Options:
 
     jobs: int | None = None  # how many tasks at once; None: one for each core
     keep_going: bool = False  # build what doesn't stand behind a failure
+    fail_fast: bool = False  # end what runs when a task has failed
     force: bool = False  # build what is named, stale or not
 
 
@@ -223,6 +235,7 @@ def _build(
         _keep_answer(settings, state, arguments, looked, planned)
         return _quiet_summary(planned, started)
     _claim_outputs(settings, state, planned)
+    _check_secrets(planned)
     _check_folders(looked.world.survey, planned)
     return _run(settings, state, looked, planned, options, emit, started)
 
@@ -230,7 +243,7 @@ def _build(
 def _keep_answer(settings: Settings, state: State, arguments: Sequence[str], looked: Looked, planned: Plan) -> None:
     """Leaves the answer for the next time; notices are to be given again, so there is none where there are any."""
     survey = looked.world.survey
-    if survey.has_differences or planned.notices:
+    if survey.has_differences or planned.notices or looked.world.words:  # a word may expire
         return
     steps = [planned.flow.steps[name] for name in planned.targets]
     modules = [f for step in steps if isinstance(step.target.recipe, PythonRecipe) for f in step.analysis.files]
@@ -255,11 +268,23 @@ def _claim_outputs(settings: Settings, state: State, planned: Plan) -> None:
                 state.put_owner(output.path, name)
 
 
+def _check_secrets(planned: Plan) -> None:
+    """Secrets that aren't there are said before any recipe starts. Raises UserError."""
+    for name, part in planned.targets.items():
+        target = planned.flow.steps[name].target
+        for secret in target.secrets if part.will or part.may else ():
+            if not os.environ.get(secret):
+                what = f'the secret {secret} of target "{name}" is not in the environment'
+                raise UserError(what, target.place, f"set it where dbuild is called: {secret}=… dbuild")
+
+
 def _check_folders(survey: Survey, planned: Plan) -> None:
     """Folders that can't be written are said before any recipe starts. Raises StateError."""
     for name, part in planned.targets.items():
         for location in survey.locations[name] if part.will or part.may else ():
             path = os.path.dirname(location.pattern.path(())) if location.root == SINGLES else location.root
+            if location.pattern.is_folder and not location.pattern.dimensions:
+                path = os.path.dirname(path)  # it is made beside the one that is there, and takes its place
             folder = os.path.join(survey.root, path)
             while not os.path.exists(folder) and folder != os.path.dirname(folder):
                 folder = os.path.dirname(folder)
@@ -282,21 +307,27 @@ def _run(
     emit: Emit,
     started: float,
 ) -> Summary:
-    from dbuild.build.run import Run
+    from dbuild.build.allotments import Allotments
+    from dbuild.build.run import Failing, Run
     from dbuild.execute.pool import Pool
     from dbuild.execute.publish import Journal
+    from dbuild.observe.machine import cores, memory
 
+    project = looked.flow.project
     number = state.begin_run(time.time(), shlex.join(sys.argv[1:]))
-    cores = os.cpu_count() or 1
-    jobs = options.jobs or cores
-    threads = max(1, cores // jobs)
+    allotments = Allotments(project, options.jobs or cores(), cores(), memory())
+    for name in allotments.too_large():
+        if name in planned.targets:
+            emit(Notice(f'"{name}" needs more memory than there is: its tasks run alone'))
     logs = os.path.join(settings.root, FOLDER, "logs")
-    pool = Pool(jobs, settings.root, logs, _directories(looked), threads)
+    withheld = {name for target in project.targets.values() for name in target.secrets}
+    pool = Pool(allotments.workers(), settings.root, logs, _directories(looked), withheld)
     journal = Journal(journal_path(settings))
-    run = Run(looked.world, planned, state, pool, journal, number, emit, keep_going=options.keep_going)
+    failing = Failing(options.keep_going, options.fail_fast)
+    run = Run(looked.world, planned, state, pool, journal, number, emit, allotments, failing)
     try:
         with _signals(run.interrupt, pool.wake_descriptor.fileno()):
-            run.execute(jobs)
+            run.execute()
     finally:
         pool.close()
         journal.close()
@@ -349,7 +380,7 @@ def _summary(planned: Plan, run: object, number: str, seconds: float) -> Summary
 
     assert isinstance(run, Run)
     counts = run.schedule.counts
-    stopped = counts[Outcome.PENDING] + counts[Outcome.READY]
+    stopped = counts[Outcome.PENDING] + counts[Outcome.READY] + counts[Outcome.DELAYED]
     return Summary(
         number,
         counts[Outcome.BUILT],

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
+from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass
 
 from dbuild.core.grain import Grain
@@ -25,6 +26,7 @@ from dbuild.observe.listing import (
     pack_record,
     records_of,
     stat_file,
+    temporary_of,
     unpack_record,
 )
 from dbuild.observe.machine import boot_identity
@@ -114,6 +116,7 @@ class Survey:
         self._searched: dict[str, int] = {}
         self._names: dict[str, set[str]] = {}
         self._globbed: dict[str, dict[tuple[str, ...], list[str]]] = {}
+        self._folders: dict[str, list[str]] = {}  # made in this run
         self.views = self._look(looked_at, seen)
 
     # -- looking ---------------------------------------------------------------------------------------------------
@@ -184,9 +187,8 @@ class Survey:
 
     def temporaries(self) -> list[str]:
         """Unfinished outputs that an earlier run left behind, as absolute paths."""
-        return [
-            os.path.join(self.root, path) for view in self.views.values() for path in view.changed if is_temporary(path)
-        ]
+        paths = {temporary_of(path) for view in self.views.values() for path in view.changed if is_temporary(path)}
+        return [os.path.join(self.root, path) for path in sorted(paths)]
 
     @property
     def is_known(self) -> bool:
@@ -295,13 +297,21 @@ class Survey:
     # -- partitions ------------------------------------------------------------------------------------------------
 
     def paths(self, location: Location, key: tuple[str, ...]) -> list[str]:
-        """The files of one partition, relative to the project, in order; for a pattern with a glob, those found."""
-        if not location.pattern.has_glob:
+        """The files of one partition, relative to the project, in order; those found, where it may have several."""
+        if not location.pattern.is_multiple:
             return [location.pattern.path(key)]
+        if location.pattern.is_folder:
+            made = self._folders.get(location.pattern.path(key))
+            if made is not None:
+                return made
         return self._found(location).get(key, [])
 
+    def learn_folder(self, path: str, files: list[str]) -> None:
+        """Takes note of which files (relative to the project, in order) a folder has that was just made."""
+        self._folders[path] = files
+
     def _found(self, location: Location) -> dict[tuple[str, ...], list[str]]:
-        name = location.dataset
+        name = location.pattern.text
         if name not in self._globbed:
             groups: dict[tuple[str, ...], list[str]] = {}
             prefix = _prefix(location.root)
@@ -313,20 +323,22 @@ class Survey:
         return self._globbed[name]
 
     def partition_digest(self, location: Location, key: tuple[str, ...]) -> bytes | None:
-        """The digest of a source's partition; None where it isn't there."""
+        """The digest of a partition's file or files; None where it isn't there."""
         paths = self.paths(location, key)
         digests = [self.file_digest(path, location.root) for path in paths]
         found = [digest for digest in digests if digest is not None]
         if not found or len(found) < len(digests):
             return None
-        if not location.pattern.has_glob:
+        if not location.pattern.is_multiple:
             return found[0]
-        # Which names a partition's files have is a part of what it is.
-        return combine([digest_bytes("\n".join(paths).encode("utf-8", "surrogateescape")), *found])
+        # Which names a partition's files have is a part of what it is; of a folder, the names in it.
+        cut = len(location.pattern.path(key)) if location.pattern.is_folder else 0
+        names = "\n".join(path[cut:] for path in paths)
+        return combine([digest_bytes(names.encode("utf-8", "surrogateescape")), *found])
 
     def partition_digests(self, location: Location, keys: Sequence[tuple[str, ...]]) -> list[bytes | None]:
         """The digests of many partitions: as `partition_digest` of each, in one pass over the folder's rows."""
-        if location.pattern.has_glob or location.root == SINGLES or len(keys) <= _MANY:
+        if location.pattern.is_multiple or location.root == SINGLES or len(keys) <= _MANY:
             return [self.partition_digest(location, key) for key in keys]
         return [row.digest if row else None for row in self.rows(location, keys)]
 
@@ -353,7 +365,7 @@ class Survey:
             view = self.views[SINGLES]
             is_there = any(unpack_record(record)[0] == path for record in records_of(view.content))
             return [()] if is_there else []
-        if location.pattern.has_glob:
+        if location.pattern.is_multiple:
             return list(self._found(location))
         prefix = _prefix(location.root)
         match = location.pattern.key
@@ -384,8 +396,10 @@ class Survey:
 
     # -- keeping ---------------------------------------------------------------------------------------------------
 
-    def keep(self, state: State, made: dict[str, dict[str, Stat]]) -> None:
-        """Keeps the listings as they were seen, with what this run itself made (`made`: root -> path -> stats).
+    def keep(self, state: State, made: MappingOf[str, MappingOf[str, Stat | None]]) -> None:
+        """Keeps the listings as they were seen, with what this run itself made.
+
+        `made`: root -> path -> stats, None for what it took away (of a folder that was made anew).
 
         Not as they are now: what others changed meanwhile has to differ next time. Files whose stats vouch for
         nothing are left out, so that they are looked at again.
@@ -401,7 +415,7 @@ class Survey:
             content = view.content if root != SINGLES else self._with_unseen(state, view)
             if dropped:
                 kept = [record for record in records_of(content) if prefix + _name(record) not in dropped]
-                added = [pack_record(path[len(prefix) :], stat)[:-1] for path, stat in own.items()]
+                added = [pack_record(path[len(prefix) :], stat)[:-1] for path, stat in own.items() if stat]
                 content = b"".join(record + b"\0" for record in (*kept, *added))
             state.put_listing(root, digest_bytes(content), self.boot, content.count(b"\0"), content)
 

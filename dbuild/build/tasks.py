@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from dbuild.build.allotments import Allotments
 from dbuild.build.survey import SINGLES, Location
 from dbuild.build.world import World
-from dbuild.core.graph import Step
+from dbuild.core.graph import Flow, Step
 from dbuild.core.mapping import Mapping
-from dbuild.core.model import Input, ShellRecipe, TimeDimension
+from dbuild.core.model import Input, ShellRecipe, SqlRecipe, TimeDimension
 from dbuild.core.partitions import Index
 from dbuild.core.plan import inputs_of
 from dbuild.core.staleness import Reason
-from dbuild.core.task import Column, Task, TaskDimension, TaskInput, TaskOutput, format_of
+from dbuild.core.task import Column, Task, TaskDimension, TaskInput, TaskOutput, TaskView, format_of
 from dbuild.core.trace import InputRecord, split_key
 from dbuild.errors import RecipeError
+from dbuild.observe.digests import digest_bytes
 from dbuild.observe.listing import TEMPORARY, Stat
 from dbuild.recipes.readers import WRITTEN_CSV
 from dbuild.state.store import FOLDER, FileRow
 
+_UNSAFE = re.compile(r"[^\w@.,=+-]", re.ASCII)
 _MANY = 200  # partitions of an input from which their rows are read as a range
 
 
@@ -38,25 +42,51 @@ class Prepared:
     roots: dict[str, str]  # output -> the folder that is listed for it
     params: dict[str, str]  # values as JSON
     params_read: tuple[str, ...] | None  # None: the recipe tells
+    view_params: tuple[str, ...]  # of the views that it reads
 
     def params_recorded(self, read: tuple[str, ...] | None) -> tuple[tuple[str, str], ...]:
         """The params that count for the trace: those that the recipe reads, or those that it looked up."""
         names = self.params_read if self.params_read is not None else (read if read is not None else tuple(self.params))
-        return tuple((name, self.params.get(name, "")) for name in sorted(names))
+        return tuple((name, self.params.get(name, "")) for name in sorted({*names, *self.view_params}))
+
+
+def log_file(run: int, target: str, key: tuple[str, ...], attempt: int = 1) -> str:
+    """Where the log of a partition goes, relative to the project: found by its name also while the recipe runs."""
+    label = f"{target}@{','.join(key)}" if key else target
+    name = _UNSAFE.sub("_", label)[:120]
+    if name != label:
+        name = f"{name}~{digest_bytes(label.encode('utf-8', 'surrogateescape')).hex()[:8]}"
+    return os.path.join(FOLDER, "logs", str(run), f"{name}~{attempt}.log" if attempt > 1 else f"{name}.log")
+
+
+def views_of(flow: Flow, step: Step) -> tuple[TaskView, ...]:
+    """The views that a step reads through, those that others of them read first."""
+    found = []
+    for use in step.views:
+        recipe = flow.views[use.view].target.recipe
+        assert isinstance(recipe, SqlRecipe)
+        found.append(TaskView(use.name, recipe))
+    return tuple(found)
 
 
 class TaskMaker:
     """Makes the tasks of one run."""
 
-    def __init__(self, world: World, run: int) -> None:
+    def __init__(self, world: World, run: int, allotments: Allotments) -> None:
         self._world = world
         self._run = run
+        self._allotments = allotments
         self._root = world.survey.root
         self._folders: set[str] = set()
         self._code: dict[str, tuple[tuple[str, Stat], ...]] = {}
 
-    def prepare(self, target: str, index: Index, number: int, reasons: tuple[Reason, ...]) -> Prepared:
-        """The task for one partition. Raises RecipeError where an input isn't there, OSError where no folder is."""
+    def prepare(
+        self, target: str, index: Index, number: int, reasons: tuple[Reason, ...], attempt: int = 1
+    ) -> Prepared:
+        """The task for one partition, tried for the `attempt`th time.
+
+        Raises RecipeError where an input isn't there, OSError where no folder is.
+        """
         world = self._world
         step = world.flow.steps[target]
         key = world.domains.of(target).key(index)
@@ -69,19 +99,26 @@ class TaskMaker:
         locations = world.survey.locations[target]
         paths = {location.output: location.pattern.path(key) for location in locations}
         params = world.params_of(step)
+        allotment = self._allotments.of(target)
         task = Task(
-            number,
-            target,
-            self._dimensions(step.target.dimensions),
-            key,
-            step.target.recipe,
-            step.analysis.fingerprint,
-            inputs,
-            tuple(self._output(location, paths[location.output], number) for location in locations),
-            tuple((name, world.flow.project.params[name]) for name in params if name != "*"),
-            step.target.timezone,
-            self._root,
-            os.path.join(self._root, FOLDER, "logs", str(self._run), f"{number}-{target}.log"),
+            number=number,
+            target=target,
+            dimensions=self._dimensions(step.target.dimensions),
+            key=key,
+            recipe=step.target.recipe,
+            code=step.analysis.fingerprint,
+            inputs=inputs,
+            outputs=tuple(self._output(location, paths[location.output], number) for location in locations),
+            params=tuple((name, world.flow.project.params[name]) for name in params if name != "*"),
+            timezone=step.target.timezone,
+            root=self._root,
+            log=os.path.join(self._root, log_file(self._run, target, key, attempt)),
+            threads=allotment.threads,
+            views=views_of(world.flow, step),
+            memory=allotment.memory,
+            share=allotment.share,
+            env=step.target.env,
+            secrets=tuple((name, os.environ.get(name, "")) for name in step.target.secrets),
         )
         return Prepared(
             task,
@@ -93,6 +130,7 @@ class TaskMaker:
             {location.output: location.root for location in locations},
             params,
             world.params_read(step),
+            world.view_params(step),
         )
 
     def _code_of(self, step: Step) -> tuple[tuple[str, Stat], ...]:
@@ -109,7 +147,7 @@ class TaskMaker:
         return tuple(TaskDimension(n, d.grain if isinstance(d, TimeDimension) else None) for n, d in found)
 
     def _output(self, location: Location, path: str, number: int) -> TaskOutput:
-        final = os.path.join(self._root, path)
+        final = os.path.join(self._root, path.rstrip("/"))
         folder, name = os.path.split(final)
         if folder not in self._folders:
             os.makedirs(folder, exist_ok=True)
@@ -131,9 +169,13 @@ class TaskMaker:
             for path, row in rows:
                 if row is None:
                     raise RecipeError(f"its input {path} is not there", hint="run dbuild again")
+                watched.append((os.path.join(self._root, path), row.stat))
+                if not location.pattern.is_folder:
+                    keys.append(key)
+                    paths.append(watched[-1][0])
+            if location.pattern.is_folder:
                 keys.append(key)
-                paths.append(os.path.join(self._root, path))
-                watched.append((paths[-1], row.stat))
+                paths.append(os.path.join(self._root, location.pattern.path(key).rstrip("/")))
         columns, is_ours = self._columns(step, given, record, len(dataset.dimensions))
         form = format_of(location.pattern.text)
         return TaskInput(
@@ -150,7 +192,7 @@ class TaskMaker:
     def _files(self, location: Location, record: InputRecord, size: int) -> Iterator[list[tuple[str, FileRow | None]]]:
         survey = self._world.survey
         keys = [split_key(joined, size) for joined in record.keys]
-        if location.pattern.has_glob or location.root == SINGLES:
+        if location.pattern.is_multiple or location.root == SINGLES:
             for key in keys:
                 yield [(path, survey.row(path, location.root)) for path in survey.paths(location, key)]
         elif len(keys) < _MANY:
@@ -172,12 +214,12 @@ class TaskMaker:
         world = self._world
         form = format_of(world.location(given.dataset, given.output).pattern.text)
         if given.dataset not in world.flow.steps or form not in ("csv", "json"):
-            return world.schema(given.dataset, given.output).columns, False
+            return world.schemas.of(given.dataset, given.output).columns, False
         axes = world.domains.of(given.dataset).axes
         found: dict[str, tuple[Column, ...]] = {}
         for joined in record.keys:
             index = tuple(axis.index(value) for axis, value in zip(axes, split_key(joined, size), strict=True))
-            schema = world.output_schema(given.dataset, given.output, index)
+            schema = world.schemas.output_schema(given.dataset, given.output, index)
             if schema is not None:
                 found.setdefault(json.dumps(schema), schema)
         if len(found) > 1 and world.flow.steps[given.dataset].target.schema is None:
@@ -185,7 +227,7 @@ class TaskMaker:
                 f'the partitions of "{given.dataset}" have different columns: {" / ".join(found)}',
                 hint=f"declare `schema` for {given.dataset}, or cast its columns in its recipe",
             )
-        declared = world.schema(given.dataset, given.output).columns
+        declared = world.schemas.of(given.dataset, given.output).columns
         if found and world.flow.steps[given.dataset].target.schema is None:
             declared = next(iter(found.values()))
         return declared, bool(found)

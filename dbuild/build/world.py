@@ -9,34 +9,26 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from collections.abc import Mapping as MappingOf
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from dbuild.build.schemas import Schemas, typed_digest
 from dbuild.build.shifts import Shifts
 from dbuild.build.survey import SINGLES, Location, Survey, discovered_values
+from dbuild.build.words import Words
 from dbuild.core.domain import axes_for, axes_of, domains_of, mappings_of
 from dbuild.core.graph import Flow, Step
 from dbuild.core.mapping import Mapping
-from dbuild.core.model import Input, Project, ShellRecipe, Source, SqlRecipe, Target
+from dbuild.core.model import Input, Project, Source
 from dbuild.core.partitions import EMPTY, UNIT, Axis, Body, Index, ListAxis, PartitionSet
 from dbuild.core.plan import inputs_of
 from dbuild.core.staleness import UNSETTLED, Declared, Verdict, judge
-from dbuild.core.task import Column, format_of
-from dbuild.core.trace import InputRecord, Trace, joined_key, unpack_outputs
-from dbuild.errors import UserError
+from dbuild.core.task import format_of
+from dbuild.core.trace import InputRecord, Trace, joined_key
 from dbuild.observe.digests import digest_bytes
 from dbuild.state.store import Failure, State
 
 _MANY = 200  # partitions from which a target's traces are read as a range
-
-
-@dataclass(frozen=True, slots=True)
-class Schema:
-    """How the files of a dataset are read as tables."""
-
-    columns: tuple[Column, ...] | None
-    identity: bytes  # of the columns and the reader's options
 
 
 class World:
@@ -47,13 +39,8 @@ class World:
         self.survey = survey
         self.state = state
         self.forced: dict[str, PartitionSet] = {}
-        self.fresh_digests: dict[tuple[str, str, Index], bytes] = {}  # outputs made in this run
-        self.fresh_outputs: dict[tuple[str, Index], str] = {}  # their packed OutputRecords
-        self.schemas_learnt: dict[str, Schema] = {}
-        self.new_memos: list[tuple[str, bytes, str]] = []  # that a build is to keep
         self._fingerprints: dict[str, bytes] = {}
         self._traces: dict[str, dict[str, Trace]] = {}
-        self._packed_outputs: dict[str, dict[str, str]] = {}
         self._failures: dict[str, dict[str, Failure]] = {}
         self._touched: dict[str, PartitionSet] = {}
         self._records: dict[object, tuple[Body, InputRecord]] = {}
@@ -62,7 +49,9 @@ class World:
         self.present = {name: self._presence(name) for name in flow.project.sources}
         mappings, _ = mappings_of(flow, self.axes)
         self.domains, notices = domains_of(flow, self.axes, mappings, self.present, now)
-        self.notices = (*notices, *self._refusals())
+        self.schemas = Schemas(flow, survey, state, self.domains, self.present)
+        self.words = Words(flow, self.domains, state.marks.all(), now)
+        self.notices = (*notices, *self._refusals(), *self.words.notices)
 
     # -- who is there ----------------------------------------------------------------------------------------------
 
@@ -124,6 +113,8 @@ class World:
         suspect = (domain - self.sealed(target)) | self.touched(target)
         failed = self._keyed(target, self.failures(target))
         suspect = suspect | failed | self.forced.get(target, PartitionSet.empty(domain.axes))
+        for _, marked in (*self.words.said(target, "stale"), *self.words.expired(target)):
+            suspect = suspect | marked
         return suspect & domain
 
     def sealed(self, target: str) -> PartitionSet:
@@ -195,7 +186,7 @@ class World:
             repr([(dimension, _declared_text(self.flow.project, dimension)) for dimension in step.target.dimensions]),
         ]
         for given in step.inputs:
-            schema = self.schema_identity(given, step)
+            schema = self.schemas.identity(given, step)
             dataset = self.flow.project.dataset(given.dataset)
             assert dataset is not None
             paths = dataset.path if isinstance(dataset, Source) else [(o.name, o.path) for o in dataset.outputs]
@@ -214,6 +205,10 @@ class World:
             for output in step.target.outputs:
                 parts.append(f"{output.name}:{output.path[output.path.rfind('.') :]}".encode())
             parts.append(repr([(i.name, i.dataset, i.output) for i in step.inputs]).encode())
+            for use in step.views:
+                parts += (use.name.encode(), self.flow.views[use.view].analysis.fingerprint)
+            if step.target.env or step.target.secrets:  # of secrets the names: a new password makes nothing stale
+                parts.append(repr((sorted(step.target.env), sorted(step.target.secrets))).encode())
             self._fingerprints[target] = digest_bytes(b"\0".join(parts))
         return self._fingerprints[target]
 
@@ -222,10 +217,10 @@ class World:
         return self.survey.file_digest(path, SINGLES)
 
     def params_of(self, step: Step) -> dict[str, str]:
-        """The params that a recipe could read, values as JSON."""
+        """The params that a recipe could read, itself or through views, values as JSON."""
         project = self.flow.project
         read = step.analysis.params
-        names = project.params if read is None else (*read, *step.target.params)
+        names = project.params if read is None else (*read, *step.target.params, *self.view_params(step))
         found = {name: json.dumps(project.params[name]) for name in names if name in project.params}
         if read is None:
             found["*"] = json.dumps(sorted(project.params))
@@ -234,138 +229,21 @@ class World:
     def params_read(self, step: Step) -> tuple[str, ...] | None:
         """The names whose values count; None for a recipe that only shows it when it runs."""
         read = step.analysis.params
-        return None if read is None else tuple(dict.fromkeys((*read, *step.target.params)))
+        return None if read is None else tuple(dict.fromkeys((*read, *step.target.params, *self.view_params(step))))
 
-    # -- schemas ---------------------------------------------------------------------------------------------------
-
-    def schema_identity(self, given: Input, step: Step) -> bytes:
-        """Identity of how an input's files are read, where its recipe reads tables; empty elsewhere."""
-        if isinstance(step.target.recipe, ShellRecipe):
-            return b""
-        return self.schema(given.dataset, given.output).identity
-
-    def _reading_identity(self, given: Input, step: Step, has_partitions: bool) -> bytes:
-        """The same for one partition's trace.
-
-        Of what SQL made, the digest of each partition tells the types that its recipe gave it: what the first
-        partition looks like counts only where nothing is read.
-        """
-        dataset = self.flow.project.dataset(given.dataset)
-        is_typed = isinstance(dataset, Target) and dataset.schema is None and isinstance(dataset.recipe, SqlRecipe)
-        if not has_partitions or not is_typed or isinstance(step.target.recipe, ShellRecipe):
-            return self.schema_identity(given, step)
-        assert dataset is not None
-        return digest_bytes(json.dumps(dataset.read).encode()) if dataset.read else b""
-
-    def schema(self, dataset: str, output: str) -> Schema:
-        """A dataset's one schema: declared, given by its recipe, or that of its first partition by key."""
-        name = f"{dataset}.{output}" if output else dataset
-        if name not in self.schemas_learnt:
-            found = self.flow.project.dataset(dataset)
-            assert found is not None
-            columns = found.schema
-            if columns is None and not (isinstance(found, Target) and isinstance(found.recipe, SqlRecipe)):
-                columns = self._first_schema(found, output)  # SQL gives each partition's types with its digest
-            if columns is None and not found.read:
-                identity = b""
-            else:
-                identity = digest_bytes(json.dumps([columns, found.read]).encode())
-            schema = Schema(columns, identity)
-            if columns is None and isinstance(found, Target):
-                return schema  # its first partition has yet to be built
-            self.schemas_learnt[name] = schema
-        return self.schemas_learnt[name]
-
-    def _first_schema(self, dataset: Source | Target, output: str) -> tuple[Column, ...] | None:
-        location = self.location(dataset.name, output)
-        form = format_of(location.pattern.text)
-        if form not in ("csv", "json"):
-            return None
-        if isinstance(dataset, Target):
-            first = self.domains.of(dataset.name).first()
-        else:
-            first = (self.present[dataset.name] & self.domains.of(dataset.name)).first()
-        if first is None:
-            return None
-        key = self.domains.of(dataset.name).key(first)
-        if not isinstance(dataset, Target):
-            paths = self.survey.paths(location, key)
-            digest = self.survey.file_digest(paths[0], location.root) if paths else None
-            return self._inferred(dataset, location, paths[0], form, digest) if digest else None
-        given = self.output_schema(dataset.name, output, first)
-        if given is not None:
-            return given
-        made = self._made_digest(dataset.name, output, first)
-        return self._inferred(dataset, location, location.pattern.path(key), form, made) if made else None
-
-    def _made_digest(self, target: str, output: str, index: Index) -> bytes | None:
-        """The digest of an output as its recipe made it, whatever has become of the file; None where it never did."""
-        fresh = self.fresh_digests.get((target, output, index))
-        if fresh is not None:
-            return fresh
-        packed = self._outputs_of(target, index)
-        made = unpack_outputs(packed) if packed is not None else ()
-        return next((record.digest for record in made if record.name == output), None)
-
-    def _inferred(
-        self, dataset: Source | Target, location: Location, file: str, form: str, digest: bytes
-    ) -> tuple[Column, ...] | None:
-        """The schema that a file of this content shows; found once for each content and kept.
-
-        None where that isn't known and the file has another content: a damaged output is nobody's schema.
-        """
-        subject = digest_bytes(digest + repr((form, dataset.read, file[file.rfind(".") :])).encode())
-        kept = self.state.memo("schema", subject)
-        if kept is None and self.survey.file_digest(file, location.root) != digest:
-            return None
-        if kept is None:
-            import os
-
-            from dbuild.recipes.engine import Engine
-
-            path = os.path.join(self.survey.root, file)
-            engine = Engine([os.path.dirname(path)])
-            try:
-                kept = json.dumps(engine.infer_schema(path, form, dataset.read))
-            except UserError as error:
-                raise UserError(
-                    f'the schema of "{dataset.name}" can\'t be found: {error.what}', dataset.place, error.hint
-                ) from None
-            finally:
-                engine.close()
-            self.new_memos.append(("schema", subject, kept))
-        return tuple((name, kind) for name, kind in json.loads(kept))
-
-    def needs_first(self, given: Input, step: Step) -> bool:
-        """Whether a recipe reads a table whose columns only its dataset's first partition shows."""
-        dataset = self.flow.project.dataset(given.dataset)
-        if not isinstance(dataset, Target) or dataset.schema is not None or isinstance(step.target.recipe, ShellRecipe):
-            return False
-        form = format_of(self.location(given.dataset, given.output).pattern.text)
-        return form in ("csv", "json") and not isinstance(dataset.recipe, SqlRecipe)
-
-    def output_schema(self, target: str, output: str, index: Index) -> tuple[Column, ...] | None:
-        """The columns that a target's recipe gave for one partition of one output."""
-        if (target, output, index) in self.fresh_digests and (target, index) not in self.fresh_outputs:
-            return None  # made in this run, and not as a table
-        packed = self._outputs_of(target, index)
-        if packed is None:
-            return None
-        return next((record.schema for record in unpack_outputs(packed) if record.name == output), None)
-
-    def _outputs_of(self, target: str, index: Index) -> str | None:
-        fresh = self.fresh_outputs.get((target, index))
-        if fresh is not None:
-            return fresh
-        if target not in self._packed_outputs:
-            self._packed_outputs[target] = self.state.outputs(target)
-        return self._packed_outputs[target].get(joined_key(self.domains.of(target).key(index)))
+    def view_params(self, step: Step) -> tuple[str, ...]:
+        """The params that the views read which a recipe reads."""
+        return tuple(name for use in step.views for name in self.flow.views[use.view].analysis.params or ())
 
     # -- judging ---------------------------------------------------------------------------------------------------
 
     def location(self, dataset: str, output: str) -> Location:
         """Where an output has its files."""
-        return next(one for one in self.survey.locations[dataset] if one.output == output)
+        return self.schemas.location(dataset, output)
+
+    def needs_first(self, given: Input, step: Step) -> bool:
+        """Whether a recipe reads a table whose columns only its dataset's first partition shows."""
+        return self.schemas.needs_first(given, step)
 
     def trace(self, target: str, key: str) -> Trace | None:
         """The trace of one partition; when many are asked for, all are read at once."""
@@ -396,15 +274,23 @@ class World:
             self.records(step, index, unsettled) if trace is not None else (),
         )
         found = self.outputs_found(step, index) if trace is not None else ()
-        return judge(declared, trace, found, str(failure.run) if failure else None, is_forced)
+        marked = self.words.reason(target, index, trace)
+        return judge(declared, trace, found, str(failure.run) if failure else None, is_forced, marked)
+
+    def frozen(self, target: str) -> PartitionSet:
+        """The partitions of a target that a person wants to stay as they are."""
+        return self.words.frozen(target)
+
+    def is_there(self, target: str, index: Index) -> bool:
+        """Whether a partition has all its outputs, whatever is in them."""
+        return all(digest is not None for _, digest in self.outputs_found(self.flow.steps[target], index))
 
     def outputs_found(self, step: Step, index: Index) -> list[tuple[str, bytes | None]]:
         """Each output's path and the digest of what is there."""
         key = self.domains.of(step.target.name).key(index)
         found = []
         for location in self.survey.locations[step.target.name]:
-            path = location.pattern.path(key)
-            found.append((path, self.survey.file_digest(path, location.root)))
+            found.append((location.pattern.path(key), self.survey.partition_digest(location, key)))
         return found
 
     def records(self, step: Step, index: Index, unsettled: MappingOf[str, PartitionSet]) -> list[InputRecord]:
@@ -427,9 +313,9 @@ class World:
         indices = list(reads.indices())
         keys = [domain.key(one) for one in indices]
         digests = self._digests(given.dataset, location, indices, keys, unsettled)
-        first = domain.first() if unsettled is not None and digests and self.needs_first(given, step) else None
+        first = domain.first() if unsettled is not None and digests and self.schemas.needs_first(given, step) else None
         is_open = unsettled is not None and first is not None and first in unsettled
-        schema = UNSETTLED if is_open else self._reading_identity(given, step, bool(keys))
+        schema = UNSETTLED if is_open else self.schemas.reading_identity(given, step, bool(keys))
         record = InputRecord(given.name, name, tuple(map(joined_key, keys)), b"".join(digests), schema)
         if unsettled is None and len(keys) > 1:
             self._records[step.target.name, number] = (reads.body, record)
@@ -445,7 +331,7 @@ class World:
     ) -> list[bytes]:
         is_typed = dataset in self.flow.steps and format_of(location.pattern.text) in ("csv", "json")
         if unsettled is None and not is_typed:
-            fresh = self.fresh_digests
+            fresh = self.schemas.fresh_digests
             kept = self.survey.partition_digests(location, keys)
             return [
                 fresh.get((dataset, location.output, one)) or digest or UNSETTLED
@@ -461,12 +347,11 @@ class World:
     def forget(self, target: str) -> None:
         """Drops what was computed from outputs of a target that have since changed."""
         self._records.clear()
-        for name in [name for name in self.schemas_learnt if name.partition(".")[0] == target]:
-            del self.schemas_learnt[name]
+        self.schemas.forget(target)
 
     def partition_digest(self, dataset: str, location: Location, index: Index, key: tuple[str, ...]) -> bytes | None:
         """Identity of one partition of one output: its content, and the types that its file can't hold."""
-        fresh = self.fresh_digests.get((dataset, location.output, index))
+        fresh = self.schemas.fresh_digests.get((dataset, location.output, index))
         if fresh is not None:
             return fresh
         digest = self.survey.partition_digest(location, key)
@@ -474,12 +359,7 @@ class World:
             return digest
         if format_of(location.pattern.text) not in ("csv", "json"):
             return digest
-        return typed_digest(digest, self.output_schema(dataset, location.output, index))
-
-
-def typed_digest(digest: bytes, schema: tuple[Column, ...] | None) -> bytes:
-    """The identity of a file together with the types that its recipe gave its columns."""
-    return digest if schema is None else digest_bytes(digest + json.dumps(schema).encode())
+        return typed_digest(digest, self.schemas.output_schema(dataset, location.output, index))
 
 
 def identity_of(axes: tuple[Axis, ...]) -> bytes:

@@ -34,6 +34,7 @@ def command(
     targets: Sequence[str],
     jobs: int | None,
     keep_going: bool,
+    fail_fast: bool,
     dry_run: bool,
     force: bool,
     strict: bool,
@@ -46,13 +47,17 @@ def command(
 ) -> int:
     """Builds, or with `dry_run` shows the plan; the exit code."""
     settings = settings_of(directory, file, params)
+    if keep_going and fail_fast:
+        raise UsageError("-k and --fail-fast exclude each other", hint="give one of them")
     try:
         if dry_run:
             from dbuild.cli.plan import show_plan
 
             return show_plan(settings, targets, json=json, quiet=quiet, strict=strict, force=force)
         with sink(json, quiet, verbose) as emit:
-            done = building.build(settings, targets, jobs=jobs, keep_going=keep_going, force=force, emit=emit)
+            done = building.build(
+                settings, targets, jobs=jobs, keep_going=keep_going, fail_fast=fail_fast, force=force, emit=emit
+            )
     except UsageError as error:
         raise _with_command(error, targets) from None
     return exit_code(done, strict=strict)

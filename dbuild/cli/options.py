@@ -85,6 +85,7 @@ def build_options(function: Decorated) -> Decorated:
     for option in (
         click.option("-B", "--force", is_flag=True, help="Build what is named although it is fresh."),
         click.option("-n", "--dry-run", is_flag=True, help="Show what would run, and why; run nothing."),
+        click.option("--fail-fast", is_flag=True, help="After a failure, end what runs too."),
         click.option("-k", "--keep-going", is_flag=True, help="After a failure, build all that doesn't need it."),
         click.option("-j", "--jobs", type=click.IntRange(min=1), metavar="N", help="Run N tasks at once (the cores)."),
     ):

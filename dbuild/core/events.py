@@ -38,6 +38,30 @@ class TaskEnded:
     error: str | None = None  # the recipe's own words
     tail: tuple[str, ...] = ()  # the last lines that it printed
     log: str | None = None  # where the rest is, relative to the project
+    notes: tuple[str, ...] = ()  # what a person should know although it succeeded
+    attempts: int = 1  # how often it was tried
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRetried:
+    """A task failed and is tried again after a while."""
+
+    target: str
+    key: Key
+    attempt: int  # the one that failed, from 1 on
+    attempts: int  # how many there will be at most
+    error: str
+    delay: float  # seconds
+    seconds: float  # that the attempt ran
+    log: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskStopped:
+    """A task was ended because another one failed (--fail-fast); it counts as not tried."""
+
+    target: str
+    key: Key
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,4 +96,4 @@ class Summary:
     was_interrupted: bool = False
 
 
-Event = RunStarted | TaskStarted | TaskEnded | TaskSkipped | Notice | Summary
+Event = RunStarted | TaskStarted | TaskEnded | TaskRetried | TaskStopped | TaskSkipped | Notice | Summary

@@ -6,19 +6,13 @@ Unaware of partitions and of files.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from dbuild.core.model import Analysis, Input, Project, PythonRecipe, Reference, ShellRecipe, Source, SqlRecipe, Target
+from dbuild.core.views import Step, binding_problems, reading_problems, see_through, view_problems
 from dbuild.errors import UserError, nearest
 
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A target with all its inputs and what its recipe says of itself."""
-
-    target: Target
-    inputs: tuple[Input, ...]
-    analysis: Analysis
+__all__ = ["Flow", "Step", "link"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +21,16 @@ class Flow:
 
     project: Project
     steps: dict[str, Step]  # in building order
-    readers: dict[str, tuple[str, ...]]  # dataset -> the targets that read it
+    readers: dict[str, tuple[str, ...]]  # dataset -> the targets that read it, views among them
+    views: dict[str, Step] = field(default_factory=dict)  # what is read through, and never built
 
     def upstream(self, names: Iterable[str]) -> set[str]:
-        """These datasets and all that they need."""
-        return _closure(
-            names, lambda name: [given.dataset for given in self.steps[name].inputs] if name in self.steps else []
-        )
+        """These datasets and all that they need, the views between them among them."""
+        return _closure(names, self._needs)
+
+    def _needs(self, name: str) -> Iterable[str]:
+        step = self.steps.get(name) or self.views.get(name)
+        return (*step.reads, *(given.dataset for given in step.inputs)) if step else ()
 
     def downstream(self, names: Iterable[str]) -> set[str]:
         """These datasets and all that is made from them."""
@@ -59,13 +56,22 @@ def link(project: Project, analyses: Mapping[str, Analysis]) -> tuple[Flow, list
         analysis = analyses[name]
         problems.extend(analysis.problems)
         linked[name] = Step(target, _inputs(project, target, analysis, problems), analysis)
+        problems.extend(view_problems(project, linked[name]))
+        problems.extend(binding_problems(project, target, analysis))
+        problems.extend(reading_problems(project, linked[name]))
     order = _order(linked, problems)
+    whole, more = see_through(project, order, linked)
+    steps = {name: step for name, step in whole.items() if not step.target.is_view}
+    views = {name: step for name, step in whole.items() if step.target.is_view}
+    return Flow(project, steps, _readers(whole), views), [*problems, *more]
+
+
+def _readers(steps: Mapping[str, Step]) -> dict[str, tuple[str, ...]]:
     readers: dict[str, list[str]] = {}
-    for name in order:
-        for dataset in dict.fromkeys(given.dataset for given in linked[name].inputs):
+    for name, step in steps.items():
+        for dataset in dict.fromkeys((*step.reads, *(given.dataset for given in step.inputs))):
             readers.setdefault(dataset, []).append(name)
-    steps = {name: linked[name] for name in order}
-    return Flow(project, steps, {name: tuple(found) for name, found in readers.items()}), problems
+    return {name: tuple(found) for name, found in readers.items()}
 
 
 def _inputs(project: Project, target: Target, analysis: Analysis, problems: list[UserError]) -> tuple[Input, ...]:

@@ -30,6 +30,12 @@ class Observed(Protocol):
     def needs_first(self, given: Input, step: Step) -> bool:
         """Whether a recipe reads a table whose columns only its dataset's first partition shows."""
 
+    def frozen(self, target: str) -> PartitionSet:
+        """The partitions of a target that a person wants to stay as they are."""
+
+    def is_there(self, target: str, index: Index) -> bool:
+        """Whether a partition has all its outputs, whatever is in them."""
+
     def judge(self, target: str, index: Index, unsettled: MappingOf[str, PartitionSet]) -> Verdict:
         """The verdict on one partition, given the partitions of its inputs that have to be built first."""
 
@@ -45,10 +51,11 @@ class TargetPlan:
     may: PartitionSet  # may run, when an input comes out changed
     waiting: PartitionSet  # held back by a missing input, straight or through others
     absent: PartitionSet  # asked for, but past the newest partition (already counted as waiting)
+    held: dict[Index, tuple[Reason, ...]] = field(default_factory=dict)  # frozen, and why it would run otherwise
 
     @property
     def fresh(self) -> PartitionSet:
-        """What doesn't have to run."""
+        """What doesn't have to run; what is held is part of it."""
         return self.needed - self.will_set - self.may - self.waiting
 
 
@@ -110,14 +117,20 @@ def inputs_of(flow: Flow, domains: Domains, target: str) -> list[tuple[Input, Ma
     return list(zip(flow.steps[target].inputs, domains.mappings[target], strict=True))
 
 
-def needed_of(flow: Flow, domains: Domains, wanted: MappingOf[str, PartitionSet]) -> dict[str, PartitionSet]:
-    """The wanted partitions and all that they need, by dataset; one pass against the building order."""
+def needed_of(
+    flow: Flow, domains: Domains, wanted: MappingOf[str, PartitionSet], observed: Observed
+) -> dict[str, PartitionSet]:
+    """The wanted partitions and all that they need, by dataset; one pass against the building order.
+
+    What is frozen needs nothing.
+    """
     needed = dict(wanted)
     for name in reversed(flow.steps):
-        if not needed.get(name):
+        active = needed[name] - observed.frozen(name) if needed.get(name) else None
+        if not active:
             continue
         for given, mapping in inputs_of(flow, domains, name):
-            reads = mapping.reads(needed[name], domains.of(given.dataset))
+            reads = mapping.reads(active, domains.of(given.dataset))
             known = needed.get(given.dataset)
             needed[given.dataset] = reads if known is None else known | reads
     return needed
@@ -135,7 +148,7 @@ def make_plan(
 
     `absent` are asked-for partitions that lie past the newest one.
     """
-    needed = needed_of(flow, domains, wanted)
+    needed = needed_of(flow, domains, wanted, observed)
     missing = {name: observed.missing(name) for name in flow.project.sources if name in needed}
     plans: dict[str, TargetPlan] = {}
     for name in flow.steps:
@@ -163,9 +176,9 @@ def _plan_target(
     unsettled: dict[str, PartitionSet] = {}
     for given, mapping in inputs_of(flow, domains, name):
         upstream = plans.get(given.dataset)
-        held = upstream.waiting if upstream else missing.get(given.dataset)
-        if held:
-            waiting |= mapping.touches(held, domain)
+        lacking = upstream.waiting if upstream else missing.get(given.dataset)
+        if lacking:
+            waiting |= mapping.touches(lacking, domain)
         if upstream and (upstream.will or upstream.may):
             unsettled[given.dataset] = upstream.will_set | upstream.may
             undecided |= mapping.touches(unsettled[given.dataset], domain)
@@ -173,11 +186,28 @@ def _plan_target(
             is_open = first is not None and first in unsettled[given.dataset]
             if is_open and observed.needs_first(given, flow.steps[name]):
                 undecided = domain  # the columns of the first are those of all
-    waiting &= needed
-    will, decided_later = _judge_all(name, (observed.suspects(name) & needed) - waiting, unsettled, observed)
+    frozen = observed.frozen(name) & needed
+    waiting = (waiting & needed) - frozen
+    suspects = (observed.suspects(name) & needed) - waiting
+    held, gone = _hold(name, suspects & frozen, observed)
+    waiting |= PartitionSet.of_indices(domain.axes, gone)
+    will, decided_later = _judge_all(name, suspects - frozen, unsettled, observed)
     will_set = PartitionSet.of_indices(domain.axes, will)
-    may = ((undecided & needed) - waiting - will_set) | PartitionSet.of_indices(domain.axes, decided_later)
-    return TargetPlan(name, needed, will, will_set, may, waiting, absent)
+    may = (undecided & needed) - frozen - waiting - will_set
+    may |= PartitionSet.of_indices(domain.axes, decided_later)
+    return TargetPlan(name, needed, will, will_set, may, waiting, absent, held)
+
+
+def _hold(name: str, suspects: PartitionSet, observed: Observed) -> tuple[dict[Index, tuple[Reason, ...]], list[Index]]:
+    """Of frozen partitions those that would run, and those that aren't there: their readers have to wait."""
+    held: dict[Index, tuple[Reason, ...]] = {}
+    gone: list[Index] = []
+    for index in suspects.indices():
+        if not observed.is_there(name, index):
+            gone.append(index)
+        elif reasons := observed.judge(name, index, {}).reasons:
+            held[index] = reasons
+    return held, gone
 
 
 def _judge_all(

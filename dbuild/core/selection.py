@@ -58,6 +58,10 @@ def select(
     texts = list(arguments) or list(flow.project.default) or list(flow.steps)
     for selector in map(parse_selector, texts):
         dataset = _dataset(flow, selector, with_sources)
+        if dataset.name in flow.views:
+            for name in _around_view(flow, selector):
+                wanted[name] = domains.of(name)
+            continue
         inside, outside = _keys(flow, domains, dataset, selector, now)
         for name, found in _spread(flow, domains, selector, inside).items():
             if with_sources or name in flow.steps:
@@ -67,12 +71,19 @@ def select(
     return Selection(wanted, absent)
 
 
+def partitions_of(flow: Flow, domains: Domains, name: str, keys: str | None, now: datetime) -> PartitionSet:
+    """The partitions of a target in its domain that KEYS name; all of them without. Raises UsageError."""
+    selector = Selector(f"{name}@{keys}" if keys else name, name, keys, is_up=False, is_down=False)
+    return _keys(flow, domains, flow.steps[name].target, selector, now)[0]
+
+
 def _dataset(flow: Flow, selector: Selector, with_sources: bool) -> Source | Target:
     found = flow.project.dataset(selector.name)
     if found is None:
         raise UsageError(
             f'there is no target "{selector.name}"',
-            hint=nearest(selector.name, [*flow.steps, *flow.project.sources]) or "dbuild list shows what there is",
+            hint=nearest(selector.name, [*flow.steps, *flow.views, *flow.project.sources])
+            or "dbuild list shows what there is",
         )
     if isinstance(found, Source) and not with_sources and not selector.is_down:
         raise UsageError(
@@ -80,6 +91,18 @@ def _dataset(flow: Flow, selector: Selector, with_sources: bool) -> Source | Tar
             hint=f"{selector.name}+ builds all that is made from it",
         )
     return found
+
+
+def _around_view(flow: Flow, selector: Selector) -> list[str]:
+    """The targets whose partitions, all of them, a view stands for: what it reads; for `x+` what reads it."""
+    if selector.keys is not None:
+        what = f'"{selector.name}" is a view, which has no partitions of its own, so "{selector.text}" names none'
+        raise UsageError(what, hint="name partitions of what reads it, or of what it reads")
+    if selector.is_down:
+        around = flow.downstream([selector.name])
+    else:
+        around = {given.dataset for given in flow.views[selector.name].inputs}
+    return [name for name in flow.steps if name in around]
 
 
 def _spread(flow: Flow, domains: Domains, selector: Selector, inside: PartitionSet) -> dict[str, PartitionSet]:

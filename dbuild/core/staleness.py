@@ -16,6 +16,8 @@ UNSETTLED = b"?" * DIGEST  # stands for the digest of an input that has to be bu
 
 Kind = Literal[
     "forced",
+    "marked stale",
+    "mark expired",
     "failed before",
     "never built",
     "recipe changed",
@@ -71,15 +73,18 @@ def judge(
     found: Sequence[tuple[str, bytes | None]],
     failed: str | None = None,
     is_forced: bool = False,
+    marked: Reason | None = None,
 ) -> Verdict:
     """The verdict on one partition.
 
     `found` has each declared output's path and the digest of what is there now (None: nothing); `failed` is the run
-    in which it last failed, if it hasn't succeeded since.
+    in which it last failed, if it hasn't succeeded since; `marked` what a person's word makes of it.
     """
     reasons: list[Reason] = []
     if is_forced:
         reasons.append(Reason("forced"))
+    if marked is not None:
+        reasons.append(marked)
     if failed is not None:
         reasons.append(Reason("failed before", f"in run {failed}"))
     if trace is None:

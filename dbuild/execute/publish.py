@@ -15,21 +15,10 @@ import shutil
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from functools import lru_cache
 
 from dbuild import failpoints
 from dbuild.core.trace import Trace, pack_outputs, unpack_outputs
-from dbuild.observe.listing import Stat, stat_of
-
-
-@dataclass(frozen=True, slots=True)
-class Published:
-    """One partition whose outputs have their final names, waiting for its group's flush."""
-
-    target: str
-    key: str  # joined
-    trace: Trace
-    stats: tuple[Stat, ...]  # of the outputs, in the trace's order, after the rename
 
 
 class Journal:
@@ -86,15 +75,47 @@ def read_intents(path: str, boot: str) -> Iterator[tuple[str, str, Trace]]:
         return
 
 
-def publish(temporaries: Sequence[str], finals: Sequence[str]) -> tuple[Stat, ...]:
-    """Gives outputs their final names and returns their stats. Raises OSError where that fails."""
-    stats = []
+def publish(temporaries: Sequence[str], finals: Sequence[str]) -> None:
+    """Gives outputs their final names; a folder takes the place of the one that is there as a whole.
+
+    Raises OSError where that fails.
+    """
     for temporary, final in zip(temporaries, finals, strict=True):
         failpoints.reach("rename")
-        os.rename(temporary, final)
+        if os.path.isdir(temporary):
+            _swap(temporary, final)
+        else:
+            os.rename(temporary, final)
         failpoints.reach("renamed")
-        stats.append(stat_of(os.stat(final)))
-    return tuple(stats)
+
+
+def _swap(temporary: str, final: str) -> None:
+    """A folder to its place; what was there, whole until then, is removed after that.
+
+    Where the system can't exchange two names at once there is a moment without any: a build that is killed then
+    finds the output missing, and the old one among the temporaries.
+    """
+    if os.path.islink(final) or (os.path.lexists(final) and not os.path.isdir(final)):
+        os.unlink(final)
+    if not os.path.lexists(final):
+        os.rename(temporary, final)
+        return
+    if not _exchange(temporary, final):
+        aside = f"{temporary}.old"
+        os.rename(final, aside)
+        os.rename(temporary, final)
+        temporary = aside
+    failpoints.reach("swapped")
+    shutil.rmtree(temporary, ignore_errors=True)  # what is left of it is swept by a later build
+
+
+def _exchange(one: str, other: str) -> bool:
+    """Exchanges two names in one step; whether this system and file system can."""
+    rename = getattr(_library(), "renameat2", None) if sys.platform.startswith("linux") else None
+    if rename is None:
+        return False
+    here, exchange = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
+    return bool(rename(here, os.fsencode(one), here, os.fsencode(other), exchange) == 0)
 
 
 def discard(path: str) -> None:
@@ -171,7 +192,12 @@ def flush(paths: Sequence[str]) -> None:
 def _syncfs() -> Callable[[int], int] | None:
     if not sys.platform.startswith("linux"):
         return None
-    return getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
+    return getattr(_library(), "syncfs", None)
+
+
+@lru_cache(maxsize=1)
+def _library() -> ctypes.CDLL:
+    return ctypes.CDLL(None, use_errno=True)
 
 
 def _fsync(path: str) -> None:

@@ -168,8 +168,15 @@ def names_of(listing: bytes) -> Iterator[str]:
 
 
 def is_temporary(name: str) -> bool:
-    """Whether a path is that of an unfinished output."""
-    return name[name.rfind("/") + 1 :].startswith(TEMPORARY)
+    """Whether a path is that of an unfinished output, or of a file in one."""
+    return TEMPORARY in name and (name.startswith(TEMPORARY) or f"/{TEMPORARY}" in name)
+
+
+def temporary_of(path: str) -> str:
+    """The unfinished output that a path is, or lies in."""
+    start = path.index(TEMPORARY)
+    end = path.find("/", start)
+    return path if end < 0 else path[:end]
 
 
 def differences(before: bytes, now: bytes) -> tuple[dict[str, Stat], set[str]]:

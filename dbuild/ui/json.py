@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from types import TracebackType
 
-from dbuild.core.events import Event, Key, Summary, TaskEnded
+from dbuild.core.events import Event, Key, Summary, TaskEnded, TaskRetried
 from dbuild.ui.plain import PlainSink
 from dbuild.ui.stream import print_lines, tell
 
@@ -39,7 +39,25 @@ def task_record(event: TaskEnded) -> dict[str, object]:
     }
     if event.error is not None:
         record |= {"error": event.error, "tail": list(event.tail)}
+    if event.attempts > 1:
+        record |= {"attempts": event.attempts}
+    if event.notes:
+        record |= {"notes": list(event.notes)}
     return record | ({"log": event.log} if event.log is not None else {})
+
+
+def retry_record(event: TaskRetried) -> dict[str, object]:
+    """One attempt that failed and is not the last."""
+    return {
+        "event": "retry",
+        "target": event.target,
+        "key": key_record(event.key),
+        "attempt": event.attempt,
+        "attempts": event.attempts,
+        "error": event.error,
+        "delay": round(event.delay, 3),
+        "seconds": round(event.seconds, 6),
+    }
 
 
 def summary_record(event: Summary) -> dict[str, object]:
@@ -70,6 +88,8 @@ class JsonSink:
         match event:
             case TaskEnded():
                 tell(sys.stdout, encode(task_record(event)))
+            case TaskRetried():
+                tell(sys.stdout, encode(retry_record(event)))
             case Summary():
                 tell(sys.stdout, encode(summary_record(event)), is_last=True)
 

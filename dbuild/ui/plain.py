@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from types import TracebackType
 
-from dbuild.core.events import Event, Notice, Summary, TaskEnded, TaskStarted
-from dbuild.ui.report import ended_line, failure_lines, started_line, summary_line
+from dbuild.core.events import Event, Notice, Summary, TaskEnded, TaskRetried, TaskStarted
+from dbuild.ui.report import ended_line, failure_lines, note_lines, retried_line, started_line, summary_line
 from dbuild.ui.stream import paint, tell
 from dbuild.ui.text import clean, partition_name
 
@@ -28,8 +28,10 @@ class PlainSink:
                 self._failures.append(partition_name(event.target, event.key))
                 head, *rest = failure_lines(event)
                 self._write(paint(head, "red", sys.stderr, bold=True), *rest)
-            case TaskEnded() if self._has_tasks and not self._is_quiet:
-                self._write(ended_line(event))
+            case TaskEnded() if not self._is_quiet:
+                self._write(*([ended_line(event)] if self._has_tasks else []), *warnings(event))
+            case TaskRetried() if not self._is_quiet:
+                self._write(paint(retried_line(event), "yellow", sys.stderr))
             case Notice() if not self._is_quiet:
                 self._write(notice_line(event))
             case Summary() if self._has_tasks and not self._is_quiet:
@@ -48,6 +50,11 @@ class PlainSink:
 
     def _write(self, *lines: str) -> None:
         tell(sys.stderr, *lines)
+
+
+def warnings(event: TaskEnded) -> list[str]:
+    """The notes of a task that succeeded, as warnings."""
+    return [f"{paint('warning:', 'yellow', sys.stderr)} {line}" for line in note_lines(event)]
 
 
 def notice_line(event: Notice) -> str:

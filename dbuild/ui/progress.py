@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dbuild.core.events import Event, Key, RunStarted, TaskEnded, TaskSkipped, TaskStarted
+from dbuild.core.events import Event, Key, RunStarted, TaskEnded, TaskRetried, TaskSkipped, TaskStarted, TaskStopped
 
 
 class Progress:
@@ -25,6 +25,8 @@ class Progress:
                 self._start = now
             case TaskStarted():
                 self.running[event.target, event.key] = now
+            case TaskRetried() | TaskStopped():
+                self.running.pop((event.target, event.key), None)
             case TaskEnded() | TaskSkipped():
                 self.running.pop((event.target, event.key), None)
                 self.done += 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dbuild.core.events import Summary, TaskEnded, TaskStarted
+from dbuild.core.events import Summary, TaskEnded, TaskRetried, TaskStarted
 from dbuild.ui.text import clean, clean_lines, clip, counted, duration, listed, partition_name
 
 _NAMED_FAILURES = 5
@@ -21,6 +21,21 @@ def ended_line(event: TaskEnded) -> str:
     return f"{event.status} {partition_name(event.target, event.key)}{same} ({duration(event.seconds)})"
 
 
+def note_lines(event: TaskEnded) -> list[str]:
+    """What a person should know of a task that succeeded."""
+    name = partition_name(event.target, event.key)
+    return [f"{name}: {clean(note)}" for note in event.notes]
+
+
+def retried_line(event: TaskRetried) -> str:
+    """An attempt that failed and is not the last: the end of its error, and when the next one is."""
+    name = partition_name(event.target, event.key)
+    said = [line for line in clean_lines(event.error) if line and not line.startswith("  hint: ")]
+    error = f": {clip(said[-1], 200)}" if said else ""
+    wait = duration(event.delay)
+    return f"retry {name} in {wait} (attempt {event.attempt} of {event.attempts} failed{error})"
+
+
 def failure_lines(event: TaskEnded) -> list[str]:
     """A task that failed: its name, the end of what it printed, where the rest is; the recipe's own error last."""
     name = partition_name(event.target, event.key)
@@ -29,7 +44,8 @@ def failure_lines(event: TaskEnded) -> list[str]:
     while tail and (not tail[-1] or tail[-1] in error):  # said once, at the end
         tail.pop()
     where = f"; its output is in {clean(event.log)}" if event.log else ""
-    head = f"failed {name} ({duration(event.seconds)}){where}"
+    tries = f", tried {event.attempts} times" if event.attempts > 1 else ""
+    head = f"failed {name} ({duration(event.seconds)}{tries}){where}"
     return [head, *(f"  | {clip(line, 400)}" for line in tail), *(f"  {line}" for line in error)]
 
 

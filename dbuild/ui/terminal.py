@@ -11,10 +11,17 @@ from math import ceil
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from dbuild.core.events import Event, Notice, RunStarted, Summary, TaskEnded, TaskSkipped, TaskStarted
-from dbuild.ui.plain import notice_line
+from dbuild.core.events import (
+    Event,
+    Notice,
+    Summary,
+    TaskEnded,
+    TaskRetried,
+    TaskStarted,
+)
+from dbuild.ui.plain import notice_line, warnings
 from dbuild.ui.progress import Progress
-from dbuild.ui.report import ended_line, failure_lines, started_line, summary_line
+from dbuild.ui.report import ended_line, failure_lines, retried_line, started_line, summary_line
 from dbuild.ui.stream import paint, tell
 from dbuild.ui.text import duration, partition_name
 
@@ -38,7 +45,7 @@ class TerminalSink:
         self._written = 0.0
 
     def __call__(self, event: Event) -> None:
-        if isinstance(event, RunStarted | TaskStarted | TaskEnded | TaskSkipped):
+        if not isinstance(event, Notice | Summary):
             self._progress.take(event, time.monotonic())
         match event:
             case TaskStarted():
@@ -49,8 +56,10 @@ class TerminalSink:
                 self._failures.append(partition_name(event.target, event.key))
                 head, *rest = failure_lines(event)
                 self._write(paint(head, "red", sys.stderr, bold=True), *rest, is_urgent=True)
-            case TaskEnded() if self._is_verbose:
-                self._write(ended_line(event))
+            case TaskEnded():
+                self._write(*([ended_line(event)] if self._is_verbose else []), *warnings(event))
+            case TaskRetried():
+                self._write(paint(retried_line(event), "yellow", sys.stderr))
             case Notice():
                 self._write(notice_line(event), is_urgent=True)
             case Summary():
@@ -91,6 +100,8 @@ class TerminalSink:
         self._live.start()
 
     def _write(self, *lines: str, is_urgent: bool = False) -> None:
+        if not lines:
+            return
         if self._live is None:
             tell(sys.stderr, *lines)
             return

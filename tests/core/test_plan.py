@@ -30,6 +30,8 @@ class Sayings:
     stale: dict[str, PartitionSet] = field(default_factory=dict)  # has a reason of its own
     suspect: dict[str, PartitionSet] = field(default_factory=dict)  # looked at, and no reason found
     judged: list[tuple[str, Index]] = field(default_factory=list)
+    stays: dict[str, PartitionSet] = field(default_factory=dict)  # frozen
+    lost: dict[str, PartitionSet] = field(default_factory=dict)  # without outputs
 
     def missing(self, name: str) -> PartitionSet:
         return self.gone.get(name, PartitionSet.empty(self.domains.of(name).axes))
@@ -37,6 +39,12 @@ class Sayings:
     def suspects(self, name: str) -> PartitionSet:
         nothing = PartitionSet.empty(self.domains.of(name).axes)
         return self.stale.get(name, nothing) | self.suspect.get(name, nothing)
+
+    def frozen(self, name: str) -> PartitionSet:
+        return self.stays.get(name, PartitionSet.empty(self.domains.of(name).axes))
+
+    def is_there(self, name: str, index: Index) -> bool:
+        return name not in self.lost or index not in self.lost[name]
 
     def needs_first(self, given: Input, step: Step) -> bool:
         return False
@@ -160,7 +168,7 @@ def test_only_what_is_asked_for_and_needed_is_planned() -> None:
     assert list(plan.targets) == ["clean", "monthly"]
     assert counts(plan, "clean") == (28, 0, 0, 0)
     assert str(plan.targets["clean"].needed) == "2013-02-01..2013-02-28"
-    needed = needed_of(said.flow, said.domains, wanted)
+    needed = needed_of(said.flow, said.domains, wanted, said)
     assert str(needed["flights"]) == "2013-02-01..2013-02-28"
     assert "week" not in needed
 
@@ -211,3 +219,42 @@ def test_a_plan_is_what_a_walk_over_every_partition_would_say(random: Random, wa
         assert set(part.will) == set(part.will_set.indices()) == will[name]
         assert set(part.may.indices()) == may[name]
         assert set(part.waiting.indices()) == held[name]
+
+
+def test_what_is_frozen_is_held_and_its_readers_see_nothing_of_it() -> None:
+    said = world()
+    said.stale["clean"] = said.keys("clean", "2013-01-05", "2013-01-06")
+    said.stays["clean"] = said.keys("clean", "2013-01-05")
+    plan = planned(said)
+    assert list(map(said.domains.of("clean").key, plan.targets["clean"].held)) == [("2013-01-05",)]
+    assert list(map(said.domains.of("clean").key, plan.targets["clean"].will)) == [("2013-01-06",)]
+    assert ("2013-01-05",) not in set(plan.targets["week"].may.keys())
+    assert ("2013-01-06",) in set(plan.targets["week"].may.keys())
+
+
+def test_what_is_frozen_never_may_run_and_pulls_nothing_in() -> None:
+    said = world()
+    said.stale["clean"] = said.domains.of("clean")
+    said.stays["monthly"] = said.domains.of("monthly")
+    plan = planned(said, "monthly")
+    assert (plan.will_run, plan.may_run) == (0, 0)
+    assert "clean" not in plan.targets
+
+
+def test_what_is_frozen_and_not_there_holds_its_readers_back() -> None:
+    said = world()
+    said.suspect["monthly"] = said.lost["monthly"] = said.keys("monthly", "2013-02")
+    said.stays["monthly"] = said.domains.of("monthly")
+    plan = planned(said)
+    assert list(plan.targets["monthly"].waiting.keys()) == [("2013-02",)]
+    assert list(plan.targets["report"].waiting.keys()) == [()]
+    assert not plan.targets["monthly"].held
+
+
+def test_a_missing_input_doesnt_matter_to_what_is_frozen() -> None:
+    said = world()
+    said.gone["flights"] = said.keys("flights", "2013-01-05")
+    said.stays["clean"] = said.keys("clean", "2013-01-05")
+    plan = planned(said)
+    assert not plan.targets["clean"].waiting
+    assert not plan.targets["week"].waiting

@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from dbuild.core.trace import InputRecord, OutputRecord, Trace, pack_inputs
 from dbuild.execute import publish as publishing
 from dbuild.execute.publish import Flusher, Journal, flush, publish, read_intents
-from dbuild.observe.listing import stat_file
 
 BOOT = "boot-1"
 
@@ -125,15 +124,44 @@ def outputs(tmp_path: Path, *names: str) -> tuple[list[str], list[str]]:
     return [str(tmp_path / f".tmp-{name}") for name in names], [str(tmp_path / name) for name in names]
 
 
-def test_outputs_get_their_names_and_their_stats_are_told(tmp_path: Path) -> None:
+def test_outputs_get_their_names_and_keep_their_inodes(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("old")
     temporaries, finals = outputs(tmp_path, "a", "b")
     inodes = [os.stat(path).st_ino for path in temporaries]
-    stats = publish(temporaries, finals)
+    publish(temporaries, finals)
     assert sorted(os.listdir(tmp_path)) == ["a", "b"]
     assert [(tmp_path / name).read_text() for name in "ab"] == ["a", "b"]
-    assert stats == tuple(stat_file(path) for path in finals)
-    assert [stat.inode for stat in stats] == inodes
+    assert [os.stat(path).st_ino for path in finals] == inodes
+
+
+def folder(path: Path, *names: str) -> str:
+    path.mkdir()
+    for name in names:
+        (path / name).write_text(name)
+    return str(path)
+
+
+@pytest.mark.parametrize("can_exchange", [True, False])
+def test_a_folder_takes_the_place_of_another_as_a_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, can_exchange: bool
+) -> None:
+    if not can_exchange:
+        monkeypatch.setattr(publishing, "_exchange", lambda one, other: False)
+    folder(tmp_path / "site", "old.html", "same.html")
+    publish([folder(tmp_path / ".tmp-site", "new.html", "same.html")], [str(tmp_path / "site")])
+    assert sorted(os.listdir(tmp_path / "site")) == ["new.html", "same.html"]
+    assert os.listdir(tmp_path) == ["site"]
+
+
+def test_a_folder_takes_the_place_of_nothing_of_a_file_and_of_a_link(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    elsewhere = folder(tmp_path / "elsewhere", "kept")
+    (tmp_path / "link").symlink_to(elsewhere)
+    for name in ("nothing", "file", "link"):
+        publish([folder(tmp_path / f".tmp-{name}", "a")], [str(tmp_path / name)])
+        assert os.listdir(tmp_path / name) == ["a"]
+        assert not os.path.islink(tmp_path / name)
+    assert os.listdir(elsewhere) == ["kept"]
 
 
 def test_an_output_that_cannot_be_renamed_is_an_error_and_the_old_one_stands(tmp_path: Path) -> None:

@@ -41,6 +41,8 @@ def test_what_is_as_it_was_is_fresh() -> None:
 CASES: dict[Kind, tuple[list[Reason], list[Reason]]] = {
     "forced": (reasons(is_forced=True), [Reason("forced")]),
     "failed before": (reasons(failed="12"), [Reason("failed before", "in run 12")]),
+    "marked stale": (reasons(marked=Reason("marked stale", "by anna")), [Reason("marked stale", "by anna")]),
+    "mark expired": (reasons(marked=Reason("mark expired", "by ben")), [Reason("mark expired", "by ben")]),
     "never built": (list(judge(DECLARED, None, ()).reasons), [Reason("never built")]),
     "recipe changed": (
         reasons(replace(DECLARED, fingerprint=OTHER_CODE)),

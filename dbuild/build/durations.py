@@ -1,0 +1,80 @@
+"""How long the tasks of a run are expected to take: by the past, else by the size of what they read."""
+
+from __future__ import annotations
+
+from dbuild.build.survey import SINGLES
+from dbuild.build.world import World
+from dbuild.core.duration import estimate
+from dbuild.core.plan import Plan, inputs_of
+from dbuild.core.schedule import Node
+from dbuild.core.trace import joined_key
+from dbuild.observe.listing import records_of, unpack_record
+
+_MANY = 200  # planned partitions of a target from which all its past durations are read at once
+
+
+class Durations:
+    """Expected seconds of one plan's tasks."""
+
+    def __init__(self, world: World, plan: Plan) -> None:
+        self._world = world
+        self._plan = plan
+        self._known = {name: mean for name, (_, mean) in world.state.seconds_by_target().items()}
+        self._by_key: dict[str, dict[str, float]] = {}
+        self._sizes: dict[str, float] = {}  # dataset -> bytes of one partition, measured or guessed
+
+    def of(self, node: Node) -> float:
+        """The seconds that a task is expected to run."""
+        target, index = node
+        mean = self._known.get(target)
+        if mean is None:
+            return estimate(None, None, int(self._input_size(target)))
+        return estimate(self._past(target, joined_key(self._plan.domains.of(target).key(index))), mean, 0)
+
+    def ahead(self, jobs: int) -> float | None:
+        """The seconds that what will run takes, `jobs` at once; None where a part of it never ran."""
+        counts = {name: len(part.will) for name, part in self._plan.targets.items() if part.will}
+        if not counts or any(name not in self._known for name in counts):
+            return None
+        return sum(count * self._known[name] for name, count in counts.items()) / jobs
+
+    def _past(self, target: str, key: str) -> float | None:
+        part = self._plan.targets[target]
+        if len(part.will) + len(part.may) < _MANY:
+            trace = self._world.trace(target, key)
+            return trace.seconds if trace else None
+        if target not in self._by_key:
+            self._by_key[target] = self._world.state.seconds(target)
+        return self._by_key[target].get(key)
+
+    def _input_size(self, target: str) -> float:
+        """The bytes that one partition reads; what is yet to be made is taken to be as large as its inputs."""
+        if target not in self._sizes:
+            for name in self._plan.targets:  # in building order: no recursion, however long the chain
+                self._sizes[name] = self._read_by(name)
+        return self._sizes[target]
+
+    def _read_by(self, target: str) -> float:
+        domains = self._plan.domains
+        first = domains.of(target).first()
+        if first is None:
+            return 0.0
+        return sum(
+            len(mapping.of_index(first, domains.of(given.dataset))) * self._size(given.dataset)
+            for given, mapping in inputs_of(self._plan.flow, domains, target)
+        )
+
+    def _size(self, dataset: str) -> float:
+        if dataset not in self._sizes:
+            self._sizes[dataset] = self._measured(dataset)
+        return self._sizes[dataset]
+
+    def _measured(self, source: str) -> float:
+        """The mean bytes of a source's partitions, by the listing of its folder."""
+        survey = self._world.survey
+        location = survey.locations[source][0]
+        stats = dict(map(unpack_record, records_of(survey.views[location.root].content)))
+        if location.root == SINGLES:
+            found = stats.get(location.pattern.path(()))
+            return float(found.size) if found else 0.0
+        return sum(stat.size for stat in stats.values()) / max(1, len(self._world.present[source]))

@@ -1,0 +1,156 @@
+"""From a recipe's unfinished outputs to outputs in their places, with the trace that is to vouch for them."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Iterator
+
+from dbuild.build.groups import Groups
+from dbuild.build.schemas import typed_digest
+from dbuild.build.tasks import Prepared
+from dbuild.build.world import World
+from dbuild.core.partitions import Index
+from dbuild.core.schedule import Node
+from dbuild.core.task import Made, Result
+from dbuild.core.trace import OutputRecord, Trace, joined_key, pack_inputs, pack_outputs
+from dbuild.errors import UserError
+from dbuild.execute.publish import Journal, discard, publish
+from dbuild.observe.digests import is_racy
+from dbuild.observe.listing import Stat, stat_file
+from dbuild.state.leftovers import Orphan
+from dbuild.state.store import FileRow
+
+
+class Publisher:
+    """Publishes what the tasks of one run make."""
+
+    def __init__(self, world: World, journal: Journal, groups: Groups, run: int) -> None:
+        self.made: dict[str, dict[str, Stat | None]] = {}  # root -> path -> stats of what this run put there, or None
+        self.changed: dict[str, set[Index]] = {}  # target -> partitions whose outputs came out different
+        self._world = world
+        self._journal = journal
+        self._groups = groups
+        self._run = run
+
+    def publish(self, node: Node, prepared: Prepared, result: Result) -> bool:
+        """Gives the outputs their places and records them; whether any differs from before.
+
+        Raises UserError where an input changed while the recipe ran, OSError where the outputs can't be put there.
+        """
+        self._check_unmoved(prepared)
+        target, index = node
+        key = joined_key(self._world.domains.of(target).key(index))
+        made = {one.name: one for one in result.made}
+        trace = Trace(
+            prepared.fingerprint,
+            prepared.params_recorded(result.params_read),
+            pack_inputs(prepared.records),
+            tuple(
+                OutputRecord(out.name, prepared.paths[out.name], made[out.name].digest, made[out.name].schema)
+                for out in prepared.task.outputs
+            ),
+            self._run,
+            time.time(),
+            result.seconds,
+        )
+        before = self._world.trace(target, key)
+        changed = before is None or _contents(before) != _contents(trace)
+        if changed or not self._is_intact(prepared, trace, made):
+            self._move_in(target, key, prepared, trace, made)
+        else:
+            self.discard(prepared)  # the very same bytes are there: the file keeps its place and its stats
+        if before is not None:
+            self._groups.open.orphans += _orphans(target, key, before, trace)
+        self._learn(node, trace, changed)
+        self._groups.open.traces.append((target, key, trace))
+        return changed
+
+    def discard(self, prepared: Prepared) -> None:
+        """Removes what a task left unfinished."""
+        for output in prepared.task.outputs:
+            discard(output.path)
+
+    def _check_unmoved(self, prepared: Prepared) -> None:
+        """What changed while the recipe ran must not pass for what it read."""
+        for path, stat in prepared.watched:
+            if stat_file(path) != stat:
+                raise UserError(
+                    f"{os.path.relpath(path, self._world.survey.root)} changed while the recipe ran, "
+                    "so its result is not kept",
+                    hint="run dbuild again when it is written",
+                )
+
+    def _is_intact(self, prepared: Prepared, trace: Trace, made: dict[str, Made]) -> bool:
+        """Whether the outputs lie there already, as they were recorded."""
+        for output in trace.outputs:
+            root = prepared.roots[output.name]
+            files = list(_files(output, made[output.name]))
+            if output.path.endswith("/") and self._there(prepared, output) != {path for path, _ in files}:
+                return False
+            for path, digest in files:
+                row = self._world.survey.row(path, root)
+                is_same = row is not None and row.digest == digest and not row.is_racy
+                if row is None or not is_same or stat_file(os.path.join(self._world.survey.root, path)) != row.stat:
+                    return False
+        return True
+
+    def _there(self, prepared: Prepared, output: OutputRecord) -> set[str]:
+        location = self._world.location(prepared.task.target, output.name)
+        return set(self._world.survey.paths(location, prepared.task.key))
+
+    def _move_in(self, target: str, key: str, prepared: Prepared, trace: Trace, made: dict[str, Made]) -> None:
+        survey = self._world.survey
+        self._journal.write(survey.boot, target, key, trace)
+        before = {o.name: self._there(prepared, o) for o in trace.outputs if o.path.endswith("/")}
+        publish([out.path for out in prepared.task.outputs], [out.final for out in prepared.task.outputs])
+        for output in trace.outputs:
+            files = list(_files(output, made[output.name]))
+            if output.name in before:
+                survey.learn_folder(output.path, [path for path, _ in files])
+                gone = before[output.name] - {path for path, _ in files}
+                self.made.setdefault(prepared.roots[output.name], {}).update(dict.fromkeys(gone))
+            for path, digest in files:
+                self._take_note(path, digest, prepared.roots[output.name])
+
+    def _take_note(self, path: str, digest: bytes, root: str) -> None:
+        """A file that has just got its place: known by its stats from now on. Raises UserError where it went away."""
+        survey = self._world.survey
+        stat = stat_file(os.path.join(survey.root, path))
+        if stat is None:
+            raise UserError(f"{path} went away while it was put there", hint="run dbuild again")
+        row = FileRow(path, stat, digest, is_racy(stat, stat.ctime), survey.boot, stat.ctime)
+        survey.learn(row)
+        self._groups.open.files.append(row)
+        self._groups.open.paths.append(os.path.join(survey.root, path))
+        if not row.is_racy:
+            self.made.setdefault(root, {})[path] = stat
+
+    def _learn(self, node: Node, trace: Trace, changed: bool) -> None:
+        target, index = node
+        schemas = self._world.schemas
+        for output in trace.outputs:
+            schemas.fresh_digests[target, output.name, index] = typed_digest(output.digest, output.schema)
+        if any(output.schema is not None for output in trace.outputs):
+            schemas.fresh_outputs[target, index] = pack_outputs(trace.outputs)
+        if changed:
+            self.changed.setdefault(target, set()).add(index)
+            self._world.forget(target)
+
+
+def _contents(trace: Trace) -> list[tuple[str, bytes, object]]:
+    return [(output.name, output.digest, output.schema) for output in trace.outputs]
+
+
+def _files(output: OutputRecord, made: Made) -> Iterator[tuple[str, bytes]]:
+    """The files of an output, relative to the project, with their digests."""
+    if output.path.endswith("/"):
+        yield from ((f"{output.path}{name}", digest) for name, digest in made.files)
+    else:
+        yield output.path, output.digest
+
+
+def _orphans(target: str, key: str, before: Trace, now: Trace) -> Iterable[Orphan]:
+    """The outputs of a partition that is made elsewhere now."""
+    paths = {output.path for output in now.outputs}
+    return [Orphan(old.path, target, key, old.digest) for old in before.outputs if old.path not in paths]

@@ -1,0 +1,182 @@
+"""How the files of datasets are read as tables: as declared, as their recipes gave it, or as the first partition shows.
+
+A CSV or JSON dataset has one schema for all its files. Unaware of what is stale.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+
+from dbuild.build.survey import Location, Survey
+from dbuild.core.domain import Domains
+from dbuild.core.graph import Flow, Step
+from dbuild.core.model import Input, ShellRecipe, Source, SqlRecipe, Target
+from dbuild.core.partitions import Index, PartitionSet
+from dbuild.core.task import Column, format_of
+from dbuild.core.trace import joined_key, unpack_outputs
+from dbuild.errors import UserError
+from dbuild.observe.digests import digest_bytes
+from dbuild.state.store import State
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """How the files of a dataset are read as tables."""
+
+    columns: tuple[Column, ...] | None
+    identity: bytes  # of the columns and the reader's options
+
+
+class Schemas:
+    """The schemas of a flow's datasets, with what this run has made."""
+
+    def __init__(
+        self, flow: Flow, survey: Survey, state: State, domains: Domains, present: dict[str, PartitionSet]
+    ) -> None:
+        self.fresh_digests: dict[tuple[str, str, Index], bytes] = {}  # outputs made in this run
+        self.fresh_outputs: dict[tuple[str, Index], str] = {}  # their packed OutputRecords
+        self.new_memos: list[tuple[str, bytes, str]] = []  # that a build is to keep
+        self._flow = flow
+        self._survey = survey
+        self._state = state
+        self._domains = domains
+        self._present = present
+        self._learnt: dict[str, Schema] = {}
+        self._packed_outputs: dict[str, dict[str, str]] = {}
+
+    def forget(self, target: str) -> None:
+        """Drops what was found from outputs of a target that have since changed."""
+        for name in [name for name in self._learnt if name.partition(".")[0] == target]:
+            del self._learnt[name]
+
+    def location(self, dataset: str, output: str) -> Location:
+        """Where an output has its files."""
+        return next(one for one in self._survey.locations[dataset] if one.output == output)
+
+    def identity(self, given: Input, step: Step) -> bytes:
+        """Identity of how an input's files are read, where its recipe reads tables; empty elsewhere."""
+        if isinstance(step.target.recipe, ShellRecipe):
+            return b""
+        return self.of(given.dataset, given.output).identity
+
+    def reading_identity(self, given: Input, step: Step, has_partitions: bool) -> bytes:
+        """The same for one partition's trace.
+
+        Of what SQL made, the digest of each partition tells the types that its recipe gave it: what the first
+        partition looks like counts only where nothing is read.
+        """
+        dataset = self._flow.project.dataset(given.dataset)
+        is_typed = isinstance(dataset, Target) and dataset.schema is None and isinstance(dataset.recipe, SqlRecipe)
+        if not has_partitions or not is_typed or isinstance(step.target.recipe, ShellRecipe):
+            return self.identity(given, step)
+        assert dataset is not None
+        return digest_bytes(json.dumps(dataset.read).encode()) if dataset.read else b""
+
+    def of(self, dataset: str, output: str) -> Schema:
+        """A dataset's one schema: declared, given by its recipe, or that of its first partition by key."""
+        name = f"{dataset}.{output}" if output else dataset
+        if name not in self._learnt:
+            found = self._flow.project.dataset(dataset)
+            assert found is not None
+            columns = found.schema
+            if columns is None and not (isinstance(found, Target) and isinstance(found.recipe, SqlRecipe)):
+                columns = self._first_schema(found, output)  # SQL gives each partition's types with its digest
+            if columns is None and not found.read:
+                identity = b""
+            else:
+                identity = digest_bytes(json.dumps([columns, found.read]).encode())
+            schema = Schema(columns, identity)
+            if columns is None and isinstance(found, Target):
+                return schema  # its first partition has yet to be built
+            self._learnt[name] = schema
+        return self._learnt[name]
+
+    def _first_schema(self, dataset: Source | Target, output: str) -> tuple[Column, ...] | None:
+        location = self.location(dataset.name, output)
+        form = format_of(location.pattern.text)
+        if form not in ("csv", "json"):
+            return None
+        if isinstance(dataset, Target):
+            first = self._domains.of(dataset.name).first()
+        else:
+            first = (self._present[dataset.name] & self._domains.of(dataset.name)).first()
+        if first is None:
+            return None
+        key = self._domains.of(dataset.name).key(first)
+        if not isinstance(dataset, Target):
+            paths = self._survey.paths(location, key)
+            digest = self._survey.file_digest(paths[0], location.root) if paths else None
+            return self._inferred(dataset, location, paths[0], form, digest) if digest else None
+        given = self.output_schema(dataset.name, output, first)
+        if given is not None:
+            return given
+        made = self._made_digest(dataset.name, output, first)
+        return self._inferred(dataset, location, location.pattern.path(key), form, made) if made else None
+
+    def _made_digest(self, target: str, output: str, index: Index) -> bytes | None:
+        """The digest of an output as its recipe made it, whatever has become of the file; None where it never did."""
+        fresh = self.fresh_digests.get((target, output, index))
+        if fresh is not None:
+            return fresh
+        packed = self._outputs_of(target, index)
+        made = unpack_outputs(packed) if packed is not None else ()
+        return next((record.digest for record in made if record.name == output), None)
+
+    def _inferred(
+        self, dataset: Source | Target, location: Location, file: str, form: str, digest: bytes
+    ) -> tuple[Column, ...] | None:
+        """The schema that a file of this content shows; found once for each content and kept.
+
+        None where that isn't known and the file has another content: a damaged output is nobody's schema.
+        """
+        subject = digest_bytes(digest + repr((form, dataset.read, file[file.rfind(".") :])).encode())
+        kept = self._state.memo("schema", subject)
+        if kept is None and self._survey.file_digest(file, location.root) != digest:
+            return None
+        if kept is None:
+            from dbuild.recipes.engine import Engine
+
+            path = os.path.join(self._survey.root, file)
+            engine = Engine([os.path.dirname(path)])
+            try:
+                kept = json.dumps(engine.infer_schema(path, form, dataset.read))
+            except UserError as error:
+                raise UserError(
+                    f'the schema of "{dataset.name}" can\'t be found: {error.what}', dataset.place, error.hint
+                ) from None
+            finally:
+                engine.close()
+            self.new_memos.append(("schema", subject, kept))
+        return tuple((name, kind) for name, kind in json.loads(kept))
+
+    def needs_first(self, given: Input, step: Step) -> bool:
+        """Whether a recipe reads a table whose columns only its dataset's first partition shows."""
+        dataset = self._flow.project.dataset(given.dataset)
+        if not isinstance(dataset, Target) or dataset.schema is not None or isinstance(step.target.recipe, ShellRecipe):
+            return False
+        form = format_of(self.location(given.dataset, given.output).pattern.text)
+        return form in ("csv", "json") and not isinstance(dataset.recipe, SqlRecipe)
+
+    def output_schema(self, target: str, output: str, index: Index) -> tuple[Column, ...] | None:
+        """The columns that a target's recipe gave for one partition of one output."""
+        if (target, output, index) in self.fresh_digests and (target, index) not in self.fresh_outputs:
+            return None  # made in this run, and not as a table
+        packed = self._outputs_of(target, index)
+        if packed is None:
+            return None
+        return next((record.schema for record in unpack_outputs(packed) if record.name == output), None)
+
+    def _outputs_of(self, target: str, index: Index) -> str | None:
+        fresh = self.fresh_outputs.get((target, index))
+        if fresh is not None:
+            return fresh
+        if target not in self._packed_outputs:
+            self._packed_outputs[target] = self._state.outputs(target)
+        return self._packed_outputs[target].get(joined_key(self._domains.of(target).key(index)))
+
+
+def typed_digest(digest: bytes, schema: tuple[Column, ...] | None) -> bytes:
+    """The identity of a file together with the types that its recipe gave its columns."""
+    return digest if schema is None else digest_bytes(digest + json.dumps(schema).encode())

@@ -1,0 +1,90 @@
+"""What people said of partitions, as far as it still holds: marks, resolved to the partitions that there are now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+
+from dbuild.core.domain import Domains
+from dbuild.core.graph import Flow
+from dbuild.core.mark import Mark, Marked, Word, holding
+from dbuild.core.partitions import Index, PartitionSet
+from dbuild.core.selection import partitions_of
+from dbuild.core.staleness import Reason
+from dbuild.core.trace import Trace
+from dbuild.errors import UsageError
+
+
+class Words:
+    """The words that hold, by target."""
+
+    def __init__(self, flow: Flow, domains: Domains, marks: Iterable[Mark], now: datetime) -> None:
+        """`marks` come newest first; `now` (UTC, without a zone) says which of them have expired."""
+        self.notices: list[str] = []
+        self._flow = flow
+        self._domains = domains
+        self._moment = now.replace(tzinfo=UTC).timestamp()
+        self._now = now
+        self._marks: dict[str, list[Mark]] = {}
+        for mark in marks:
+            if mark.target in flow.steps:
+                self._marks.setdefault(mark.target, []).append(mark)
+        self._held: dict[str, list[Marked]] = {name: self._hold(name) for name in self._marks}
+
+    def __bool__(self) -> bool:
+        """Whether there is any word at all."""
+        return bool(self._marks)
+
+    def _hold(self, target: str) -> list[Marked]:
+        return holding(self._resolved(mark) for mark in self._marks[target] if not self._is_over(mark))
+
+    def _is_over(self, mark: Mark) -> bool:
+        return mark.until is not None and mark.until <= self._moment
+
+    def _resolved(self, mark: Mark) -> Marked:
+        try:
+            found = partitions_of(self._flow, self._domains, mark.target, mark.keys or None, self._now)
+        except UsageError as error:
+            label = f"{mark.target}@{mark.keys}"
+            self.notices.append(
+                f"the mark on {label} means nothing any more: {error.what} (dbuild mark {label} --clear)"
+            )
+            found = PartitionSet.empty(self._domains.of(mark.target).axes)
+        return mark, found
+
+    def of(self, target: str) -> list[Marked]:
+        """The words that hold on partitions of a target, newest first, each on partitions of its own."""
+        return self._held.get(target, [])
+
+    def said(self, target: str, word: Word) -> Iterator[Marked]:
+        """Where this word holds."""
+        return (found for found in self.of(target) if found[0].word == word)
+
+    def on(self, target: str, index: Index) -> Mark | None:
+        """The word on one partition."""
+        return next((mark for mark, found in self.of(target) if index in found), None)
+
+    def frozen(self, target: str) -> PartitionSet:
+        """The partitions that stay as they are."""
+        found = PartitionSet.empty(self._domains.of(target).axes)
+        for _, partitions in self.said(target, "frozen"):
+            found = found | partitions
+        return found
+
+    def expired(self, target: str) -> Iterator[Marked]:
+        """Where partitions were accepted as fresh until a date that has passed."""
+        for mark in self._marks.get(target, ()):
+            if mark.word == "fresh" and self._is_over(mark):
+                yield self._resolved(mark)
+
+    def reason(self, target: str, index: Index, trace: Trace | None) -> Reason | None:
+        """What a word makes of a partition: one that was built since is past it."""
+        if target not in self._marks or trace is None:
+            return None
+        for mark, found in self.expired(target):
+            if mark.run == trace.run and index in found:
+                return Reason("mark expired", f"(fresh {mark.label})")
+        word = self.on(target, index)
+        if word is not None and word.word == "stale" and trace.run < word.run:
+            return Reason("marked stale", word.label)
+        return None

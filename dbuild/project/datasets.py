@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from dbuild.core.model import Output, ShellRecipe, Source, Target
-from dbuild.core.task import format_of
-from dbuild.errors import nearest
+from dbuild.core.model import Limits, Needs, Output, Retries, ShellRecipe, Source, SqlRecipe, Target
+from dbuild.errors import Place, nearest
 from dbuild.project.document import Table
+from dbuild.project.environment import NO_VARIABLES, Variables, read_variables
 from dbuild.project.inputs import Datasets, read_inputs
+from dbuild.project.limits import Policy, read_policy
 from dbuild.project.options import Options, fitting_options, read_options, read_schema, read_timezone
+from dbuild.project.outputs import OutputPaths
 from dbuild.project.paths import DatasetPath
-from dbuild.project.recipe import read_recipe, read_uses
+from dbuild.project.recipe import Macros, read_recipe, read_uses
+from dbuild.project.resources import Pools, SaidNeeds, read_needs
+
+_OF_TASKS = ("needs", "retries", "retry_on", "timeout", "timezone")  # keys that say how a recipe runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +32,11 @@ class Shared:
     params: Mapping[str, object]  # of [project]
     default_params: tuple[str, ...]  # of [defaults]
     datasets: Datasets
+    macros: Macros  # of [project] and [defaults]
+    pools: Pools
+    needs: SaidNeeds  # of [defaults]
+    policy: Policy  # of [defaults]
+    variables: Variables  # of [defaults]
 
 
 def read_source(name: str, table: Table, path: DatasetPath) -> Source:
@@ -35,44 +45,65 @@ def read_source(name: str, table: Table, path: DatasetPath) -> Source:
         name=name,
         path=path.text,
         dimensions=path.dimensions,
-        read=read_options(table, path.text) if path.text else (),
-        schema=read_schema(table, path.text) if path.text else None,
+        read=read_options(table, (path.text,)) if path.text else (),
+        schema=read_schema(table, (path.text,)) if path.text else None,
         description=table.string("description") or "",
         tags=table.strings("tags") or (),
         place=table.place(),
+        owner=table.string("owner") or "",
     )
 
 
-def read_target(name: str, table: Table, path: DatasetPath, shared: Shared) -> tuple[Target, str | None]:
-    """A target as far as it can be made, and the SQL file that its recipe was read from; mistakes are reported."""
+def read_target(name: str, table: Table, made: OutputPaths, shared: Shared) -> tuple[Target, dict[str, Place]]:
+    """A target as far as it can be made, and the files of SQL that it names; mistakes are reported."""
     defaults = shared.defaults
-    recipe, file = read_recipe(table, defaults, shared.root)
-    if "sql" in table and path.text and not format_of(path.text):
-        hint = "SQL writes .parquet, .csv, .json and .arrow, CSV and JSON also with .gz"
-        table.report(f'the ending of "{path.text}" names no format that SQL can write', "path", hint=hint)
+    recipe, files = read_recipe(table, defaults, shared.root, shared.macros)
+    is_view = not made.paths and "sql" in table
+    outputs = made.outputs()
+    if is_view and not isinstance(recipe, SqlRecipe):
+        outputs = (Output("", ""),)  # its SQL can't be read: it is no action for that
     params = _read_params(table, shared.params) if "params" in table else shared.default_params
+    needs, retries, limits = _read_running(table, shared, is_view)
+    variables = NO_VARIABLES if "sql" in table else read_variables(table, shared.variables)
     target = Target(
         name=name,
-        outputs=(Output("", path.text),),
-        dimensions=path.dimensions,
+        outputs=outputs,
+        dimensions=made.dimensions,
         recipe=recipe,
         inputs=read_inputs(table, shared.datasets),
         uses=read_uses(table, shared.root) if "uses" in table else shared.uses,
         params=params if isinstance(recipe, ShellRecipe) else (),
-        read=_read_options(table, path.text, shared),
-        schema=read_schema(table, path.text) if path.text else None,
+        read=_read_options(table, made, shared),
+        schema=read_schema(table, made.texts) if made.texts else None,
         timezone=read_timezone(table, shared.timezone),
         description=table.string("description") or "",
         tags=(table if "tags" in table else defaults).strings("tags") or (),
         place=table.place(),
+        owner=table.string("owner") or defaults.string("owner") or "",
+        needs=needs,
+        retries=retries,
+        limits=limits,
+        env=tuple(variables.env.items()),
+        secrets=variables.secrets,
     )
-    return target, file
+    return target, files
 
 
-def _read_options(table: Table, path: str, shared: Shared) -> Options:
-    if "read" not in table:
-        return fitting_options(shared.read, path)
-    return read_options(table, path) if path else ()
+def _read_running(table: Table, shared: Shared, is_view: bool) -> tuple[Needs, Retries, Limits]:
+    if not is_view:
+        policy = read_policy(table, shared.defaults)
+        return read_needs(table, shared.pools).over(shared.needs), *policy.over(shared.policy)
+    for name in _OF_TASKS:
+        if name in table:
+            what = f"{name} of {table.title} is for what runs, and SQL without a path is a view, which doesn't"
+            table.report(what, name, hint="what reads the view has its own; remove it, or give the target a path")
+    return Needs(), Retries(), Limits()
+
+
+def _read_options(table: Table, made: OutputPaths, shared: Shared) -> Options:
+    if "read" in table:
+        return read_options(table, made.texts) if made.texts else ()
+    return fitting_options(shared.read, made.texts)
 
 
 def read_default_params(defaults: Table, params: Mapping[str, object]) -> tuple[str, ...]:

@@ -9,7 +9,8 @@ from collections.abc import Iterable
 import tomli
 
 from dbuild.errors import Place, UserError, nearest
-from dbuild.project.keys import KEYS, UNSUPPORTED, AcceptedKey
+from dbuild.project.keys import ANY, KEYS, SECTIONS, UNSUPPORTED
+from dbuild.project.kinds import mistyped
 from dbuild.project.lines import KeyPath, Lines, read_key
 
 _POSITION = re.compile(r" \(at (?:line \d+, column \d+|end of document)\)$")
@@ -77,6 +78,15 @@ class Table:
         value = self._values.get(name)
         return value if isinstance(value, dict) else None
 
+    def inner(self, name: str) -> Table | None:
+        """The table that a key's value is, checked as well; `name` is a section of the accepted keys."""
+        value = self._values.get(name)
+        return Table(self.document, name, (*self.path, name), value) if isinstance(value, dict) else None
+
+    def names(self) -> tuple[str, ...]:
+        """The keys that are there and right."""
+        return tuple(self._values)
+
     def place(self, *names: str | int) -> Place:
         """Where a key of the table is written; without a name, the table."""
         return self.document.place(*self.path, *names)
@@ -86,12 +96,12 @@ class Table:
         self.document.report(what, (*self.path, *names), hint)
 
     def _check(self, name: str, value: object) -> bool:
-        key = KEYS[self.section].get(name)
+        key = KEYS[self.section].get(name) or KEYS[self.section].get(ANY)
         if key is None:
             meant = report_unknown(self.document, self.section, (*self.path, name), KEYS[self.section])
             self._tried.update(known for known in KEYS[self.section] if meant and f'"{known}"' in meant)
             return False
-        wrong = _mistyped(key, value)
+        wrong = mistyped(key.kind, value)
         if wrong:
             self._tried.add(name)
             self.report(f'"{name}" of {self.title} must be {wrong}', name, hint=f"as in {name} = {key.example}")
@@ -106,27 +116,20 @@ def report_unknown(document: Document, section: str, path: KeyPath, known: Itera
         document.report(f'"{name}"{where} is not supported by this version of dbuild', path, "remove it")
         return None
     choices = list(known)
-    meant = nearest(name, choices)
-    document.report(f'unknown key "{name}"{where}', path, meant or f"known are {', '.join(choices)}")
+    elsewhere = _elsewhere(name, section)
+    meant = None if elsewhere else nearest(name, choices)
+    hint = elsewhere or meant or f"known are {', '.join(choices)}"
+    document.report(f'unknown key "{name}"{where}', path, hint)
     return meant
 
 
-def _mistyped(key: AcceptedKey, value: object) -> str | None:
-    """What a value should have been; None where it is right."""
-    match key.kind:
-        case "string" if isinstance(value, dict):
-            return "a string; a table is not supported by this version of dbuild"
-        case "string":
-            return None if isinstance(value, str) and value.strip() else "a string that isn't empty"
-        case "strings":
-            is_right = isinstance(value, list) and all(isinstance(item, str) and item for item in value)
-            return None if is_right else "a list of strings"
-        case "table":
-            return None if isinstance(value, dict) else "a table"
-        case "inputs":
-            return None if isinstance(value, list | dict) else "a list or a table"
-        case _:
-            return None  # dates are looked at with the grain that they are for
+def _elsewhere(name: str, section: str) -> str | None:
+    """A hint at where a key belongs that is none of this section, but of another."""
+    if name in SECTIONS:
+        return f"it is a table of its own: [{name}]"
+    if name in KEYS["targets"] and section in ("", "project"):
+        return f"it belongs into {'[defaults] or ' if name in KEYS['defaults'] else ''}[targets.NAME]"
+    return None
 
 
 def read_document(root: str, file: str, problems: list[UserError]) -> Document | None:

@@ -5,7 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["string", "strings", "date", "table", "inputs"]
+Kind = Literal[
+    "string",
+    "strings",
+    "date",
+    "table",
+    "inputs",
+    "outputs",
+    "number",  # above 0
+    "count",  # a whole number, at least 1
+    "times",  # a whole number, also 0
+    "size",
+    "duration",
+    "retries",
+    "timeout",
+    "causes",
+]
+ANY = "NAME"  # stands for keys whose names are free
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +41,7 @@ _ROWS: dict[str, tuple[tuple[str, Kind, str, str], ...]] = {
         ("default", "strings", '["report"]', "The targets that a bare `dbuild` builds; all of them without it."),
         ("include", "strings", '["flows/*.toml"]', "More files with partitions, sources and targets (globs)."),
         ("params", "table", "{ min_delay = 15 }", "Values that recipes may read; `--param` overrides them."),
+        ("macros", "strings", '["sql/macros.sql"]', "Files of CREATE MACRO statements that SQL recipes may use."),
         ("timezone", "string", '"Europe/Zurich"', 'The time zone of recipes that name none; "UTC" without it.'),
         ("description", "string", '"What the project is for"', "A text for people."),
         ("owner", "string", '"data team"', "Who to ask; a text for people."),
@@ -35,8 +52,19 @@ _ROWS: dict[str, tuple[tuple[str, Kind, str, str], ...]] = {
         ("timezone", "string", '"Europe/Zurich"', "For targets without `timezone` of their own."),
         ("read", "table", '{ nullstr = "NA" }', "For CSV and JSON targets without `read` of their own."),
         ("interpreter", "string", '"Rscript"', "For shell targets without `interpreter` of their own."),
+        ("macros", "strings", '["sql/macros.sql"]', "For SQL targets, beside their own."),
+        ("env", "table", '{ LOG_LEVEL = "info" }', "For Python and shell targets, beside their own."),
+        ("secrets", "strings", '["DB_PASSWORD"]', "For Python and shell targets, beside their own."),
+        ("needs", "table", '{ memory = "2GB" }', "For targets, key by key, where they don't say it themselves."),
+        ("retries", "retries", "2", "For targets without `retries` of their own."),
+        ("retry_on", "causes", '[75, "TimeoutError"]', "For targets without `retry_on` of their own."),
+        ("timeout", "timeout", '"10m"', "For targets without `timeout` of their own."),
         ("tags", "strings", '["nightly"]', "For targets without `tags` of their own."),
         ("owner", "string", '"data team"', "For targets without `owner` of their own."),
+    ),
+    "pools": (
+        ("memory", "size", '"16GB"', "The memory that all tasks may take together; the machine's without it."),
+        (ANY, "count", "4", "A pool of your own, and how many of it there are."),
     ),
     "partitions": (
         ("every", "string", '"day"', "A time dimension: minute, hour, day, week (ISO), month, quarter or year."),
@@ -63,58 +91,62 @@ _ROWS: dict[str, tuple[tuple[str, Kind, str, str], ...]] = {
     "targets": (
         (
             "path",
-            "string",
+            "outputs",
             '"out/{day}.parquet"',
-            "Where its output goes: a path with placeholders for its dimensions.",
+            "Where its output goes: a path with placeholders for its dimensions; or a table of several.",
         ),
         ("sql", "string", '"sql/daily.sql"', "The recipe as SQL: a file, or the SQL itself."),
         ("python", "string", '"flights.train:fit"', "The recipe as a Python function: module, colon, name."),
         ("shell", "string", '"sort {raw} > {output}"', "The recipe as a command, with placeholders."),
         ("inputs", "inputs", '["raw"]', "What it reads, beyond what its recipe names: a list, or a table of names."),
+        ("partitions", "strings", '["day"]', "The dimensions of an action, which has no path that would tell them."),
         ("uses", "strings", '["report.R"]', "Code and configuration files that count as the recipe (globs)."),
         ("params", "strings", '["min_delay"]', "The params that a shell recipe is given."),
         ("read", "table", '{ nullstr = "NA" }', "How its readers read it: options of DuckDB's CSV or JSON reader."),
         ("schema", "table", '{ temp = "DOUBLE" }', "The types of its columns, as DuckDB names them."),
         ("timezone", "string", '"Europe/Zurich"', "The time zone of its recipe."),
         ("interpreter", "string", '"Rscript"', "What runs a shell recipe instead of bash."),
+        ("macros", "strings", '["sql/macros.sql"]', "More files of CREATE MACRO statements for its SQL."),
+        ("env", "table", '{ LOG_LEVEL = "info" }', "Environment variables of its recipe."),
+        ("secrets", "strings", '["DB_PASSWORD"]', "Variables that it takes from dbuild's own environment, unseen."),
+        ("needs", "table", '{ cpus = 2, memory = "2GB" }', "What it takes of the machine and of pools while it runs."),
+        ("retries", "retries", "2", "How often a failed task is tried again: a number, or a table."),
+        ("retry_on", "causes", '[75, "TimeoutError"]', "The failures that are tried again; all without it."),
+        ("timeout", "timeout", '"10m"', "How long a task may run: a duration, or a table."),
         ("description", "string", '"Delays by day"', "A text for people."),
         ("tags", "strings", '["nightly"]', "Words to select it by."),
         ("owner", "string", '"data team"', "Who to ask; a text for people."),
     ),
     "inputs": (("from", "string", '"weekly_trend"', "The dataset that is read; the input's own name without it."),),
+    "needs": (
+        ("cpus", "number", "2", "How many of the `-j` tasks at once it counts for; 1 without it."),
+        ("memory", "size", '"2GB"', "The most memory that it may use; more ends it."),
+        (ANY, "count", "1", "How many of that pool it takes."),
+    ),
+    "retries": (
+        ("times", "times", "3", "How often a failed task is tried again."),
+        (
+            "delay",
+            "duration",
+            '"5s"',
+            "How long until the first of them; doubled for each further one; 1 s without it.",
+        ),
+    ),
+    "timeout": (
+        ("after", "duration", '"10m"', "How long a task may run before it is asked to end."),
+        ("grace", "duration", '"30s"', "How long it then has before it is ended; 5 s without it."),
+    ),
 }
 
 # Known to the format, but not to this version: said so, instead of guessing at a misspelling.
 UNSUPPORTED: dict[str, frozenset[str]] = {
-    "": frozenset({"pools", "environment"}),
-    "project": frozenset({"macros", "environment", "secrets", "pools", "tags"}),
-    "defaults": frozenset(
-        {"needs", "retries", "retry_on", "timeout", "macros", "env", "secrets", "missing", "environment"}
-    ),
+    "": frozenset({"environment"}),
+    "project": frozenset({"environment"}),
+    "defaults": frozenset({"missing", "environment"}),
     "partitions": frozenset({"was"}),
     "sources": frozenset({"expect", "gone", "settle", "ready", "was", "missing"}),
     "targets": frozenset(
-        {
-            "batch",
-            "by",
-            "env",
-            "environment",
-            "expect",
-            "freeze_after",
-            "gone",
-            "impact",
-            "macros",
-            "max_age",
-            "min",
-            "missing",
-            "needs",
-            "pools",
-            "retries",
-            "retry_on",
-            "secrets",
-            "timeout",
-            "was",
-        }
+        {"batch", "by", "environment", "expect", "freeze_after", "gone", "impact", "max_age", "min", "missing", "was"}
     ),
     "inputs": frozenset({"missing", "min", "max_age", "by", "impact", "gone"}),
 }
@@ -152,7 +184,8 @@ READER_OPTIONS: dict[str, dict[str, tuple[type, ...]]] = {
     },
 }
 
-SECTIONS = tuple(name for name in _ROWS if name != "inputs")
+INNER = ("inputs", "needs", "retries", "timeout")  # tables that are values of a target's keys
+SECTIONS = tuple(name for name in _ROWS if name not in INNER)
 RESERVED = frozenset({"output", "key", "params"})  # what recipes are offered beside their inputs
 
 

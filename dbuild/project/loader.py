@@ -5,19 +5,24 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 
-from dbuild.core.model import Dimension, DiscoveredDimension, Project, Target
+from dbuild.core.model import Dimension, DiscoveredDimension, Project, PythonRecipe, Target
 from dbuild.core.overlap import Component
 from dbuild.errors import Place, UserError, nearest
 from dbuild.project.collisions import Claim, find_collisions
 from dbuild.project.datasets import Shared, read_default_params, read_source, read_target
 from dbuild.project.dimensions import read_dimension
 from dbuild.project.document import Document, Table, read_document
-from dbuild.project.inputs import Datasets
+from dbuild.project.environment import read_variables
+from dbuild.project.inputs import Datasets, Offer
+from dbuild.project.limits import read_policy
 from dbuild.project.names import check_datasets, check_sections, named_tables, single_table
 from dbuild.project.options import read_default_options, read_timezone
+from dbuild.project.outputs import OutputPaths, read_outputs
 from dbuild.project.params import override_params, read_params
 from dbuild.project.paths import Axes, DatasetPath, read_path
 from dbuild.project.recipe import read_uses
+from dbuild.project.resources import Pools, read_needs, read_pools
+from dbuild.project.texts import read_macros
 
 
 def load_project(file: str, directory: str, overrides: Mapping[str, str]) -> tuple[Project | None, list[UserError]]:
@@ -72,20 +77,25 @@ def _assemble(
     sources, targets = named_tables(documents, "sources"), named_tables(documents, "targets")
     check_datasets(sources, targets)
     axes = _read_axes(named_tables(documents, "partitions"))
-    origins = {name: read_path(table, axes, root, is_output=False) for name, table in sources.items()}
-    outputs = {name: read_path(table, axes, root, is_output=True) for name, table in targets.items()}
+    origins = {name: read_path(table, axes, root) for name, table in sources.items()}
+    outputs = {name: read_outputs(table, axes, root) for name, table in targets.items()}
     params = read_params(project, axes.dimensions)
     override_params(params, overrides, main.problems)
     defaults = single_table(main, "defaults")
-    datasets = Datasets(outputs | origins, axes.dimensions, is_whole)
-    shared = _read_shared(root, project, defaults, params, datasets)
+    offers = {name: Offer.of_target(targets[name], made) for name, made in outputs.items()}
+    offers |= {name: Offer.of_source(path) for name, path in origins.items()}
+    pools = read_pools(single_table(main, "pools"))
+    shared = _read_shared(root, project, defaults, params, pools, Datasets(offers, axes.dimensions, is_whole))
     made = {name: read_target(name, table, outputs[name], shared) for name, table in targets.items()}
-    files = {file: targets[name].place("sql") for name, (_, file) in made.items() if file is not None}
+    _check_retry_on(defaults, targets)
+    files = {file: place for file, (_, place) in shared.macros.items()}
+    for _, named in made.values():
+        files |= named
     _check_discovered(axes.dimensions, origins, targets, main.problems, is_whole)
     claims = [
-        *_dataset_claims("source", sources, origins, axes),
-        *_dataset_claims("target", targets, outputs, axes),
-        *_file_claims(documents, files, {name: target for name, (target, _) in made.items()}),
+        *_source_claims(sources, origins, axes),
+        *_output_claims(targets, outputs, axes),
+        *_file_claims(root, documents, files, [target for target, _ in made.values()]),
     ]
     main.problems.extend(find_collisions(claims))
     return Project(
@@ -100,6 +110,8 @@ def _assemble(
         default=_read_default(project, sources, targets, is_whole),
         globs=_globs(project, [target for target, _ in made.values()]),
         place=Place(main.file),
+        pools=pools.sizes,
+        memory=pools.memory,
     )
 
 
@@ -120,7 +132,7 @@ def _read_axes(tables: Mapping[str, Table]) -> Axes:
 
 
 def _read_shared(
-    root: str, project: Table, defaults: Table, params: Mapping[str, object], datasets: Datasets
+    root: str, project: Table, defaults: Table, params: Mapping[str, object], pools: Pools, datasets: Datasets
 ) -> Shared:
     return Shared(
         root=root,
@@ -131,7 +143,18 @@ def _read_shared(
         params=params,
         default_params=read_default_params(defaults, params),
         datasets=datasets,
+        macros=read_macros(project, root) | read_macros(defaults, root),
+        pools=pools,
+        needs=read_needs(defaults, pools),
+        policy=read_policy(defaults),
+        variables=read_variables(defaults),
     )
+
+
+def _check_retry_on(defaults: Table, targets: Mapping[str, Table]) -> None:
+    if "retry_on" in defaults and not any(table.is_tried("retries") for table in (defaults, *targets.values())):
+        what = '"retry_on" of [defaults] is for targets with "retries", and none has them'
+        defaults.report(what, "retry_on", hint="add retries = 2, or remove it")
 
 
 def _check_discovered(
@@ -170,21 +193,33 @@ def _read_default(
     return tuple(dict.fromkeys(taken))
 
 
-def _dataset_claims(
-    kind: str, tables: Mapping[str, Table], paths: Mapping[str, DatasetPath], axes: Axes
-) -> Iterator[Claim]:
+def _source_claims(tables: Mapping[str, Table], paths: Mapping[str, DatasetPath], axes: Axes) -> Iterator[Claim]:
     for name, path in paths.items():
         if path.pattern is not None:
-            yield Claim(kind, name, path.text, path.pattern.components(axes.values), tables[name].place("path"))
+            yield Claim("source", name, path.text, path.pattern.components(axes.values), tables[name].place("path"))
+
+
+def _output_claims(tables: Mapping[str, Table], outputs: Mapping[str, OutputPaths], axes: Axes) -> Iterator[Claim]:
+    for name, made in outputs.items():
+        for output, path in made.paths.items():
+            if path.pattern is not None:
+                components = path.pattern.components(axes.values)
+                place = tables[name].place("path", *([output] if output else []))
+                yield Claim("target", name, path.text, components, place, path.pattern.is_folder)
 
 
 def _file_claims(
-    documents: Sequence[Document], files: Mapping[str, Place], targets: Mapping[str, Target]
+    root: str, documents: Sequence[Document], files: Mapping[str, Place], targets: Sequence[Target]
 ) -> Iterator[Claim]:
     """The project's own files, which no output may replace."""
     own = {document.file: Place(document.file) for document in documents} | dict(files)
-    for target in targets.values():
+    for target in targets:
         for file in target.uses:
             own.setdefault(file, target.place)
+        if isinstance(target.recipe, PythonRecipe):
+            module = target.recipe.module.replace(".", "/")
+            for file in (f"{module}.py", f"{module}/__init__.py"):
+                if file not in own and os.path.isfile(os.path.join(root, file)):
+                    own[file] = target.recipe.place
     for file, place in own.items():
         yield Claim("file", file, file, tuple(Component([part]) for part in file.split("/")), place)

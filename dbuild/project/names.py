@@ -9,7 +9,7 @@ from dbuild.project.document import Document, Table, report_unknown
 from dbuild.project.keys import KEYS, RESERVED, SECTIONS, UNSUPPORTED
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
-_ROOT_ONLY = ("project", "defaults")
+_ROOT_ONLY = ("project", "defaults", "pools")
 
 
 def is_identifier(text: str) -> bool:
@@ -31,7 +31,7 @@ def check_sections(documents: Sequence[Document]) -> None:
 
 
 def single_table(document: Document, section: str) -> Table:
-    """[project] or [defaults] of a file; empty where it has none."""
+    """[project], [defaults] or [pools] of a file; empty where it has none."""
     values = document.values.get(section)
     return Table(document, section, (section,), values if isinstance(values, dict) else {})
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from dbuild.core.task import format_of
 from dbuild.errors import nearest
 from dbuild.project.document import Table
@@ -12,17 +14,27 @@ Options = tuple[tuple[str, str | int | float | bool], ...]
 _TYPES = {str: "a string", bool: "true or false", int: "a whole number"}
 
 
-def read_options(table: Table, path: str) -> Options:
-    """The reader options of a dataset with files of that name; mistakes are reported."""
+COLUMNAR = ("parquet", "csv", "json", "arrow")  # formats that have columns
+
+
+def read_options(table: Table, paths: Sequence[str]) -> Options:
+    """The reader options of a dataset with files of those names; mistakes are reported."""
     given = table.table("read") or {}
-    kind = format_of(path)
-    if given and kind not in READER_OPTIONS:
-        what = f'"read" of {table.title} is for CSV and JSON, and "{path}" is neither'
+    kinds = _readers(paths)
+    if given and len(kinds) != 1:
+        what = f'"read" of {table.title} is for CSV and JSON, and "{paths[0]}" is neither'
+        if kinds:
+            what = f'"read" of {table.title} can\'t be both for CSV and for JSON outputs'
         table.report(what, "read", hint="the ending tells the format: .csv, .tsv, .json, .jsonl, also with .gz")
         return ()
     if "delim" in given and "sep" in given:
         table.report('"delim" and "sep" are one option', "read", "sep", hint="remove one")
+    kind = next(iter(kinds), "")
     return check_options(table, given, READER_OPTIONS.get(kind, {}), kind.upper())
+
+
+def _readers(paths: Sequence[str]) -> set[str]:
+    return {kind for path in paths if (kind := format_of(path)) in READER_OPTIONS}
 
 
 def check_options(table: Table, given: dict[str, object], known: dict[str, tuple[type, ...]], kind: str) -> Options:
@@ -50,19 +62,23 @@ def read_default_options(defaults: Table) -> Options:
     return check_options(defaults, defaults.table("read") or {}, known, "CSV or JSON")
 
 
-def fitting_options(options: Options, path: str) -> Options:
-    """Those options of [defaults] that files of that name have."""
-    known = READER_OPTIONS.get(format_of(path), {})
+def fitting_options(options: Options, paths: Sequence[str]) -> Options:
+    """Those options of [defaults] that files of those names have."""
+    kinds = _readers(paths)
+    known = READER_OPTIONS[kinds.pop()] if len(kinds) == 1 else {}
     return tuple((name, value) for name, value in options if name in known)
 
 
-def read_schema(table: Table, path: str) -> tuple[tuple[str, str], ...] | None:
-    """The declared columns of a dataset; None where none are. Mistakes are reported."""
+def read_schema(table: Table, paths: Sequence[str]) -> tuple[tuple[str, str], ...] | None:
+    """The declared columns of a dataset with files of those names; None where none are. Mistakes are reported."""
     given = table.table("schema")
     if given is None:
         return None
-    if not format_of(path):
-        what = f'"schema" of {table.title} is for data with columns, and "{path}" has no such format'
+    columnar = [path for path in paths if format_of(path) in COLUMNAR]
+    if len(columnar) != 1:
+        what = f'"schema" of {table.title} is for data with columns, and "{paths[0]}" has no such format'
+        if columnar:
+            what = f'"schema" of {table.title} is for one output, and {len(columnar)} have columns'
         table.report(what, "schema", hint="formats are parquet, csv, json and arrow, told by the ending")
         return None
     if not given:

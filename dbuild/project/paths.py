@@ -44,45 +44,49 @@ class Axes:
         return cls(dimensions, names, grains, values)
 
 
-def read_path(table: Table, axes: Axes, root: str, *, is_output: bool) -> DatasetPath:
-    """The path of a source or target; mistakes are reported, also that there is none."""
+def read_path(table: Table, axes: Axes, root: str) -> DatasetPath:
+    """The path of a source; mistakes are reported, also that there is none."""
     text = table.string("path")
-    if text is None:
-        if not table.is_tried("path"):
-            kind = "targets without one (views and actions) are not supported by this version of dbuild"
-            hint = kind if is_output else 'as in path = "data/{day}.csv"'
-            table.report(f"{table.title} has no path", hint=hint)
-        return DatasetPath("", (), None)
+    if text is not None:
+        return understand_path(text, table, ("path",), axes, root)
+    if not table.is_tried("path"):
+        table.report(f"{table.title} has no path", hint='as in path = "data/{day}.csv"')
+    return DatasetPath("", (), None)
+
+
+def understand_path(
+    text: str, table: Table, place: tuple[str, ...], axes: Axes, root: str, *, is_output: bool = False
+) -> DatasetPath:
+    """What the path says that stands at `place` below a table; mistakes are reported there."""
     try:
         text = _normalised(text, root, is_output)
-        pieces = parse_pattern(text)
+        fields = fields_of(parse_pattern(text))
     except UserError as error:
-        table.report(error.what, "path", hint=error.hint)
+        table.report(error.what, *place, hint=error.hint)
         return DatasetPath(text, (), None)
-    fields = fields_of(pieces)
     for name in fields:
         if name not in axes.names:
             hint = nearest(name, axes.names) or f"declare it as [partitions.{name}]"
-            table.report(f'"{{{name}}}" in the path of {table.title} is no dimension', "path", hint=hint)
+            table.report(f'"{{{name}}}" in the path of {table.title} is no dimension', *place, hint=hint)
     known = tuple(name for name in fields if name in axes.dimensions)
     if known != fields:
         return DatasetPath(text, known, None)
-    return DatasetPath(text, known, _pattern(table, text, axes, is_output))
-
-
-def _pattern(table: Table, text: str, axes: Axes, is_output: bool) -> PathPattern | None:
     try:
-        pattern = PathPattern(text, axes.grains)
-        if is_output and pattern.has_glob:
-            raise UserError(
-                f"an output's path can't have globs: \"{text}\"", hint="each key has one file: use placeholders"
-            )
-        if not pattern.has_glob:
-            _check_values(pattern, axes)
-        return pattern
+        return DatasetPath(text, known, _pattern(text, axes, is_output))
     except UserError as error:
-        table.report(error.what, "path", hint=error.hint)
-        return None
+        table.report(error.what, *place, hint=error.hint)
+        return DatasetPath(text, known, None)
+
+
+def _pattern(text: str, axes: Axes, is_output: bool) -> PathPattern:
+    pattern = PathPattern(text, axes.grains)
+    if is_output and pattern.has_glob:
+        raise UserError(
+            f"an output's path can't have globs: \"{text}\"", hint="each key has one file: use placeholders"
+        )
+    if not pattern.has_glob:
+        _check_values(pattern, axes)
+    return pattern
 
 
 def _check_values(pattern: PathPattern, axes: Axes) -> None:
@@ -105,7 +109,10 @@ def _example(axes: Axes, name: str) -> str:
 
 
 def _normalised(text: str, root: str, is_output: bool) -> str:
-    """A path without empty parts and dots, relative to the project if it is inside; UserError where it can't be one."""
+    """A path without empty parts and dots, relative to the project if it is inside; UserError where it can't be one.
+
+    A slash at the end of an output is kept: it is a folder.
+    """
     if _CONTROL.search(text):
         raise UserError(f"the path {text!r} has control characters", hint="remove them")
     if "://" in text:
@@ -116,12 +123,14 @@ def _normalised(text: str, root: str, is_output: bool) -> str:
     climbs = next((number for number, part in enumerate(parts) if part != ".."), len(parts))
     if ".." in parts[climbs:] or (climbs and text.startswith("/")):
         raise UserError(f'".." inside the path "{text}"', hint='".." may only stand at its beginning')
-    if text.endswith("/") or not parts[climbs:]:
+    if is_output and not parts[climbs:]:
+        raise UserError(f'the output "{text}" would be a folder that holds the project', hint='as in "out/NAME/"')
+    if not is_output and (text.endswith("/") or not parts[climbs:]):
         raise UserError(f'"{text}" names a folder', hint='name the files in it, as in "data/{day}/*.csv"')
     joined = _relative(parts, text.startswith("/"), climbs, root)
     if is_output and (joined.startswith(("/", "../")) or joined.split("/")[0] == ".dbuild"):
         raise UserError(f'the output "{text}" is not a place for outputs', hint=_INSIDE)
-    return joined
+    return f"{joined}/" if text.endswith("/") else joined
 
 
 def _relative(parts: list[str], is_absolute: bool, climbs: int, root: str) -> str:

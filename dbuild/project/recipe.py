@@ -6,18 +6,21 @@ import os
 import re
 from keyword import iskeyword
 
-from dbuild.core.model import PythonRecipe, Recipe, ShellRecipe, SqlRecipe
+from dbuild.core.model import MacroFile, PythonRecipe, Recipe, ShellRecipe, SqlRecipe
 from dbuild.errors import Place
 from dbuild.project.document import Table
 from dbuild.project.names import is_identifier
+from dbuild.project.texts import read_macros, read_text
 
 KINDS = ("sql", "python", "shell")
+Macros = dict[str, tuple[MacroFile, Place]]  # by file, each with the place where it is named
 _GLOB = re.compile(r"[*?\[]")
 
 
-def read_recipe(table: Table, defaults: Table, root: str) -> tuple[Recipe, str | None]:
-    """A target's recipe, and the SQL file that it was read from. Mistakes are reported.
+def read_recipe(table: Table, defaults: Table, root: str, macros: Macros) -> tuple[Recipe, dict[str, Place]]:
+    """A target's recipe, and the files of SQL that it names, each with the place where it does.
 
+    `macros` are those that all SQL may use. Mistakes are reported.
     What isn't understood becomes a shell recipe without text, which names nothing that could be wrong as well.
     """
     given = [kind for kind in KINDS if kind in table]
@@ -28,20 +31,28 @@ def read_recipe(table: Table, defaults: Table, root: str) -> tuple[Recipe, str |
             table.report(what, given[1], hint=f"the other is at {table.place(given[0])}; remove one")
         elif not any(table.is_tried(kind) for kind in KINDS):
             table.report(f"{table.title} has no recipe", hint="give one of sql, python and shell")
-        return nothing, None
-    if given != ["shell"]:
-        _report_shell_only(table, given[0])
+        return nothing, {}
+    _report_misfits(table, given[0])
     match given[0]:
         case "sql":
-            return _read_sql(table, root) or (nothing, None)
+            return _read_sql(table, root, macros) or (nothing, {})
         case "python":
-            return _read_python(table) or nothing, None
+            return _read_python(table) or nothing, {}
         case _:
             interpreter = table.string("interpreter") or defaults.string("interpreter") or ""
-            return ShellRecipe(table.string("shell") or "", interpreter, _text_place(table, "shell")), None
+            return ShellRecipe(table.string("shell") or "", interpreter, _text_place(table, "shell")), {}
 
 
-def _report_shell_only(table: Table, kind: str) -> None:
+def _report_misfits(table: Table, kind: str) -> None:
+    """Reports keys that recipes of another kind have."""
+    if kind != "sql" and "macros" in table:
+        table.report(f"macros of {table.title} are for SQL recipes", "macros", hint="remove it")
+    for name in ("env", "secrets"):
+        if kind == "sql" and name in table:
+            what = f"{name} of {table.title} is for Python and shell recipes: SQL sees no environment"
+            table.report(what, name, hint="remove it; SQL reads params as $name")
+    if kind == "shell":
+        return
     others = {"sql": "SQL reads params as $name", "python": "functions look params up in `params`"}
     if "params" in table:
         table.report(f"params of {table.title} are for shell recipes", "params", hint=f"remove it: {others[kind]}")
@@ -54,25 +65,19 @@ def _text_place(table: Table, name: str) -> Place:
     return table.document.text_place(*table.path, name)
 
 
-def _read_sql(table: Table, root: str) -> tuple[Recipe, str | None] | None:
+def _read_sql(table: Table, root: str, macros: Macros) -> tuple[Recipe, dict[str, Place]] | None:
     text = table.string("sql") or ""
-    if "\n" in text or not text.strip().endswith(".sql"):
-        return SqlRecipe(text, _text_place(table, "sql")), None
-    file = os.path.normpath(text.strip())
-    try:
-        with open(os.path.join(root, file), encoding="utf-8-sig") as stream:
-            said = stream.read()
-    except FileNotFoundError:
-        table.report(f'the SQL file "{file}" doesn\'t exist', "sql", hint="paths are relative to the project's folder")
-    except UnicodeDecodeError:
-        table.report(f'the SQL file "{file}" is not valid UTF-8', "sql", hint="save it as UTF-8")
-    except (OSError, ValueError) as error:
-        table.report(f"the SQL file {file!r} can't be read: {error}", "sql", hint="check the name and its permissions")
-    else:
-        if said.strip():
-            return SqlRecipe(said, Place(file, 1)), file
-        table.report(f'the SQL file "{file}" is empty', "sql", hint="its last SELECT is the result")
-    return None
+    place = _text_place(table, "sql")
+    own = read_macros(table, root)
+    files = {file: named for file, (_, named) in own.items()}
+    if "\n" not in text and text.strip().endswith(".sql"):
+        file = os.path.normpath(text.strip())
+        said = read_text(table, root, file, "SQL file", "sql")
+        if said is None:
+            return None
+        text, place = said, Place(file, 1)
+        files[file] = table.place("sql")
+    return SqlRecipe(text, place, tuple(macro for macro, _ in (macros | own).values())), files
 
 
 def _read_python(table: Table) -> Recipe | None:

@@ -10,7 +10,7 @@ import pytest
 from dbuild.core.model import Project
 from dbuild.errors import UserError
 from dbuild.project import AcceptedKey, accepted_keys, load_project
-from dbuild.project.keys import KEYS, SECTIONS, UNSUPPORTED
+from dbuild.project.keys import INNER, KEYS, SECTIONS, UNSUPPORTED
 
 BASE = """\
 [partitions.day]
@@ -37,13 +37,14 @@ def said(problems: list[UserError]) -> list[tuple[int, str, str]]:
 # What stands below BASE, the line (counted from there) of the mistake, a part of what is said, a part of the hint.
 CASES = [
     ('[target.x]\npath = "a"\n', 1, 'unknown key "target"', 'did you mean "targets"?'),
-    ("[pools]\ndb = 4\n", 1, '"pools" is not supported by this version', "remove"),
     ("targets = 3\n", None, '"targets" must be a table', "[targets.NAME]"),
     ("[[targets]]\n", 1, '"targets" must be a table', "[targets.NAME]"),
     ("[targets]\nx = 3\n", 2, '"x" of [targets] must be a table', "[targets.x]"),
     ('[project]\nnmae = "x"\n', 2, 'unknown key "nmae" in [project]', 'did you mean "name"?'),
     ("[project]\nname = 3\n", 2, '"name" of [project] must be a string', 'name = "flights"'),
-    ('[project]\nmacros = ["x"]\n', 2, '"macros" in [project] is not supported', "remove"),
+    ('[project]\nenvironment = "x"\n', 2, '"environment" in [project] is not supported', "remove"),
+    ("[project]\npools = { db = 1 }\n", 2, 'unknown key "pools" in [project]', "a table of its own: [pools]"),
+    ('[project]\ntimeout = "1m"\n', 2, 'unknown key "timeout" in [project]', "[defaults] or [targets.NAME]"),
     ('[project]\ndefault = ["x"]\n', 2, '"x" of default is no target', "[targets.x]"),
     ('[project]\ndefault = ["raw"]\n', 2, '"raw" of default is a source', ""),
     ('[project]\ntimezone = "Europe/Zuerich"\n', 2, "is no time zone", 'did you mean "Europe/Zurich"?'),
@@ -54,7 +55,7 @@ CASES = [
     ("[project.params]\n'a b' = 1\n", 2, '"a b" can\'t be the name of a param', "letters"),
     ("[project.params]\noutput = 1\n", 2, '"output" is a reserved word', "another"),
     ("[defaults]\nread = { nulstr = 'x' }\n", 2, '"nulstr" is no option', 'did you mean "nullstr"?'),
-    ("[defaults]\nneeds = 1\n", 2, '"needs" in [defaults] is not supported', "remove"),
+    ("[defaults]\nmissing = 1\n", 2, '"missing" in [defaults] is not supported', "remove"),
     ("[partitions.x]\n", 1, "[partitions.x] doesn't say what its keys are", "every, values and discover"),
     ('[partitions.x]\nvalues = ["a"]\ndiscover = "raw"\n', 1, "has values and discover", "exactly one"),
     ('[partitions.x]\nevrey = "day"\n', 2, 'unknown key "evrey"', 'did you mean "every"?'),
@@ -107,8 +108,7 @@ CASES = [
     ('[sources.x]\npath = "a.csv"\nschema = { a = "INT", A = "INT" }\n', 3, "differs only in case", ""),
     ('[targets.raw]\npath = "a.csv"\nsql = "x"\n', 1, '"raw" is declared twice, first at Dataflowfile:6', "rename"),
     ('[targets.key]\npath = "a.csv"\nsql = "x"\n', 1, '"key" is a reserved word', ""),
-    ('[targets.x]\nsql = "x"\n', 1, "[targets.x] has no path", "views and actions"),
-    ('[targets.x]\npath = { a = "x", b = "y" }\nsql = "x"\n', 2, "a table is not supported by this version", ""),
+    ('[targets.x]\npth = "a.csv"\nsql = "x"\n', 2, 'unknown key "pth"', 'did you mean "path"?'),
     ('[targets.x]\npath = "a.csv"\n', 1, "has no recipe", "sql, python and shell"),
     ('[targets.x]\npath = "a.csv"\nsql = "x"\nshell = "y"\n', 4, "has sql and shell", "Dataflowfile:10"),
     ('[targets.x]\npath = "a.csv"\nshel = "y"\n', 3, 'unknown key "shel"', 'did you mean "shell"?'),
@@ -130,12 +130,7 @@ CASES = [
     ('[targets.x]\npath = "a.csv"\nshell = "x"\nparams = ["a"]\n', 4, 'has no param "a"', "[project]"),
     ('[targets.x]\npath = "a.csv"\nsql = "x"\nparams = []\n', 4, "are for shell recipes", "$name"),
     ('[targets.x]\npath = "a.csv"\nsql = "x"\ninterpreter = "R"\n', 4, "is for shell recipes", "remove"),
-    (
-        '[targets.x]\npath = "a.csv"\nshell = "x"\nretries = 2\n',
-        4,
-        '"retries" in [targets.x] is not supported',
-        "remove",
-    ),
+    ('[targets.x]\npath = "a.csv"\nshell = "x"\nbatch = 2\n', 4, '"batch" in [targets.x] is not supported', "remove"),
     (TARGET + "inputs = 3\n", 4, '"inputs" of [targets.t] must be a list or a table', "as in"),
     (TARGET + "inputs = [3]\n", 4, "is no string", "as in"),
     (TARGET + 'inputs = ["raw",\n"raw"]\n', 5, '"raw" of [targets.t] is given twice', "remove"),
@@ -210,7 +205,7 @@ def test_one_mistake_gives_one_message(tmp_path: Path, text: str, line: int | No
 
 
 def test_all_mistakes_come_at_once_in_the_order_of_their_lines_and_all_datasets_stay(tmp_path: Path) -> None:
-    text = BASE + TARGET + 'retries = 1\ninputs.rwa = {}\n[targets.u]\npath = "x/{dya}/{origin}.csv"\nsqll = "x"\n'
+    text = BASE + TARGET + 'batch = 1\ninputs.rwa = {}\n[targets.u]\npath = "x/{dya}/{origin}.csv"\nsqll = "x"\n'
     project, problems = load(tmp_path, text + 'default = ["t"]\n[targets.v]\npath = "v.csv"\npython = "x"\n')
     assert [line for line, _, _ in said(problems)] == [11, 12, 14, 15, 16, 19]
     assert project is not None
@@ -314,7 +309,7 @@ def test_included_files_have_mistakes_of_their_own(tmp_path: Path) -> None:
 
 def test_where_an_included_file_can_not_be_read_names_are_not_called_unknown(tmp_path: Path) -> None:
     (tmp_path / "a.toml").write_text('[sources.other\npath = "a.csv"\n')
-    text = '[project]\ninclude = ["a.toml"]\ndefault = ["z"]\n' + BASE + TARGET + "inputs.other = {}\nneeds = 1\n"
+    text = '[project]\ninclude = ["a.toml"]\ndefault = ["z"]\n' + BASE + TARGET + "inputs.other = {}\nbatch = 1\n"
     project, problems = load(tmp_path, text)
     assert project is None
     assert [str(problem.place) for problem in problems] == ["Dataflowfile:15", "a.toml:1"]
@@ -322,7 +317,7 @@ def test_where_an_included_file_can_not_be_read_names_are_not_called_unknown(tmp
 
 def test_the_table_of_keys_is_whole() -> None:
     keys = accepted_keys()
-    assert {key.section for key in keys} == {*SECTIONS, "inputs"} == set(KEYS)
+    assert {key.section for key in keys} == {*SECTIONS, *INNER} == set(KEYS)
     assert all(key.description.endswith(".") and key.example for key in keys)
     for section, names in UNSUPPORTED.items():
         assert not names & set(KEYS.get(section, ()))

@@ -1,6 +1,6 @@
 """Worker processes on this machine: starting them, handing them tasks, hearing from them, ending them.
 
-The one interface that execution elsewhere will implement too: `submit`, `poll`, `terminate`, `close`.
+The one interface that execution elsewhere will implement too: `submit`, `poll`, `end`, `terminate`, `close`.
 """
 
 from __future__ import annotations
@@ -9,39 +9,35 @@ import os
 import selectors
 import signal
 import socket
-import subprocess
-import sys
 import time
-from dataclasses import dataclass
-from multiprocessing.connection import Connection
+from collections.abc import Collection
 
 from dbuild import failpoints
+from dbuild.core.model import ShellRecipe
 from dbuild.core.task import Result, Task
+from dbuild.execute.memory import used_by
+from dbuild.execute.process import Process, start_process
 
 GRACE = 5.0  # seconds between asking a recipe to end and ending it
-_START = "import sys; sys.path.append(sys.argv.pop(1)); from dbuild.execute.worker import main; main(sys.argv[1:])"
-
-
-@dataclass(slots=True)
-class _Process:
-    process: subprocess.Popen[bytes]
-    connection: Connection
-    lifeline: int
-    task: Task | None = None
-    child: int = 0  # the process group of the shell recipe that it runs
+_LARGE = 2  # a worker that uses more than one part in so many of a task's limit is not given the task
 
 
 class Pool:
-    """At most `size` workers, started when there is work for them."""
+    """At most `size` workers, started when there is work for them.
 
-    def __init__(self, size: int, root: str, logs: str, directories: tuple[str, ...], threads: int) -> None:
+    `withheld` are variables of the environment that only the tasks see that are given them (as secrets).
+    """
+
+    def __init__(
+        self, size: int, root: str, logs: str, directories: tuple[str, ...], withheld: Collection[str] = ()
+    ) -> None:
         self._size = size
         self._root = root
-        self._logs = logs
         self._directories = directories
-        self._threads = threads
-        self._idle: list[_Process] = []
-        self._busy: list[_Process] = []
+        self._environment = {name: value for name, value in os.environ.items() if name not in withheld}
+        self._idle: list[Process] = []
+        self._busy: list[Process] = []
+        self._is_ending = False  # all that runs, and what is submitted still, is to end
         self._selector = selectors.DefaultSelector()
         self._waker, waking = socket.socketpair()
         for end in (self._waker, waking):
@@ -55,54 +51,75 @@ class Pool:
         """Whether another task can be submitted now."""
         return len(self._busy) < self._size
 
+    # -- handing out ---------------------------------------------------------------------------------------------------
+
     def submit(self, task: Task) -> None:
         """Hands a task to a worker. Raises OSError where none can be started."""
-        worker = self._idle.pop() if self._idle else self._start()
+        worker = self._worker_for(task)
         failpoints.reach("task")
-        worker.task = task
+        worker.begin(task)
         self._busy.append(worker)
-        try:
-            worker.connection.send(task)
-        except OSError:
-            pass  # the worker died while idle: `poll` finds the closed connection and reports the task
+        if self._is_ending:
+            self.end(task.number)
 
-    def _start(self) -> _Process:
+    def _worker_for(self, task: Task) -> Process:
+        """An idle worker, or a new one: a worker that still holds what earlier tasks used up has no room for some."""
+        for worker in reversed(self._idle):
+            if task.memory is None or used_by(worker.pid, task.memory // _LARGE) * _LARGE <= task.memory:
+                self._idle.remove(worker)
+                return worker
+        if self._idle:
+            self._end(self._idle[-1])
+        return self._start()
+
+    def _start(self) -> Process:
         failpoints.reach("spawn")
-        ours, theirs = socket.socketpair()
-        lifeline, held = os.pipe()
-        package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-        command = [sys.executable, "-P", "-c", _START, package, str(theirs.fileno()), str(lifeline), self._logs]
-        with theirs:
-            try:
-                process = subprocess.Popen(
-                    [*command, str(self._threads), *self._directories],
-                    cwd=self._root,
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
-                    pass_fds=(theirs.fileno(), lifeline),
-                    start_new_session=True,
-                )
-            except BaseException:
-                ours.close()
-                os.close(held)
-                raise
-            finally:
-                os.close(lifeline)
-        connection = Connection(ours.detach())
-        worker = _Process(process, connection, held)
-        self._selector.register(connection, selectors.EVENT_READ, worker)
+        worker = start_process(self._root, self._directories, self._environment)
+        self._selector.register(worker.connection, selectors.EVENT_READ, worker)
+        self._selector.register(worker.pipe, selectors.EVENT_READ, worker)
         return worker
 
+    # -- hearing -------------------------------------------------------------------------------------------------------
+
     def poll(self, timeout: float | None) -> list[Result]:
-        """Results that have come in; waits for the first at most `timeout` seconds. Empty also after a wake-up."""
+        """Results that have come in; waits for the first at most `timeout` seconds. Empty also after a wake-up.
+
+        What tasks print is taken to their logs meanwhile, and those that have a limit of memory are watched.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
         results: list[Result] = []
-        for ready, _ in self._selector.select(timeout):
-            worker = ready.data
-            if worker is None:
-                self._drain()
-            else:
-                results.extend(self._hear(worker))
+        is_woken = False
+        while not results and not is_woken:
+            wait = self._next_look(deadline)
+            for ready, _ in self._selector.select(wait):
+                worker: Process | None = ready.data
+                if worker is None:
+                    is_woken = True
+                    self._drain()
+                elif ready.fd == worker.pipe:
+                    self._take_printed(worker)
+                elif not worker.is_gone:
+                    results.extend(self._hear(worker))
+            self._look_at_memory()
+            if deadline is not None and time.monotonic() >= deadline:
+                break
         return results
+
+    def _next_look(self, deadline: float | None) -> float | None:
+        """Seconds until the deadline, or until a task's memory has to be looked at."""
+        moments = [worker.watch.due for worker in self._busy if worker.watch is not None]
+        if deadline is not None:
+            moments.append(deadline)
+        return max(0.0, min(moments) - time.monotonic()) if moments else None
+
+    def _look_at_memory(self) -> None:
+        now = time.monotonic()
+        for worker in self._busy:
+            if worker.watch is None or worker.watch.due > now or worker.excess:
+                continue
+            worker.excess = worker.watch.look()
+            if worker.excess:
+                self._end_task(worker, at_once=True)
 
     def _drain(self) -> None:
         try:
@@ -111,7 +128,11 @@ class Pool:
         except BlockingIOError:
             pass
 
-    def _hear(self, worker: _Process) -> list[Result]:
+    def _take_printed(self, worker: Process) -> None:
+        if not worker.is_gone and not worker.take_printed():
+            self._selector.unregister(worker.pipe)  # it has closed its streams, and whatever held them has ended
+
+    def _hear(self, worker: Process) -> list[Result]:
         try:
             kind, content = worker.connection.recv()
         except (EOFError, OSError):
@@ -119,59 +140,84 @@ class Pool:
         if kind == "child":
             worker.child = content
             return []
-        worker.task, worker.child = None, 0
+        result = worker.finish(content)
         self._busy.remove(worker)
-        self._idle.append(worker)
-        return [content]
+        if worker.is_spent:
+            self._end(worker)
+        else:
+            self._idle.append(worker)
+        return [result]
 
-    def _bury(self, worker: _Process) -> list[Result]:
+    def _bury(self, worker: Process) -> list[Result]:
         """A worker that died: its task failed, its children end, its place is free."""
-        code = worker.process.wait()
-        self._end_group(worker.child, signal.SIGKILL)
-        self._end_group(worker.process.pid, signal.SIGKILL)
-        self._forget(worker)
-        if worker.task is None:
+        task, code = worker.task, worker.wait()
+        if task is None:
+            self._forget(worker)
             return []
-        return [Result(worker.task.number, _cause_of_death(code))]
+        words, causes = ("interrupted", ()) if worker.is_spent else _cause_of_death(code)
+        result = worker.finish(Result(task.number, words, seconds=worker.seconds, causes=causes))
+        self._forget(worker)
+        return [result]
 
-    def _forget(self, worker: _Process) -> None:
-        self._selector.unregister(worker.connection)
-        worker.connection.close()
-        os.close(worker.lifeline)
+    def _end(self, worker: Process) -> None:
+        """Ends a worker that runs no task, with all that its tasks have left in it."""
+        worker.kill()
+        worker.wait()
+        self._forget(worker)
+
+    def _forget(self, worker: Process) -> None:
+        for end in (worker.connection, worker.pipe):
+            try:
+                self._selector.unregister(end)
+            except KeyError:
+                pass
+        worker.close()
         for group in (self._idle, self._busy):
             if worker in group:
                 group.remove(worker)
 
-    @staticmethod
-    def _end_group(group: int, number: int) -> None:
-        if group:
-            try:
-                os.killpg(group, number)
-            except (ProcessLookupError, PermissionError):
-                pass
+    # -- ending --------------------------------------------------------------------------------------------------------
+
+    def end(self, number: int, *, at_once: bool = False) -> None:
+        """Asks one running task to end, or kills it; its result comes as any other. One that isn't running: nothing.
+
+        A shell recipe is asked by TERM to its process group, what runs in the worker itself by an exception there
+        and TERM to what it started. A worker that had to be interrupted or killed isn't used again.
+        """
+        for worker in list(self._busy):
+            if worker.task is not None and worker.task.number == number:
+                self._end_task(worker, at_once)
+
+    def _end_task(self, worker: Process, at_once: bool) -> None:
+        task = worker.task
+        assert task is not None
+        if isinstance(task.recipe, ShellRecipe):
+            worker.tell("k" if at_once else "e", task.number)
+            return
+        worker.is_spent = True
+        if at_once:
+            worker.kill()
+        else:
+            worker.tell("e", task.number)
+            worker.signal(signal.SIGTERM)
 
     def terminate(self, *, at_once: bool = False) -> None:
-        """Asks running recipes to end, or ends them and their workers at once."""
+        """Asks running recipes to end, or ends them at once; also what is submitted from now on."""
+        self._is_ending = True
         for worker in list(self._busy):
-            if at_once:
-                self._end_group(worker.child, signal.SIGKILL)
-            # Its whole group: what a Python recipe started in it ends with it.
-            self._end_group(worker.process.pid, signal.SIGKILL if at_once else signal.SIGTERM)
+            if worker.task is not None:
+                self._end_task(worker, at_once)
 
     def close(self) -> None:
         """Ends all workers; recipes that still run are asked, and ended after the grace."""
         self.terminate()
         deadline = time.monotonic() + GRACE
-        for worker in [*self._idle, *self._busy]:
-            worker.connection.close()
-            try:
-                worker.process.wait(max(0.0, deadline - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                self._end_group(worker.child, signal.SIGKILL)
-                worker.process.kill()
-                worker.process.wait()
-            self._end_group(worker.process.pid, signal.SIGKILL)  # what a Python recipe left running
-            os.close(worker.lifeline)
+        workers = [*self._idle, *self._busy]
+        for worker in workers:
+            worker.hang_up()
+        for worker in workers:
+            worker.wait(max(0.0, deadline - time.monotonic()))
+            worker.close()
         self._idle.clear()
         self._busy.clear()
         self._selector.close()
@@ -179,9 +225,12 @@ class Pool:
         self.wake_descriptor.close()
 
 
-def _cause_of_death(code: int) -> str:
+def _cause_of_death(code: int) -> tuple[str, tuple[str, ...]]:
+    """What to say of a worker that ended with this status, and what that counts as."""
+    if code >= 0:
+        return f"its process ended unexpectedly (status {code})", ("killed", f"exit {code}")
+    name = signal.Signals(-code).name if -code in set(signal.Signals) else str(-code)
+    causes = ("killed", f"signal {name}")
     if code == -signal.SIGKILL:
-        return "its process was killed (SIGKILL): most likely the machine ran out of memory"
-    if code < 0:
-        return f"its process died of {signal.Signals(-code).name}"
-    return f"its process ended unexpectedly (status {code})"
+        return "its process was killed (SIGKILL): most likely the machine ran out of memory", causes
+    return f"its process died of {name}", causes

@@ -1,88 +1,105 @@
 """A warm worker process: takes tasks, runs their recipes one after the other, says what came of each.
 
-It is started by `pool.py` as a program of its own with two descriptors: a connection for tasks and messages, and a
-lifeline, whose other end only the parent holds: when that closes, the worker ends whatever it runs and itself.
+It is started by `pool.py` as a program of its own. What it prints goes to a pipe that the pool reads. It has two
+descriptors more: a connection for tasks and messages, and a lifeline, on which the pool says which task is to end, and
+whose other end only the pool holds: when that closes, the worker ends whatever it runs and itself.
 """
 
 from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
 import time
 from multiprocessing.connection import Connection
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from dbuild import failpoints
 from dbuild.core.model import PythonRecipe, ShellRecipe, SqlRecipe
-from dbuild.core.task import Made, Produced, Result, Task
-from dbuild.errors import UserError
-from dbuild.observe.digests import backdate, hash_file
+from dbuild.core.task import Produced, Result, Task
+from dbuild.errors import RecipeError, UserError
+from dbuild.execute.examination import examine, make_folders
+from dbuild.execute.streams import Streams
+from dbuild.recipes.processes import GRACE, adopt_orphans, kill_family
+from dbuild.recipes.tracebacks import causes_of
+
+if TYPE_CHECKING:
+    from dbuild.recipes.engine import Engine
 
 _STARTING = -1
 _STARTS = 200  # times 5 ms to wait for a process that is just being started
+_READINESS = 500  # of 1000, to be killed when the machine has no memory left: before the build itself
 
 
 class Interrupted(BaseException):
-    """The parent asked for the running recipe to be ended."""
+    """The pool asked for the running recipe to be ended."""
 
 
 class Worker:
-    """One process's state: its connection, its log file and its warm engine."""
+    """One process's state: its connection, what it runs, and its warm engine."""
 
-    def __init__(self, connection: Connection, logs: str, directories: tuple[str, ...], threads: int) -> None:
+    def __init__(self, connection: Connection, lifeline: int, directories: tuple[str, ...]) -> None:
         self._connection = connection
-        self._scratch = os.path.join(logs, f"worker-{os.getpid()}.tmp")
+        self._lifeline = lifeline
         self._directories = directories
-        self._threads = threads
-        self._engine: object = None
+        self._streams = Streams()
+        self._engine: Engine | None = None
+        self._main = threading.main_thread().ident or 0
+        # Written by the main thread only, read by the one that listens to the lifeline:
+        self._number = 0  # the task that may be interrupted now; 0: none
         self._child = 0  # the process group of a shell recipe, _STARTING until it is known
-        self._is_unwanted = False  # it was to end before it was there
-        self._redirect()
+        # The other way round:
+        self._unwanted = 0  # the task that was asked to end
+        self._is_hurried = False  # it is to be killed
 
-    def _redirect(self) -> None:
-        """Standard output and error go to a scratch file, which becomes a task's log if anything was written."""
-        log = os.open(self._scratch, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        os.dup2(log, 1)
-        os.dup2(log, 2)
-        os.close(log)
+    # -- ending, in a thread of its own ------------------------------------------------------------------------------
 
-    def watch(self, lifeline: int) -> None:
-        """Blocks until the parent is gone, then ends the running recipe and this process."""
+    def watch(self) -> None:
+        """Does what the pool says on the lifeline until the pool is gone, then ends the recipe and this process."""
         try:
-            os.read(lifeline, 1)
+            with open(self._lifeline, "rb", buffering=0, closefd=False) as lifeline:
+                for line in lifeline:
+                    self._end(int(line[1:]), is_kill=line.startswith(b"k"))
         finally:
-            for _ in range(_STARTS):
-                if self._child != _STARTING:
-                    break
-                time.sleep(0.005)
-            self._end_child(signal.SIGKILL)
-            self._discard()
-            os.killpg(os.getpgrp(), signal.SIGKILL)  # with what a Python recipe started
-            os._exit(1)
+            self._end_all()
 
-    def stop(self, number: int, frame: FrameType | None) -> None:
-        """Handler of SIGTERM: ends the child of a shell recipe, or interrupts what runs in this process."""
-        if self._child == _STARTING:
-            self._is_unwanted = True
-        elif self._child:
-            self._end_child(signal.SIGTERM)
-        else:
-            raise Interrupted
+    def _end(self, number: int, is_kill: bool) -> None:
+        """Ends one task: at once if it runs, else as soon as it would begin. One that has ended stays ended."""
+        self._is_hurried, self._unwanted = is_kill, number
+        if self._number != number:
+            return
+        if not self._child:
+            signal.pthread_kill(self._main, signal.SIGTERM)
+        else:  # while it is _STARTING nothing is sent: `_begun` looks again
+            self._signal_child(signal.SIGKILL if is_kill else signal.SIGTERM)
 
-    def _end_child(self, number: int) -> None:
+    def _end_all(self) -> None:
+        for _ in range(_STARTS):
+            if self._child != _STARTING:
+                break
+            time.sleep(0.005)
+        self._signal_child(signal.SIGKILL)
+        kill_family(os.getpid())  # with what a Python recipe started
+        os._exit(1)
+
+    def _signal_child(self, number: int) -> None:
         if self._child > 0:
             try:
                 os.killpg(self._child, number)
-            except ProcessLookupError:
-                self._child = 0
+            except (ProcessLookupError, PermissionError):
+                pass
 
-    def _discard(self) -> None:
-        try:
-            os.unlink(self._scratch)
-        except OSError:
-            pass
+    # -- running, in the main thread ---------------------------------------------------------------------------------
+
+    def stop(self, number: int, frame: FrameType | None) -> None:
+        """Handler of SIGTERM: interrupts the recipe that runs in this process, if it is the one that is to end.
+
+        The signal may come late, when that one has ended, or early: then it means nothing.
+        """
+        if self._number and self._number == self._unwanted and not self._child:
+            self._number = 0  # once is enough: what cleans up after it isn't interrupted again
+            raise Interrupted
 
     def serve(self) -> None:
         """Runs tasks until the parent closes the connection."""
@@ -92,112 +109,117 @@ class Worker:
                 self._connection.send(("ended", self._run(task)))
         except (EOFError, OSError):
             pass
-        finally:
-            self._discard()
+
+    def leave_family(self) -> None:
+        """In a process that a recipe forked: it holds none of this worker's ends, and a signal ends it."""
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        self._connection.close()
+        os.close(self._lifeline)
 
     def _run(self, task: Task) -> Result:
         started = time.perf_counter()
-        made: tuple[Made, ...] = ()
-        params_read: tuple[str, ...] | None = None
-        error: str | None = None
         try:
-            failpoints.reach("write")
-            produced = self._execute(task)
-            failpoints.reach("written")
-            made, params_read = _examine(task, produced), produced.params_read
-        except UserError as problem:
-            error = str(problem)
-        except OSError as problem:
-            error = f"{problem.strerror or problem}" + (f": {problem.filename}" if problem.filename else "")
-        except Interrupted:
-            error = "interrupted"
-        except MemoryError:
-            error = "it ran out of memory"
+            try:
+                self._begin(task)
+                failpoints.reach("write")
+                make_folders(task)
+                produced = self._execute(task)
+                failpoints.reach("written")
+                made = examine(task, produced)
+            finally:
+                self._number = self._child = 0
         except BaseException as problem:  # a recipe may raise anything; the worker has to outlive it
-            error = f"{type(problem).__name__}: {problem}"
+            self._number = self._child = 0  # the interrupt may have come while they were being cleared
+            error, causes = _said(problem)
+            if self._unwanted == task.number:
+                error, causes = "interrupted", ()
+            self._streams.restore()
+            return Result(task.number, error, seconds=time.perf_counter() - started, causes=causes)
+        self._streams.restore()
         seconds = time.perf_counter() - started
-        return Result(task.number, error, made, params_read, self._keep_log(task), seconds)
+        return Result(task.number, None, made, produced.params_read, seconds=seconds, notes=produced.notes)
+
+    def _begin(self, task: Task) -> None:
+        self._child = _STARTING if isinstance(task.recipe, ShellRecipe) else 0
+        self._number = task.number
+        if self._unwanted == task.number:
+            raise Interrupted
 
     def _execute(self, task: Task) -> Produced:
         match task.recipe:
             case SqlRecipe():
                 from dbuild.recipes import sql
 
-                return Produced((("", sql.run(task, self.engine)),), None)
+                return Produced((("", sql.run(task, self._engine_for(task))),), None)
             case PythonRecipe():
                 from dbuild.recipes import python
 
-                return python.run(task, self.engine)
+                return python.run(task, self._engine_for(task))
             case ShellRecipe():
                 from dbuild.recipes import shell
 
-                self._child, self._is_unwanted = _STARTING, False
-                try:
-                    return shell.run(task, self._begun, 1)
-                finally:
-                    self._child = 0
+                return shell.run(task, self._begun, 1, lambda: 0.0 if self._is_killed else GRACE)
 
-    @property
-    def engine(self):  # type: ignore[no-untyped-def]
-        """The DuckDB session, connected when it is first used."""
+    def _engine_for(self, task: Task) -> Engine:
+        """The DuckDB session with what the task may use, connected when it is first used."""
         if self._engine is None:
             from dbuild.recipes.engine import Engine
 
-            self._engine = Engine(self._directories, self._threads)
+            self._engine = Engine(self._directories)
+        try:
+            self._engine.set_resources(task.threads, task.share)
+        except RecipeError:  # earlier tasks have left too much in it
+            self._engine.close()
+            self._engine.set_resources(task.threads, task.share)
         return self._engine
+
+    @property
+    def _is_killed(self) -> bool:
+        return self._is_hurried and self._unwanted == self._number
 
     def _begun(self, pid: int) -> None:
         self._child = pid
-        if self._is_unwanted:
-            self._end_child(signal.SIGTERM)
+        if self._unwanted == self._number:
+            self._signal_child(signal.SIGKILL if self._is_hurried else signal.SIGTERM)
         self._connection.send(("child", pid))
 
-    def _keep_log(self, task: Task) -> bool:
-        for stream in (sys.stdout, sys.stderr):
-            try:
-                stream.flush()
-            except (OSError, ValueError):
-                pass
-        if os.fstat(1).st_size == 0:
-            return False
-        os.makedirs(os.path.dirname(task.log), mode=0o700, exist_ok=True)
-        os.replace(self._scratch, task.log)
-        self._redirect()
-        return True
+
+def _said(problem: BaseException) -> tuple[str, tuple[str, ...]]:
+    """What a failure says, and its causes."""
+    if isinstance(problem, UserError):
+        return str(problem), problem.causes if isinstance(problem, RecipeError) else ()
+    if isinstance(problem, Interrupted):
+        return "interrupted", ()
+    causes = causes_of(problem)
+    if isinstance(problem, OSError):
+        where = f": {problem.filename}" if problem.filename else ""
+        return f"{problem.strerror or problem}{where}", causes
+    if isinstance(problem, MemoryError):
+        from dbuild.recipes.engine import MEMORY_HINT
+
+        return str(RecipeError("it ran out of memory", hint=MEMORY_HINT)), causes
+    return f"{type(problem).__name__}: {problem}", causes
 
 
-def _examine(task: Task, produced: Produced) -> tuple[Made, ...]:
-    """What the recipe wrote: every declared output has to be there, as a regular file."""
-    schemas = dict(produced.schemas)
-    made = []
-    for output in task.outputs:
-        try:
-            digest, stat = hash_file(output.path)
-        except FileNotFoundError:
-            what = f'its output "{output.name}"' if output.name else "its output"
-            raise UserError(
-                f"the recipe succeeded but did not write {what} {os.path.relpath(output.final, task.root)}",
-                hint="it has to write to the path that it is given: {output}, $DBUILD_OUTPUT or `output`",
-            ) from None
-        except UserError:
-            if not os.path.isdir(output.path):
-                raise
-            what = f"the recipe made a folder in the place of its output {os.path.relpath(output.final, task.root)}"
-            raise UserError(what, hint="an output is one file") from None
-        backdate(output.path, stat)
-        made.append(Made(output.name, digest, stat.size, schemas.get(output.name)))
-    return tuple(made)
+def _volunteer() -> None:
+    """If the machine runs out of memory, the kernel ends this process or its recipe rather than the build (Linux)."""
+    try:
+        with open("/proc/self/oom_score_adj", "w", encoding="ascii") as score:
+            score.write(str(_READINESS))
+    except OSError:
+        pass
 
 
 def main(arguments: list[str]) -> None:
-    """Entry: connection descriptor, lifeline descriptor, log folder, threads, directories."""
-    connection = Connection(int(arguments[0]))
-    lifeline = int(arguments[1])
-    worker = Worker(connection, arguments[2], tuple(arguments[4:]), int(arguments[3]))
-    threading.Thread(target=worker.watch, args=(lifeline,), daemon=True).start()
+    """Entry: connection descriptor, lifeline descriptor, directories."""
+    descriptors = [int(word) for word in arguments[:2]]
+    for descriptor in descriptors:
+        os.set_inheritable(descriptor, False)
+    _volunteer()
+    adopt_orphans()
+    worker = Worker(Connection(descriptors[0]), descriptors[1], tuple(arguments[2:]))
+    os.register_at_fork(after_in_child=worker.leave_family)
     signal.signal(signal.SIGTERM, worker.stop)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    try:
-        worker.serve()
-    except Interrupted:
-        pass
+    threading.Thread(target=worker.watch, daemon=True).start()
+    worker.serve()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 import xxhash
 
@@ -57,6 +58,70 @@ def _read(descriptor: int, size: int) -> bytes:
     while count := os.readv(descriptor, [buffer]):
         hasher.update(view[:count])
     return hasher.digest()
+
+
+def hash_folder(path: str) -> tuple[bytes, tuple[tuple[str, bytes], ...]]:
+    """The digest of a folder, and of every file below it by its path there, sorted.
+
+    Raises FileNotFoundError where there is no such folder or a file goes meanwhile, UserError for what can't be read
+    and for anything in it that is neither file nor folder.
+    """
+    pairs = tuple((name, hash_file(os.path.join(path, name))[0]) for name in files_below(path))
+    return digest_of_folder(pairs), pairs
+
+
+def digest_of_folder(files: Sequence[tuple[str, bytes]]) -> bytes:
+    """The digest of a folder with these files in it (their sorted paths below it, with their digests)."""
+    names = "\n".join(name for name, _ in files)
+    return combine([digest_bytes(names.encode("utf-8", "surrogateescape")), *(digest for _, digest in files)])
+
+
+def files_below(path: str) -> list[str]:
+    """The files of a folder and of those in it, by their paths below it ("a/b.csv"), sorted; empty folders don't count.
+
+    Raises FileNotFoundError where there is no such folder, UserError for a link, for what is neither file nor folder,
+    and for a name that is not UTF-8 or has a line break in it.
+    """
+    found: list[str] = []
+    folders = [""]
+    while folders:
+        folder = folders.pop()
+        try:
+            with os.scandir(os.path.join(path, folder)) as entries:
+                for entry in entries:
+                    name = f"{folder}{entry.name}"
+                    _check_name(path, name)
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(f"{name}/")
+                    elif entry.is_file(follow_symlinks=False):
+                        found.append(name)
+                    else:
+                        raise _no_file(path, name, entry.is_symlink())
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise UserError(f"{os.path.join(path, folder)} can't be read: {error.strerror}") from None
+    return sorted(found)
+
+
+def _check_name(path: str, name: str) -> None:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        shown = os.fsencode(name).decode("utf-8", "backslashreplace")
+        raise UserError(
+            f'the name "{shown}" in the folder {path} is not UTF-8', hint="give the file a name that is"
+        ) from None
+    if "\n" in name:
+        raise UserError(
+            f"the name {name!r} in the folder {path} has a line break in it", hint="give the file another name"
+        )
+
+
+def _no_file(path: str, name: str, is_link: bool) -> UserError:
+    if is_link:
+        return UserError(f"{name} in the folder {path} is a symbolic link", hint="copy the file there: cp -L")
+    return UserError(f"{name} in the folder {path} is neither a file nor a folder", hint="take it out of the folder")
 
 
 def combine(digests: list[bytes]) -> bytes:

@@ -1,10 +1,14 @@
-"""The machine and the installation: what has to be the same for kept stats and analyses to hold."""
+"""The machine and the installation: what there is to be used, and what has to be the same for kept stats to hold."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+
+_CGROUPS = "/sys/fs/cgroup"
+_NO_LIMIT = 1 << 60  # bytes: cgroups of version 1 write "no limit" as a number near 2**63
 
 
 def boot_identity() -> str:
@@ -26,3 +30,70 @@ def engine_stamp() -> str:
             continue
         return f"{stat.st_mtime_ns} {stat.st_size} {stat.st_ino}"
     return ""
+
+
+def cores() -> int:
+    """How many processors this process may use: those it is bound to, and no more than its cgroup's share of time."""
+    bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    shares = [-(-quota // period) for quota, period in _cpu_quotas(_CGROUPS) if quota > 0 and period > 0]
+    return max(1, min([bound, *shares]))
+
+
+def memory() -> int:
+    """The bytes of memory that this process and its children may use: the machine's, or its cgroup's limit."""
+    limits = [limit for limit in _memory_limits(_CGROUPS) if 0 < limit < _NO_LIMIT]
+    return min([_physical_memory(), *limits])
+
+
+def _physical_memory() -> int:
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (ValueError, OSError):  # no such name on this system
+        found = subprocess.run(["sysctl", "-n", "hw.memsize"], capture_output=True, text=True, check=False)
+        return int(found.stdout)
+
+
+def _cpu_quotas(mount: str) -> Iterator[tuple[int, int]]:
+    """Microseconds of processor time in a period, and the period's, wherever a cgroup of this process limits them."""
+    for folder in _cgroup_folders(mount, ""):
+        quota, _, period = _text(f"{folder}/cpu.max").partition(" ")
+        if quota.isdigit() and period.isdigit():
+            yield int(quota), int(period)
+    for folder in _cgroup_folders(mount, "cpu"):
+        quota, period = _text(f"{folder}/cpu.cfs_quota_us"), _text(f"{folder}/cpu.cfs_period_us")
+        if quota.isdigit() and period.isdigit():
+            yield int(quota), int(period)
+
+
+def _memory_limits(mount: str) -> Iterator[int]:
+    places = [(folder, "memory.max") for folder in _cgroup_folders(mount, "")]
+    places += [(folder, "memory.limit_in_bytes") for folder in _cgroup_folders(mount, "memory")]
+    for folder, name in places:
+        limit = _text(f"{folder}/{name}")
+        if limit.isdigit():
+            yield int(limit)
+
+
+def _cgroup_folders(mount: str, controller: str) -> Iterator[str]:
+    """The folders of the cgroups that this process is in, up to the root's; "" for version 2, which has no controllers.
+
+    In a container the path may be the host's, and only the mount itself be there.
+    """
+    for line in _text("/proc/self/cgroup").splitlines():
+        number, _, rest = line.partition(":")
+        names, _, path = rest.partition(":")
+        if (number == "0" and not names) if not controller else controller in names.split(","):
+            folder = os.path.normpath(f"{mount}/{controller}/{path}")
+            base = os.path.normpath(f"{mount}/{controller}")
+            while folder.startswith(f"{base}/"):
+                yield folder
+                folder = os.path.dirname(folder)
+            yield base
+
+
+def _text(path: str) -> str:
+    try:
+        with open(path, encoding="ascii") as text:
+            return text.read().strip()
+    except OSError:
+        return ""

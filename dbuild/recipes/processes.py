@@ -1,26 +1,57 @@
-"""Processes of recipes: started in a group of their own, and ended with it."""
+"""Processes of recipes: started in a group of their own, and ended with all that they leave behind."""
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 
-GRACE = 2.0  # seconds between TERM and KILL
+from dbuild.observe.processes import IS_LINUX, children, descendants, group_of, is_running
+
+GRACE = 2.0  # seconds between TERM and KILL of what a recipe left running
+_MOMENT = 0.1  # seconds that it has to end by itself: `… > >(tee log)` reads on until its writer is gone
+_PR_SET_CHILD_SUBREAPER = 36  # of <linux/prctl.h>
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a program ended."""
+
+    status: int  # its exit status, negative for a signal
+    left: int  # how many processes it left running, which were ended; -1: some, their number isn't known
+
+
+def adopt_orphans() -> None:
+    """From now on the descendants of this process whose parents end become its children (Linux only).
+
+    So what a recipe starts in a session of its own can be found when the recipe has ended.
+    """
+    if IS_LINUX:
+        prctl = getattr(ctypes.CDLL(None), "prctl", None)
+        if prctl is not None:
+            prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def run_in_group(
-    arguments: list[str], environment: Mapping[bytes, bytes], folder: str, log: int, started: Callable[[int], None]
-) -> int:
-    """Run a program as the leader of a new session; its exit status, negative for a signal.
+    arguments: list[str],
+    environment: Mapping[bytes, bytes],
+    folder: str,
+    log: int,
+    started: Callable[[int], None],
+    grace: Callable[[], float] = lambda: GRACE,
+) -> Ended:
+    """Run a program as the leader of a new session.
 
     Both its streams go to the file descriptor `log`, its input is empty. `started` is told its process id, which is
-    also that of its group. Only the program itself is waited for, never a stream: what it left running in its group
-    is ended when it ends, also when this process is interrupted. Raises OSError where it can't be started.
+    also that of its group. Only the program itself is waited for, never a stream: what it left running (in its group,
+    and where orphans are adopted all that descends from it) is ended when it ends, also when this process is
+    interrupted; it has `grace()` seconds between TERM and KILL. Raises OSError where it can't be started.
     """
+    others = _family()
     # No preexec_fn: without it Python may use vfork, which doesn't grow dearer with this process's memory.
     process = subprocess.Popen(
         arguments,
@@ -31,17 +62,21 @@ def run_in_group(
         stderr=log,
         start_new_session=True,
     )
+    left = 0
     try:
         started(process.pid)
         if hasattr(os, "waitid"):  # ended, but not reaped: its number can't be another group's yet
             os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+            left = _left(others, process.pid)
         else:
             process.wait()
     finally:
         _signal_group(process.pid, signal.SIGTERM)
         status = _reap(process)
-        _outlast(process.pid, GRACE)
-    return status
+        if outlast(process.pid, grace):
+            left = left or -1
+        _end_orphans(others, grace)
+    return Ended(status, left)
 
 
 def _reap(process: subprocess.Popen[bytes]) -> int:
@@ -52,27 +87,99 @@ def _reap(process: subprocess.Popen[bytes]) -> int:
         return process.wait()
 
 
+def outlast(group: int, grace: Callable[[], float]) -> bool:
+    """Wait for a group that was told to end, and kill what is left of it; whether there was anything to wait for."""
+    return _outlast(lambda: [-group] if is_alive(group) else [], grace)
+
+
+def _outlast(left: Callable[[], Iterable[int]], grace: Callable[[], float]) -> bool:
+    """Wait until nothing is left; after the grace what is left (a group has a minus sign) is killed."""
+    pause, started = 0.001, time.monotonic()
+    was_there = False
+    while remaining := left():
+        was_there = True
+        if time.monotonic() - started >= grace():
+            for pid in remaining:
+                _signal(pid, signal.SIGKILL)
+        time.sleep(pause)
+        pause = min(pause * 2, 0.05)
+    return was_there
+
+
+# -- what isn't in the group ---------------------------------------------------------------------------------------
+
+
+def _has_children() -> bool:
+    """Whether this process has any child, also one that has ended: one system call."""
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
+
+
+def _family() -> frozenset[int]:
+    """What descends from this process now (Linux only: elsewhere orphans can't be told from strangers)."""
+    return frozenset(descendants(os.getpid())) if IS_LINUX and _has_children() else frozenset()
+
+
+def _left(others: frozenset[int], leader: int) -> int:
+    """How many processes a program that has ended left running, after a moment to end by themselves."""
+    if not IS_LINUX or others.issuperset(one for one in children(os.getpid()) if one != leader):
+        return 0
+    deadline = time.monotonic() + _MOMENT
+    while running := sum(map(is_running, _family() - others - {leader})):
+        if time.monotonic() >= deadline:
+            break
+        time.sleep(0.002)
+    return running
+
+
+def _end_orphans(others: frozenset[int], grace: Callable[[], float]) -> None:
+    """End what descends from this process beside `others`, and reap what became its child."""
+    told: set[int] = set()
+
+    def left() -> list[int]:
+        found = _family() - others
+        for pid in found - told:
+            told.add(pid)
+            _signal(pid, signal.SIGTERM)
+        return [pid for pid in found if not _reap_orphan(pid) and is_running(pid)]
+
+    _outlast(left, grace)
+
+
+def _reap_orphan(pid: int) -> bool:
+    """Whether a process was a child of this one that had ended."""
+    try:
+        return os.waitpid(pid, os.WNOHANG)[0] == pid
+    except ChildProcessError:
+        return False
+
+
+# -- groups --------------------------------------------------------------------------------------------------------
+
+
 def end_group(group: int, grace: float = GRACE) -> None:
     """End all processes of a group: TERM, at most `grace` seconds, KILL."""
     if _signal_group(group, signal.SIGTERM):
-        _outlast(group, grace)
+        outlast(group, lambda: grace)
 
 
-def _outlast(group: int, grace: float) -> None:
-    """Wait for a group that was told to end, and kill what is left of it."""
-    pause, deadline = 0.001, time.monotonic() + grace
-    while is_alive(group):
-        if time.monotonic() >= deadline:
-            _signal_group(group, signal.SIGKILL)
-            return
-        time.sleep(pause)
-        pause = min(pause * 2, 0.05)
+def kill_family(pid: int) -> None:
+    """Kill a process that leads a group, its group, and all that descends from it."""
+    for one in (*descendants(pid), -pid, pid):  # the group last: this process may be in it
+        _signal(one, signal.SIGKILL)
 
 
 def _signal_group(group: int, number: int) -> bool:
     """Signal a group; whether there was anything that took it."""
+    return _signal(-group, number)
+
+
+def _signal(pid: int, number: int) -> bool:
     try:
-        os.killpg(group, number)
+        os.kill(pid, number)
     except (ProcessLookupError, PermissionError):  # macOS: a group of zombies only gives the latter
         return False
     return True
@@ -82,15 +189,4 @@ def is_alive(group: int) -> bool:
     """Whether a group has a process that still runs; a zombie that nobody reaps doesn't count where that is known."""
     if not _signal_group(group, 0):
         return False
-    return not sys.platform.startswith("linux") or any(_is_member(entry, group) for entry in os.listdir("/proc"))
-
-
-def _is_member(entry: str, group: int) -> bool:
-    if not entry.isdigit():
-        return False
-    try:
-        with open(f"/proc/{entry}/stat", "rb") as stream:
-            state, _, found = stream.read().rpartition(b")")[2].split()[:3]  # a name may hold spaces and brackets
-    except (OSError, ValueError):
-        return False
-    return int(found) == group and state not in (b"Z", b"X")
+    return not IS_LINUX or any(group_of(int(entry)) == group for entry in os.listdir("/proc") if entry.isdigit())

@@ -18,7 +18,7 @@ from dbuild.recipes.arguments import EXTRAS, Parameter, Params, gather, inspect_
 from dbuild.recipes.closure import Closure, Module, absolute, find_closure, lineage, locate, siblings
 from dbuild.recipes.imports import forget_outdated, outdated, prepare_imports
 from dbuild.recipes.returns import write_returned
-from dbuild.recipes.tracebacks import trim_traceback
+from dbuild.recipes.tracebacks import causes_of, trim_traceback
 
 if TYPE_CHECKING:
     from dbuild.recipes.engine import Engine
@@ -158,14 +158,15 @@ _loaded: dict[tuple[str, str, str], _Loaded] = {}  # by root, module, function: 
 def run(task: Task, engine: Engine) -> Produced:
     """Call a Python recipe's function and write what it returns.
 
-    The working directory is the project's, and the first entry of the import path; both the directory and the
-    environment are put back afterwards. Modules stay imported for later tasks of the same code. Raises RecipeError
+    The working directory is the project's, and the first entry of the import path. The task's variables are in the
+    environment while the function runs (not while its module is imported, which other targets may share). Directory
+    and environment are put back afterwards. Modules stay imported for later tasks of the same code. Raises RecipeError
     with the recipe's own traceback, or with what is wrong with its inputs or result; also when the code in the files
     is no longer what the task expects (`task.code`; empty: not checked).
     """
     with _flushed(engine), _inside(task.root):
         loaded = _load(task)
-        with _same_environment():
+        with _environment(task):
             return _call(task, loaded, engine)
 
 
@@ -238,11 +239,24 @@ def _reported(task: Task) -> Iterator[None]:
         raise
     except SystemExit as error:
         text = trim_traceback(error, task.root)
-        raise RecipeError(f"{text}\nthe recipe ended Python with sys.exit({error.code!r})") from None
-    except ModuleNotFoundError as error:
-        raise RecipeError(trim_traceback(error, task.root), hint=_install_hint(error, task.root)) from None
+        what = f"{text}\nthe recipe ended Python with sys.exit({error.code!r})"
+        raise RecipeError(what, causes=causes_of(error)) from None
     except BaseException as error:
-        raise RecipeError(trim_traceback(error, task.root)) from None
+        raise RecipeError(trim_traceback(error, task.root), None, _hint(error, task), causes_of(error)) from None
+
+
+def _hint(error: BaseException, task: Task) -> str | None:
+    """What helps against an exception of a recipe, where that is known."""
+    if isinstance(error, ModuleNotFoundError):
+        return _install_hint(error, task.root)
+    if isinstance(error, MemoryError):
+        from dbuild.recipes.engine import MEMORY_HINT
+
+        return MEMORY_HINT
+    own = {name for name, _ in (*task.env, *task.secrets)}
+    if isinstance(error, KeyError) and error.args and error.args[0] in own and error.args[0] not in os.environ:
+        return f"{error.args[0]} is set while the function runs: read it there, not when the module is imported"
+    return None
 
 
 def _install_hint(error: ModuleNotFoundError, root: str) -> str | None:
@@ -259,7 +273,10 @@ def _flushed(engine: Engine) -> Iterator[None]:
     finally:
         engine.reset()
         for stream in (sys.stdout, sys.stderr):
-            stream.flush()
+            try:
+                stream.flush()
+            except (OSError, ValueError, AttributeError):  # the recipe has closed it, or put something else there
+                pass
 
 
 @contextmanager
@@ -275,9 +292,11 @@ def _inside(root: str) -> Iterator[None]:
 
 
 @contextmanager
-def _same_environment() -> Iterator[None]:
+def _environment(task: Task) -> Iterator[None]:
+    """The task's own variables, secrets among them, in the environment; afterwards it is as it was before."""
     before = os.environb.copy()  # as bytes: decoding it all for each task would be for nothing
     try:
+        os.environ.update((*task.env, *task.secrets))
         yield
     finally:
         if os.environb.copy() != before:

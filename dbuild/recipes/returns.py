@@ -65,7 +65,13 @@ def _by_name(value: Any, outputs: tuple[TaskOutput, ...]) -> Mapping[str, Any]:
 
 def _check_once(output: TaskOutput, is_returned: bool, may_write: bool) -> None:
     called = f'the output "{output.name}"' if output.name else "its output"
-    is_written = os.path.lexists(output.path)
+    is_folder = output.format == "folder"
+    if is_returned and is_folder:
+        what = f"the function returned a value for {called}, which is a folder"
+        raise RecipeError(what, hint="take `output` as a parameter and write files into that folder")
+    if is_folder and may_write:
+        return  # that it isn't empty is looked at with its files
+    is_written = not is_folder and os.path.lexists(output.path)
     if is_returned and is_written:
         raise RecipeError(f"the function both returned and wrote {called}", hint="do one of the two")
     if is_returned or (is_written and may_write):
@@ -74,7 +80,9 @@ def _check_once(output: TaskOutput, is_returned: bool, may_write: bool) -> None:
         raise RecipeError(f"the function neither returned nor wrote {called}")
     raise RecipeError(
         f"the function returned nothing for {called}",
-        hint="return it, or take `output` as a parameter and write to that path",
+        hint="take `output` as a parameter and write files into that folder"
+        if is_folder
+        else "return it, or take `output` as a parameter and write to that path",
     )
 
 

@@ -11,7 +11,8 @@ For any other interpreter, values are double-quoted string literals, several are
 `[{x}]` in Python), and they stand outside the language's own quotes. The text goes to it as a temporary file.
 
 The environment has the same values as they are: DBUILD_INPUT_NAME and DBUILD_OUTPUT (one path a line),
-DBUILD_OUTPUT_NAME for a named output, DBUILD_KEY_DIMENSION, DBUILD_PARAM_NAME; names in capitals, a dot as `_`. An
+DBUILD_OUTPUT_NAME for a named output, DBUILD_KEY_DIMENSION, DBUILD_PARAM_NAME; names in capitals, a dot as `_`; and
+DBUILD_CPUS (how much it may do at once), DBUILD_MEMORY (bytes, where it has a limit). An
 input whose list is longer than a variable can be (it is left out above 100,000 bytes), or that has a line break in
 a path, is left out there; `printf '%s\\0' {x} | xargs -0 …` works in bash for any number of paths.
 """
@@ -24,9 +25,9 @@ import shlex
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from errno import E2BIG
 from functools import lru_cache
@@ -38,14 +39,17 @@ from dbuild.core.task import Produced, Task
 from dbuild.errors import Place, RecipeError, UserError
 from dbuild.recipes.keys import moment
 from dbuild.recipes.placeholders import Placeholder, parse, placeholders
-from dbuild.recipes.processes import run_in_group
+from dbuild.recipes.processes import GRACE, run_in_group
 from dbuild.recipes.quotes import Scanner, Spot, is_inside_string, is_shell, literal, place_word
 
 _BASH = ("bash", "-euo", "pipefail")
 _LONGEST = 100_000  # bytes of one argument or variable: Linux takes 128 KiB
 _MOST = 400_000  # bytes of all variables: macOS takes 1 MB for arguments and environment together
 _LOCALE = "en_US.UTF-8" if sys.platform == "darwin" else "C.UTF-8"  # macOS has no C.UTF-8
-_OURS = (b"DBUILD_INPUT_", b"DBUILD_OUTPUT", b"DBUILD_KEY_", b"DBUILD_PARAM_")  # of a dbuild that runs this one
+_OURS = (  # of a dbuild that runs this one
+    *(b"DBUILD_INPUT_", b"DBUILD_OUTPUT", b"DBUILD_KEY_", b"DBUILD_PARAM_"),
+    *(b"DBUILD_CPUS", b"DBUILD_MEMORY"),
+)
 _UNQUOTABLE = {
     "backquote": ("in backquotes", "write $(…) for `…`"),
     "document": ("in a here-document", "read the value from the environment there: $DBUILD_…"),
@@ -59,7 +63,8 @@ class Command:
     """What is run for one partition."""
 
     arguments: tuple[str, ...]  # without the file, where `script` is set
-    environment: tuple[tuple[str, str], ...]  # what is added to the process's own
+    environment: tuple[tuple[str, str], ...]  # what is added to the process's own, secrets left out
+    secrets: tuple[tuple[str, str], ...] = field(repr=False)  # what is added with values that nobody may see
     text: str  # the recipe's text with its values
     script: str | None  # what goes to a temporary file whose path is the last argument; None: no file
 
@@ -166,12 +171,13 @@ def render(task: Task) -> Command:
     program = _program(words)
     text = _rendered(task, recipe.text, program)
     environment = _environment(task)
+    secrets = _checked(task.secrets)
     if not is_shell(program):
-        return Command(tuple(words), environment, text, text)
+        return Command(tuple(words), environment, secrets, text, text)
     start = tuple(words) or _BASH
     if len(os.fsencode(text)) > _LONGEST:  # more than fits in one argument; a shell reads it from a file just as well
-        return Command(start, environment, text, text)
-    return Command((*start, "-c", text), environment, text, None)
+        return Command(start, environment, secrets, text, text)
+    return Command((*start, "-c", text), environment, secrets, text, None)
 
 
 def _rendered(task: Task, text: str, program: str) -> str:
@@ -248,7 +254,9 @@ def variable(name: str) -> str:
 
 def _environment(task: Task) -> tuple[tuple[str, str], ...]:
     paths = [output.path for output in task.outputs]
-    wanted = [("TZ", task.timezone), ("LC_ALL", _LOCALE)]
+    wanted = [("TZ", task.timezone), ("LC_ALL", _LOCALE), *task.env]
+    wanted += [("DBUILD_CPUS", str(task.threads))]
+    wanted += [("DBUILD_MEMORY", str(task.memory))] if task.memory is not None else []
     wanted += [("DBUILD_OUTPUT", "\n".join(paths))] if paths else []
     wanted += [(f"DBUILD_OUTPUT_{variable(one.name)}", one.path) for one in task.outputs if one.name]
     wanted += [(f"DBUILD_KEY_{variable(d.name)}", text) for d, text in zip(task.dimensions, task.key, strict=True)]
@@ -260,30 +268,56 @@ def _environment(task: Task) -> tuple[tuple[str, str], ...]:
         if size <= min(_LONGEST, room) and text.count("\n") == max(0, len(given.paths) - 1):
             wanted.append((f"DBUILD_INPUT_{variable(given.name)}", text))
             room -= size
-    for name, value in wanted:
+    return _checked(wanted)
+
+
+def _checked(variables: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    for name, value in variables:
         if "\0" in value:
             raise RecipeError(f"the value of {name} holds a NUL character, which no command can be given")
-    return tuple(wanted)
+    return tuple(dict(variables).items())
 
 
-def run(task: Task, started: Callable[[int], None], log: int) -> Produced:
+def environment_of(task: Task, withheld: Collection[str] = ()) -> dict[str, str]:
+    """The very environment that a shell recipe runs in, secrets included.
+
+    `withheld` are variables of this process's own environment that recipes don't see (the secrets of all targets).
+    """
+    found = _surroundings(render(task), {os.fsencode(name) for name in withheld})
+    return {os.fsdecode(name): os.fsdecode(value) for name, value in found.items()}
+
+
+def _surroundings(command: Command, withheld: Collection[bytes] = ()) -> dict[bytes, bytes]:
+    own = os.environb.items()  # as bytes: decoding it all for each task would be for nothing
+    found = {name: value for name, value in own if not name.startswith(_OURS) and name not in withheld}
+    given = (*command.environment, *command.secrets)
+    return found | {os.fsencode(name): os.fsencode(value) for name, value in given}
+
+
+def run(task: Task, started: Callable[[int], None], log: int, grace: Callable[[], float] = lambda: GRACE) -> Produced:
     """Run a shell recipe with all that it prints going to the file descriptor `log`.
 
     `started` is told the process id, which is that of its process group too, as soon as there is one. What the
-    command leaves running in its group is ended with it. Raises RecipeError where it can't be started or fails;
-    whether the outputs are there is for the caller to check.
+    command leaves running is ended with it (`grace`: seconds between TERM and KILL). Raises RecipeError where it
+    can't be started or fails; whether the outputs are there is for the caller to check.
     """
     command = render(task)
-    environment = {name: value for name, value in os.environb.items() if not name.startswith(_OURS)}
-    environment |= {os.fsencode(name): os.fsencode(value) for name, value in command.environment}
     with _scripted(command) as arguments:
         try:
-            status = run_in_group(arguments, environment, task.root, log, started)
+            ended = run_in_group(arguments, _surroundings(command), task.root, log, started, grace)
         except OSError as error:
             raise _start_error(error, arguments[0]) from None
-    if status:
-        raise _exit_error(status, task)
-    return Produced(tuple((output.name, None) for output in task.outputs), ())
+    if ended.status:
+        raise _exit_error(ended.status, task)
+    return Produced(tuple((output.name, None) for output in task.outputs), (), _notes(ended.left))
+
+
+def _notes(left: int) -> tuple[str, ...]:
+    if not left:
+        return ()
+    if left == 1:
+        return ("a process that the recipe left running was ended",)
+    return (f"{left} processes that the recipe left running were ended".removeprefix("-1 "),)
 
 
 @contextmanager
@@ -314,7 +348,9 @@ def _start_error(error: OSError, program: str) -> RecipeError:
 def _exit_error(status: int, task: Task) -> RecipeError:
     if status < 0:
         name = signal.Signals(-status).name if -status in set(signal.Signals) else str(-status)
-        return RecipeError(f"killed by signal {name}" + (" (out of memory?)" if name == "SIGKILL" else ""))
+        what = f"killed by signal {name}" + (" (out of memory?)" if name == "SIGKILL" else "")
+        return RecipeError(what, causes=("killed", f"signal {name}"))
     is_long = sum(len(path) for given in task.inputs for path in given.paths) > _LONGEST
     many = "too many paths for one program: printf '%s\\0' {x} | xargs -0 … gives it them in parts"
-    return RecipeError(f"exited with status {status}", hint=many if status == 126 and is_long else None)
+    hint = many if status == 126 and is_long else None
+    return RecipeError(f"exited with status {status}", hint=hint, causes=(f"exit {status}",))

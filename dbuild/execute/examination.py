@@ -1,0 +1,84 @@
+"""What a recipe wrote: every declared output has to be there, as a regular file or as a folder of such files."""
+
+from __future__ import annotations
+
+import os
+
+from dbuild.core.task import Made, Produced, Task, TaskOutput
+from dbuild.errors import RecipeError, UserError
+from dbuild.observe.digests import backdate, digest_of_folder, files_below, hash_file
+
+
+def make_folders(task: Task) -> None:
+    """Makes the folders that a recipe writes to, empty. Raises OSError where that fails."""
+    for output in task.outputs:
+        if output.format == "folder":
+            os.mkdir(output.path)
+
+
+def examine(task: Task, produced: Produced) -> tuple[Made, ...]:
+    """The outputs with their digests; UserError where one isn't what it should be or is still written to.
+
+    Their files get a slightly older mtime, so that any later write shows.
+    """
+    schemas = dict(produced.schemas)
+    made = []
+    for output in task.outputs:
+        if output.format == "folder":
+            made.append(_examine_folder(task, output))
+            continue
+        digest, size = _examine_file(task, output)
+        made.append(Made(output.name, digest, size, schemas.get(output.name)))
+    return tuple(made)
+
+
+def _examine_file(task: Task, output: TaskOutput) -> tuple[bytes, int]:
+    try:
+        digest, stat = hash_file(output.path)
+    except FileNotFoundError:
+        raise RecipeError(
+            f"the recipe succeeded but did not write {_spelt(task, output)}",
+            hint="it has to write to the path that it is given: {output}, $DBUILD_OUTPUT or `output`",
+        ) from None
+    except UserError:
+        if not os.path.isdir(output.path):
+            raise
+        what = f"the recipe made a folder in the place of its output {os.path.relpath(output.final, task.root)}"
+        raise RecipeError(what, hint='an output is one file, unless its path ends with "/"') from None
+    backdate(output.path, stat)
+    return digest, stat.size
+
+
+def _examine_folder(task: Task, output: TaskOutput) -> Made:
+    path = output.path
+    if os.path.islink(path) or not os.path.isdir(path):
+        there = "made a file in the place of" if os.path.lexists(path) else "took away"
+        raise RecipeError(
+            f"the recipe {there} the folder of {_spelt(task, output)}",
+            hint="the folder is there when it starts; it has to write files into it",
+        )
+    try:
+        names = files_below(path)
+        pairs, size = [], 0
+        for name in names:
+            digest, stat = hash_file(os.path.join(path, name))
+            backdate(os.path.join(path, name), stat)
+            pairs.append((name, digest))
+            size += stat.size
+        is_still = files_below(path) == names
+    except FileNotFoundError:
+        is_still = False
+    if not is_still:
+        what = f"files come and go in {_spelt(task, output)} although the recipe has ended"
+        raise RecipeError(what, hint="everything that the recipe starts has to end with it")
+    if not pairs:
+        raise RecipeError(
+            f"the recipe succeeded, but its output folder {os.path.relpath(output.final, task.root)} is empty",
+            hint="it has to write files into the folder that it is given: {output}, $DBUILD_OUTPUT or `output`",
+        )
+    return Made(output.name, digest_of_folder(pairs), size, None, tuple(pairs))
+
+
+def _spelt(task: Task, output: TaskOutput) -> str:
+    what = f'its output "{output.name}"' if output.name else "its output"
+    return f"{what} {os.path.relpath(output.final, task.root)}"

@@ -1,0 +1,223 @@
+"""One worker process as its pool sees it: the ends of its pipes, the task that it runs, and that task's log."""
+
+from __future__ import annotations
+
+import array
+import fcntl
+import os
+import signal
+import socket
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from multiprocessing.connection import Connection
+
+from dbuild.core.task import Result, Task
+from dbuild.execute.logs import Log
+from dbuild.execute.masks import Mask
+from dbuild.execute.memory import Watch
+from dbuild.recipes.processes import kill_family
+
+_START = "import sys; sys.path.append(sys.argv.pop(1)); from dbuild.execute.worker import main; main(sys.argv[1:])"
+_PIECE = 1 << 18  # bytes that are taken from a pipe at once, and that it holds where that can be set
+_PATIENCE = 1.0  # seconds that a process has to end when it has closed its connection
+
+
+class Process:
+    """A worker. Its descriptors are closed by `close` alone."""
+
+    def __init__(self, process: subprocess.Popen[bytes], connection: Connection, pipe: int, lifeline: int) -> None:
+        self.connection = connection
+        self.pipe = pipe  # what it and its recipes print
+        self.pid = process.pid
+        self.child = 0  # the process group of the shell recipe that it runs
+        self.task: Task | None = None
+        self.watch: Watch | None = None  # of a task that has a limit of memory
+        self.excess: str | None = None  # how its task exceeded the limit
+        self.is_spent = False  # its task was interrupted: whatever state it is in, it isn't used again
+        self.is_gone = False
+        self._process = process
+        self._lifeline = lifeline
+        self._mask = Mask(())
+        self._log = Log("")
+        self._began = 0.0
+
+    @property
+    def seconds(self) -> float:
+        """How long its task has been running."""
+        return time.monotonic() - self._began
+
+    # -- its task ------------------------------------------------------------------------------------------------------
+
+    def begin(self, task: Task) -> None:
+        """Hands it a task."""
+        self._take_waiting()  # what an earlier task left running may have printed since
+        self._mask = Mask(value for _, value in task.secrets) if task.secrets else _NOTHING
+        self._log = Log(task.log, self._mask)
+        self.watch = Watch(self.pid, task.memory) if task.memory is not None else None
+        self.excess = None
+        self._began = time.monotonic()
+        self.task = task
+        try:
+            self.connection.send(task)
+        except OSError:
+            pass  # it died while idle: the pool finds the closed connection and reports the task
+
+    def finish(self, result: Result) -> Result:
+        """Ends its task: all that was printed is in the log, and what nobody may see is in nothing that is said."""
+        self._take_waiting()
+        self._log.close()
+        peak = self.watch.peak if self.watch else 0
+        self.task, self.watch, self.child = None, None, 0
+        error, causes, made = result.error, result.causes, result.made
+        if error is not None and self.excess:
+            error, causes = self.excess, ("memory",)
+        if self._log.failure is not None:
+            reason = f"its log can't be written: {self._log.failure.strerror or self._log.failure}"
+            error, made = reason if error is None else f"{error}\n{reason}", ()
+        return replace(
+            result,
+            error=None if error is None else self._mask.hide(error),
+            causes=causes,
+            made=made,
+            notes=tuple(map(self._mask.hide, result.notes)),
+            has_output=self._log.is_written,
+            peak=max(peak, result.peak),
+        )
+
+    def take_printed(self) -> bool:
+        """Takes what it has printed to its task's log; False at the end of the stream."""
+        try:
+            data = os.read(self.pipe, _PIECE)
+        except BlockingIOError:
+            return True
+        if self.task is not None:
+            self._log.write(data)
+        return bool(data)
+
+    def _take_waiting(self) -> None:
+        """Takes what is in the pipe now, and not what is printed meanwhile: that may never end."""
+        waiting = array.array("i", [0])
+        fcntl.ioctl(self.pipe, termios.FIONREAD, waiting)
+        while waiting[0] > 0:
+            try:
+                data = os.read(self.pipe, min(waiting[0], _PIECE))
+            except BlockingIOError:
+                return
+            if not data:
+                return
+            waiting[0] -= len(data)
+            if self.task is not None:
+                self._log.write(data)
+
+    # -- its end -------------------------------------------------------------------------------------------------------
+
+    def tell(self, word: str, number: int) -> None:
+        """Tells it to end ("e") or kill ("k") the task of that number; nothing where it has none."""
+        try:
+            os.write(self._lifeline, f"{word}{number}\n".encode())
+        except OSError:
+            pass  # it is dead, which the pool will hear
+
+    def signal(self, number: int) -> None:
+        """Signals it and what it started in its own group. Not for one that runs a shell recipe."""
+        _signal_group(self.pid, number)
+
+    def kill(self) -> None:
+        """Ends it and all that descends from it."""
+        if self._process.poll() is None:
+            kill_family(self.pid)
+        _signal_group(self.child, signal.SIGKILL)
+
+    def wait(self, seconds: float = _PATIENCE) -> int:
+        """Its exit status; it is killed when it hasn't ended in time, and what it started in its group in any case."""
+        try:
+            code = self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            code = self._process.wait()
+        _signal_group(self.child, signal.SIGKILL)
+        _signal_group(self.pid, signal.SIGKILL)
+        return code
+
+    def hang_up(self) -> None:
+        """Tells it that there is no more work, and listens to nothing that it may print: it must not wait for us."""
+        self.connection.close()
+        os.close(self.pipe)
+        self.pipe = -1
+
+    def close(self) -> None:
+        """Closes all ends."""
+        self.is_gone = True
+        self._log.close()
+        if self.pipe >= 0:
+            self.hang_up()
+        os.close(self._lifeline)
+
+
+_NOTHING = Mask(())
+
+
+def start_process(root: str, directories: tuple[str, ...], environment: Mapping[str, str]) -> Process:
+    """Starts a worker in the directory `root` with this environment. Raises OSError where it can't be started."""
+    opened: list[int] = []
+    try:
+        (pipe, printed), (lifeline, held) = _pipe(opened), _pipe(opened)
+        ours, theirs = socket.socketpair()
+        with theirs:
+            try:
+                process = _spawn(root, directories, environment, printed, (theirs.fileno(), lifeline))
+            except BaseException:
+                ours.close()
+                raise
+    except BaseException:
+        for descriptor in opened:
+            os.close(descriptor)
+        raise
+    os.close(printed)
+    os.close(lifeline)
+    os.set_blocking(pipe, False)
+    _widen(pipe)
+    return Process(process, Connection(ours.detach()), pipe, held)
+
+
+def _pipe(opened: list[int]) -> tuple[int, int]:
+    ends = os.pipe()
+    opened.extend(ends)
+    return ends
+
+
+def _spawn(
+    root: str, directories: tuple[str, ...], environment: Mapping[str, str], printed: int, passed: tuple[int, int]
+) -> subprocess.Popen[bytes]:
+    package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    return subprocess.Popen(
+        [sys.executable, "-P", "-c", _START, package, *map(str, passed), *directories],
+        cwd=root,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=printed,
+        stderr=printed,
+        pass_fds=passed,
+        start_new_session=True,
+    )
+
+
+def _widen(pipe: int) -> None:
+    """Lets a pipe hold more, so that a recipe that prints much waits less often (Linux)."""
+    if hasattr(fcntl, "F_SETPIPE_SZ"):
+        try:
+            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIECE)
+        except OSError:
+            pass  # its user has too many already
+
+
+def _signal_group(group: int, number: int) -> None:
+    if group:
+        try:
+            os.killpg(group, number)
+        except (ProcessLookupError, PermissionError):
+            pass

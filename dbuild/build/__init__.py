@@ -14,10 +14,24 @@ from dbuild.build.settings import Settings
 if TYPE_CHECKING:
     from dbuild.core.events import Event, Summary
     from dbuild.core.graph import Flow
+    from dbuild.core.mark import Saying
     from dbuild.core.plan import Plan
-    from dbuild.core.report import DatasetStatus, Explanation, RunRecord, TaskRecord
+    from dbuild.core.report import DatasetStatus, Explanation, MarkRecord, RunRecord, TaskRecord
 
-__all__ = ["Settings", "build", "explain", "lint", "log_path", "overview", "plan", "runs", "status", "tasks"]
+__all__ = [
+    "Settings",
+    "build",
+    "explain",
+    "lint",
+    "log_path",
+    "mark",
+    "marks",
+    "overview",
+    "plan",
+    "runs",
+    "status",
+    "tasks",
+]
 
 
 def build(
@@ -89,6 +103,20 @@ def runs(settings: Settings, limit: int) -> tuple[RunRecord, ...]:
     from dbuild.build import reports
 
     return reports.runs(settings, limit)
+
+
+def mark(settings: Settings, argument: str, saying: Saying, emit: Callable[[Event], None]) -> MarkRecord:
+    """Keeps a person's word on partitions. Raises UserError, and changes nothing, where it can't be taken."""
+    from dbuild.build import marking
+
+    return marking.mark(settings, argument, saying, emit)
+
+
+def marks(settings: Settings) -> tuple[MarkRecord, ...]:
+    """The words that hold, by target in building order."""
+    from dbuild.build import marking
+
+    return marking.marks(settings)
 
 
 def tasks(settings: Settings, run: str | None, argument: str | None, limit: int) -> tuple[TaskRecord, ...]:

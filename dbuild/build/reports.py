@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from dbuild.build.loading import load_flow
@@ -13,15 +14,25 @@ from dbuild.build.settings import Settings
 from dbuild.build.world import World
 from dbuild.core.events import Key
 from dbuild.core.graph import Flow
+from dbuild.core.mark import Mark
 from dbuild.core.model import PythonRecipe, ShellRecipe, Source, SqlRecipe, Target
 from dbuild.core.partitions import Index, PartitionSet
-from dbuild.core.plan import Plan
-from dbuild.core.report import Cause, DatasetStatus, Explanation, RunRecord, Standing, TaskRecord
+from dbuild.core.plan import Plan, TargetPlan
+from dbuild.core.report import (
+    Cause,
+    DatasetStatus,
+    Explanation,
+    FailureRecord,
+    MarkRecord,
+    RunRecord,
+    Standing,
+    TaskRecord,
+)
 from dbuild.core.selection import parse_selector, select
 from dbuild.core.staleness import Reason
 from dbuild.core.trace import joined_key, split_key
 from dbuild.errors import UsageError
-from dbuild.state.store import State, TaskRow
+from dbuild.state.store import Failure, State, TaskRow
 
 _LONG = 200  # characters of a set of keys that are shown
 
@@ -40,8 +51,19 @@ def status(settings: Settings, arguments: Sequence[str]) -> tuple[DatasetStatus,
         layers = _layers(looked.flow)
         needed = looked.flow.upstream(planned.targets)
         rows = [_source_status(looked, planned, name) for name in looked.flow.project.sources if name in needed]
-        rows += [_target_status(looked, planned, name, layers) for name in planned.targets]
+        for name in looked.flow.order:
+            if name in planned.targets:
+                rows.append(_target_status(looked, planned, name, layers))
+            elif name in looked.flow.views and _is_shown(looked.flow, name, planned, arguments):
+                nothing = PartitionSet.empty(())
+                rows.append(_described(looked, looked.flow.project.targets[name], layers[name], nothing, {}))
         return tuple(rows)
+
+
+def _is_shown(flow: Flow, view: str, planned: Plan, arguments: Sequence[str]) -> bool:
+    """Whether a view lies between what is shown, or was asked for."""
+    asked = {parse_selector(argument).name for argument in arguments}
+    return not asked or view in asked or any(name in planned.targets for name in flow.readers.get(view, ()))
 
 
 def overview(settings: Settings) -> tuple[DatasetStatus, ...]:
@@ -58,8 +80,10 @@ def overview(settings: Settings) -> tuple[DatasetStatus, ...]:
 
 def _layers(flow: Flow) -> dict[str, int]:
     layers: dict[str, int] = dict.fromkeys(flow.project.sources, 0)
-    for name, step in flow.steps.items():
-        layers[name] = 1 + max((layers[given.dataset] for given in step.inputs), default=0)
+    for name in flow.order:
+        step = flow.step(name)
+        assert step is not None
+        layers[name] = 1 + max((layers[dataset] for dataset in step.reads), default=0)
     return layers
 
 
@@ -73,22 +97,51 @@ def _source_status(looked: Looked, planned: Plan, name: str) -> DatasetStatus:
 
 def _target_status(looked: Looked, planned: Plan, name: str, layers: dict[str, int]) -> DatasetStatus:
     part = planned.targets[name]
-    failed = set(looked.world.failures(name))
+    failed = looked.world.failures(name)
     domain = looked.world.domains.of(name)
     counts = {
-        "fresh": len(part.fresh),
+        "fresh": len(part.fresh) - len(part.held),
+        "frozen": len(part.held),
         "stale": len(part.will),
         "undecided": len(part.may),
         "waiting": len(part.waiting) + len(part.absent),
         "failed": sum(joined_key(domain.key(index)) in failed for index in part.will) if failed else 0,
     }
-    return _described(looked, looked.flow.steps[name].target, layers[name], part.needed, counts)
+    shown = _described(looked, looked.flow.steps[name].target, layers[name], part.needed, counts)
+    return replace(shown, failures=_failures(looked, part, failed)) if failed else shown
+
+
+def _failures(looked: Looked, part: TargetPlan, failed: dict[str, Failure]) -> tuple[FailureRecord, ...]:
+    """The failures of partitions that are to be tried again, the newest first."""
+    domain = looked.world.domains.of(part.target)
+    found = []
+    for index in part.will:
+        failure = failed.get(joined_key(domain.key(index)))
+        if failure is not None:
+            found.append((failure.at, _failure(part.target, _named(domain, index), failure)))
+    return tuple(record for _, record in sorted(found, key=lambda pair: -pair[0]))
+
+
+def _failure(target: str, key: Key, found: Failure) -> FailureRecord:
+    at = _local(found.at) if found.at else ""
+    return FailureRecord(target, key, str(found.run), at, found.error, found.tail, found.attempts, found.log)
+
+
+def marks_of(world: World, target: str) -> tuple[MarkRecord, ...]:
+    """The words that hold on a target's partitions, newest first; `stale` only until they are built."""
+    return tuple(mark_record(mark, len(partitions)) for mark, partitions in world.words.of(target))
+
+
+def mark_record(mark: Mark, count: int) -> MarkRecord:
+    """A mark for a report."""
+    until = _local(mark.until) if mark.until is not None else None
+    return MarkRecord(mark.target, mark.keys, mark.word, count, mark.who, mark.why, _local(mark.at), until)
 
 
 def _described(
     looked: Looked, dataset: Source | Target, layer: int, keys: PartitionSet, counts: dict[str, int]
 ) -> DatasetStatus:
-    step = looked.flow.steps.get(dataset.name)
+    step = looked.flow.step(dataset.name)
     domain = keys if keys.axes else looked.world.domains.of(dataset.name)
     text = _shortened(domain) if dataset.dimensions else ""
     return DatasetStatus(
@@ -100,7 +153,7 @@ def _described(
         paths=(dataset.path,) if isinstance(dataset, Source) else tuple(output.path for output in dataset.outputs),
         dimensions=dataset.dimensions,
         keys=text,
-        inputs=tuple(dict.fromkeys(given.dataset for given in step.inputs)) if step else (),
+        inputs=step.reads if step else (),
         layer=layer,
         fresh=counts.get("fresh", 0),
         stale=counts.get("stale", 0),
@@ -110,6 +163,10 @@ def _described(
         waiting=counts.get("waiting", 0),
         failed=counts.get("failed", 0),
         provisional=counts.get("provisional", 0),
+        frozen=counts.get("frozen", 0),
+        tags=dataset.tags,
+        owner=dataset.owner,
+        marks=marks_of(looked.world, dataset.name) if dataset.name in looked.flow.steps else (),
     )
 
 
@@ -128,6 +185,8 @@ def _shortened(domain: PartitionSet) -> str:
 def _recipe_kind(dataset: Source | Target) -> str:
     if isinstance(dataset, Source):
         return ""
+    if dataset.is_view or dataset.is_action:
+        return "view" if dataset.is_view else "action"
     match dataset.recipe:
         case SqlRecipe():
             return "sql"
@@ -165,6 +224,8 @@ def _explanation(looked: Looked, planned: Plan, state: State, name: str, index: 
     standing: Standing = (
         "will run"
         if index in part.will
+        else "frozen"
+        if index in part.held
         else "waiting"
         if index in part.waiting
         else "may run"
@@ -176,15 +237,21 @@ def _explanation(looked: Looked, planned: Plan, state: State, name: str, index: 
         target=name,
         key=_named(domain, index),
         standing=standing,
-        causes=_causes(looked.world, part.will.get(index, ()), trace.at if trace else None),
+        causes=_causes(looked.world, part.will.get(index) or part.held.get(index, ()), trace.at if trace else None),
         after=tuple(planned.after(name, index)) if standing in ("may run", "will run") else (),
         lacks=tuple(planned.lacks(name, index)) if standing == "waiting" else (),
         last_run=str(trace.run) if trace else None,
         last_built=_local(trace.at) if trace else None,
         last_seconds=trace.seconds if trace else None,
         last_reasons=tuple(json.loads(last[0][1].reasons)) if last else (),
-        failure=failure.error if failure else None,
+        failure=_failure(name, _named(domain, index), failure) if failure else None,
+        mark=_mark_on(looked.world, name, index),
     )
+
+
+def _mark_on(world: World, target: str, index: Index) -> MarkRecord | None:
+    mark = world.words.on(target, index)
+    return mark_record(mark, 1) if mark is not None else None
 
 
 def _causes(world: World, reasons: Sequence[Reason], built: float | None) -> tuple[Cause, ...]:

@@ -243,7 +243,7 @@ def _build(
 def _keep_answer(settings: Settings, state: State, arguments: Sequence[str], looked: Looked, planned: Plan) -> None:
     """Leaves the answer for the next time; notices are to be given again, so there is none where there are any."""
     survey = looked.world.survey
-    if survey.has_differences or planned.notices or looked.world.words:  # a word may expire
+    if survey.has_differences or planned.notices or looked.world.words.can_expire:
         return
     steps = [planned.flow.steps[name] for name in planned.targets]
     modules = [f for step in steps if isinstance(step.target.recipe, PythonRecipe) for f in step.analysis.files]
@@ -332,6 +332,10 @@ def _run(
         pool.close()
         journal.close()
     seal(looked.world, planned, run)
+    if looked.world.words:
+        from dbuild.build.marking import drop_done
+
+        drop_done(looked)
     summary = _summary(planned, run, str(number), time.monotonic() - started)
     outcome = "interrupted" if run.is_interrupted else ("failed" if summary.failed else "done")
     state.end_run(number, summary.seconds, outcome, summary.built, summary.failed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 
 from dbuild.core.domain import Domains
@@ -18,8 +18,19 @@ from dbuild.errors import UsageError
 class Words:
     """The words that hold, by target."""
 
-    def __init__(self, flow: Flow, domains: Domains, marks: Iterable[Mark], now: datetime) -> None:
-        """`marks` come newest first; `now` (UTC, without a zone) says which of them have expired."""
+    def __init__(
+        self,
+        flow: Flow,
+        domains: Domains,
+        marks: Iterable[Mark],
+        now: datetime,
+        built: Callable[[str, Callable[[int], bool]], PartitionSet],
+    ) -> None:
+        """`marks` come newest first; `now` (UTC, without a zone) says which of them have expired.
+
+        `built` gives the partitions of a target that were last built, or accepted, in runs of which a question holds.
+        """
+        self._built = built
         self.notices: list[str] = []
         self._flow = flow
         self._domains = domains
@@ -32,8 +43,13 @@ class Words:
         self._held: dict[str, list[Marked]] = {name: self._hold(name) for name in self._marks}
 
     def __bool__(self) -> bool:
-        """Whether there is any word at all."""
-        return bool(self._marks)
+        """Whether any word holds."""
+        return any(self._held.values())
+
+    @property
+    def can_expire(self) -> bool:
+        """Whether a word holds only until a date, so that what is known now may change without anybody's doing."""
+        return any(mark.until is not None for held in self._held.values() for mark, _ in held)
 
     def _hold(self, target: str) -> list[Marked]:
         return holding(self._resolved(mark) for mark in self._marks[target] if not self._is_over(mark))
@@ -50,6 +66,10 @@ class Words:
                 f"the mark on {label} means nothing any more: {error.what} (dbuild mark {label} --clear)"
             )
             found = PartitionSet.empty(self._domains.of(mark.target).axes)
+        if mark.word == "stale":  # what has been built since has been done
+            found = found & self._built(mark.target, lambda run: run < mark.run)
+        elif mark.word == "fresh":  # what has been built since is fresh by itself
+            found = found & self._built(mark.target, lambda run: run == mark.run)
         return mark, found
 
     def of(self, target: str) -> list[Marked]:
@@ -78,13 +98,13 @@ class Words:
                 yield self._resolved(mark)
 
     def reason(self, target: str, index: Index, trace: Trace | None) -> Reason | None:
-        """What a word makes of a partition: one that was built since is past it."""
+        """What a word makes of a partition that was built before."""
         if target not in self._marks or trace is None:
             return None
         for mark, found in self.expired(target):
-            if mark.run == trace.run and index in found:
+            if index in found:
                 return Reason("mark expired", f"(fresh {mark.label})")
         word = self.on(target, index)
-        if word is not None and word.word == "stale" and trace.run < word.run:
+        if word is not None and word.word == "stale":
             return Reason("marked stale", word.label)
         return None

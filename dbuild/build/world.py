@@ -7,7 +7,7 @@ listings touches partitions by set algebra; only these, and what no seal covers,
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from collections.abc import Mapping as MappingOf
 from datetime import datetime
 from typing import Any
@@ -36,6 +36,7 @@ class World:
 
     def __init__(self, flow: Flow, survey: Survey, state: State, now: datetime) -> None:
         self.flow = flow
+        self.now = now  # UTC, without a zone
         self.survey = survey
         self.state = state
         self.forced: dict[str, PartitionSet] = {}
@@ -50,7 +51,7 @@ class World:
         mappings, _ = mappings_of(flow, self.axes)
         self.domains, notices = domains_of(flow, self.axes, mappings, self.present, now)
         self.schemas = Schemas(flow, survey, state, self.domains, self.present)
-        self.words = Words(flow, self.domains, state.marks.all(), now)
+        self.words = Words(flow, self.domains, state.marks.all(), now, self._built)
         self.notices = (*notices, *self._refusals(), *self.words.notices)
 
     # -- who is there ----------------------------------------------------------------------------------------------
@@ -111,7 +112,7 @@ class World:
         """The partitions of a target that nothing vouches for."""
         domain = self.domains.of(target)
         suspect = (domain - self.sealed(target)) | self.touched(target)
-        failed = self._keyed(target, self.failures(target))
+        failed = self.keyed(target, self.failures(target))
         suspect = suspect | failed | self.forced.get(target, PartitionSet.empty(domain.axes))
         for _, marked in (*self.words.said(target, "stale"), *self.words.expired(target)):
             suspect = suspect | marked
@@ -155,14 +156,14 @@ class World:
         """The partitions whose files differ from the kept listings; none where this survey didn't look."""
         axes = self._axes_of(dataset)
         keys = [key for location in self.survey.locations[dataset] for key in self.survey.changed_keys(location)]
-        return self._keyed(dataset, {joined_key(key): None for key in keys}, axes)
+        return self.keyed(dataset, {joined_key(key): None for key in keys}, axes)
 
     def _axes_of(self, dataset: str) -> tuple[Axis, ...]:
         found = self.flow.project.dataset(dataset)
         assert found is not None
         return axes_for(found, self.axes)
 
-    def _keyed(self, dataset: str, keys: MappingOf[str, object], axes: tuple[Axis, ...] | None = None) -> PartitionSet:
+    def keyed(self, dataset: str, keys: MappingOf[str, object], axes: tuple[Axis, ...] | None = None) -> PartitionSet:
         """The partitions with these joined keys; those that no axis has are left out."""
         axes = self._axes_of(dataset) if axes is None else axes
         indices = []
@@ -173,6 +174,10 @@ class World:
             except ValueError:
                 continue
         return PartitionSet.of_indices(axes, indices)
+
+    def _built(self, target: str, holds: Callable[[int], bool]) -> PartitionSet:
+        """The partitions of a target whose traces are of runs of which `holds` is true."""
+        return self.keyed(target, {key: None for key, run in self.state.runs_by_key(target).items() if holds(run)})
 
     # -- what is declared ------------------------------------------------------------------------------------------
 

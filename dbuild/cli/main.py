@@ -18,6 +18,7 @@ COMMANDS = {
     "plan": ("dbuild.cli.plan", "Show what a build would run, and why."),
     "status": ("dbuild.cli.status", "Show how every dataset stands."),
     "why": ("dbuild.cli.why", "Explain why a partition is, or isn't, to be built."),
+    "mark": ("dbuild.cli.mark", "Say that partitions are stale, fresh or frozen."),
     "lint": ("dbuild.cli.lint", "Check the project's files without running anything."),
     "list": ("dbuild.cli.list", "List the datasets."),
     "log": ("dbuild.cli.log", "Show past runs, their tasks, and what a recipe printed."),

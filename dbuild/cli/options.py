@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 Decorated = TypeVar("Decorated", bound=Callable[..., object])
 
-_VALUED = ("--jobs", "--directory", "--file", "--param")
+_VALUED = ("--jobs", "--directory", "--file", "--param", "--why", "--until")
 _VALUED_LETTERS = "jCf"
 
 

@@ -23,13 +23,18 @@ class Flow:
     steps: dict[str, Step]  # in building order
     readers: dict[str, tuple[str, ...]]  # dataset -> the targets that read it, views among them
     views: dict[str, Step] = field(default_factory=dict)  # what is read through, and never built
+    order: tuple[str, ...] = ()  # all targets in building order, views among them
+
+    def step(self, name: str) -> Step | None:
+        """The step of a target or view; None for a source."""
+        return self.steps.get(name) or self.views.get(name)
 
     def upstream(self, names: Iterable[str]) -> set[str]:
         """These datasets and all that they need, the views between them among them."""
         return _closure(names, self._needs)
 
     def _needs(self, name: str) -> Iterable[str]:
-        step = self.steps.get(name) or self.views.get(name)
+        step = self.step(name)
         return (*step.reads, *(given.dataset for given in step.inputs)) if step else ()
 
     def downstream(self, names: Iterable[str]) -> set[str]:
@@ -63,7 +68,7 @@ def link(project: Project, analyses: Mapping[str, Analysis]) -> tuple[Flow, list
     whole, more = see_through(project, order, linked)
     steps = {name: step for name, step in whole.items() if not step.target.is_view}
     views = {name: step for name, step in whole.items() if step.target.is_view}
-    return Flow(project, steps, _readers(whole), views), [*problems, *more]
+    return Flow(project, steps, _readers(whole), views, tuple(whole)), [*problems, *more]
 
 
 def _readers(steps: Mapping[str, Step]) -> dict[str, tuple[str, ...]]:

@@ -31,6 +31,16 @@ class Mark:
         return f"by {self.who}: {self.why}" if self.why else f"by {self.who}"
 
 
+@dataclass(frozen=True, slots=True)
+class Saying:
+    """What a person says of partitions."""
+
+    word: Word
+    why: str = ""
+    until: float | None = None  # seconds since the epoch
+    inputs_too: bool = False  # `fresh`: accept the inputs as they are now
+
+
 Marked = tuple[Mark, PartitionSet]
 
 

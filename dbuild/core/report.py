@@ -8,7 +8,35 @@ from typing import Literal
 from dbuild.core.events import Key
 from dbuild.core.staleness import Reason
 
-Standing = Literal["fresh", "will run", "may run", "waiting", "absent"]
+Standing = Literal["fresh", "will run", "may run", "waiting", "frozen", "absent"]
+
+
+@dataclass(frozen=True, slots=True)
+class MarkRecord:
+    """A person's word on partitions of one target, as far as it holds."""
+
+    target: str
+    keys: str  # as they were written, "" for all
+    word: str  # stale, fresh, frozen
+    partitions: int  # on how many it holds now
+    who: str
+    why: str
+    at: str  # ISO local time
+    until: str | None  # ISO local time
+
+
+@dataclass(frozen=True, slots=True)
+class FailureRecord:
+    """How a partition failed when it was last tried."""
+
+    target: str
+    key: Key
+    run: str
+    at: str  # ISO local time, "" if it isn't known
+    error: str
+    tail: tuple[str, ...]  # the last lines that it printed
+    attempts: int
+    log: str | None  # path relative to the project
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +46,7 @@ class DatasetStatus:
     name: str
     kind: Literal["source", "target"]
     description: str
-    recipe: str  # "sql", "python", "shell", or "" for a source
+    recipe: str  # "sql", "python", "shell", "view", "action", or "" for a source
     place: str  # file:line of its declaration
     paths: tuple[str, ...]  # its path patterns
     dimensions: tuple[str, ...]
@@ -33,11 +61,16 @@ class DatasetStatus:
     waiting: int
     failed: int  # among the stale: those that failed when they were last tried
     provisional: int
+    frozen: int = 0  # those that would run if nobody had frozen them
+    tags: tuple[str, ...] = ()
+    owner: str = ""
+    marks: tuple[MarkRecord, ...] = ()  # newest first
+    failures: tuple[FailureRecord, ...] = ()  # of needed partitions, the newest first
 
     @property
     def total(self) -> int:
         """How many partitions there are."""
-        return self.fresh + self.stale + self.undecided + self.missing + self.late + self.waiting
+        return self.fresh + self.stale + self.undecided + self.missing + self.late + self.waiting + self.frozen
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +95,8 @@ class Explanation:
     last_built: str | None  # ISO local time
     last_seconds: float | None
     last_reasons: tuple[str, ...]  # why that run built it
-    failure: str | None  # the error of its last failure since
+    failure: FailureRecord | None  # its last failure since
+    mark: MarkRecord | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -486,6 +486,11 @@ class State:
         )
         return dict(rows.fetchall())
 
+    def runs_by_key(self, target: str) -> dict[str, int]:
+        """Key -> the run that built a partition of a target, or the mark that accepted it."""
+        rows = self._db.execute("SELECT key, run FROM trace WHERE target = ?", (self.target_id(target, is_made=False),))
+        return dict(rows.fetchall())
+
     def seconds_by_target(self) -> dict[str, tuple[int, float]]:
         """Target -> number and mean seconds of its traces."""
         rows = self._db.execute(

@@ -6,14 +6,16 @@ import sys
 from collections.abc import Sequence
 
 from dbuild.core.report import DatasetStatus
+from dbuild.ui.explanations import failed_lines, failure_record, mark_record, mark_text
 from dbuild.ui.stream import paint
 from dbuild.ui.tables import Cell, table
-from dbuild.ui.text import clean, clip
+from dbuild.ui.text import clean, clip, counted, partition_name
 
-STATES = ("fresh", "stale", "undecided", "missing", "late", "waiting", "failed", "provisional")
+STATES = ("fresh", "stale", "undecided", "missing", "late", "waiting", "failed", "provisional", "frozen")
 _ALWAYS = ("fresh", "stale")  # columns that are shown although all their counts are 0
 _COLOURS = {"fresh": "green", "missing": "yellow", "late": "red", "waiting": "yellow", "failed": "red"}
-_COLOURS |= {"stale": "yellow", "undecided": "cyan", "provisional": "magenta"}
+_COLOURS |= {"stale": "yellow", "undecided": "cyan", "provisional": "magenta", "frozen": "blue"}
+_FAILURES = 5  # that are shown with their errors
 _WIDEST_KEYS = 48
 
 
@@ -28,7 +30,22 @@ def status_lines(datasets: Sequence[DatasetStatus]) -> list[str]:
     rows: list[list[Cell]] = [
         [clean(each.name), _kind(each), each.total, *(count_of(each, state) for state in states)] for each in datasets
     ]
-    return _headed(table(["dataset", "kind", "partitions", *states], rows))
+    return [*_headed(table(["dataset", "kind", "partitions", *states], rows)), *said_lines(datasets)]
+
+
+def said_lines(datasets: Sequence[DatasetStatus]) -> list[str]:
+    """People's words on partitions, and the newest failures with the end of what their recipes printed."""
+    lines = []
+    for mark in [mark for each in datasets for mark in each.marks]:
+        name = f"{mark.target}@{mark.keys}" if mark.keys else mark.target
+        lines.append(f"{clean(name)} ({counted(mark.partitions, 'partition')}): {mark_text(mark)}")
+    failures = [failure for each in datasets for failure in each.failures]
+    for failure in sorted(failures, key=lambda found: found.at, reverse=True)[:_FAILURES]:
+        lines.append(partition_name(failure.target, failure.key))
+        lines += failed_lines(failure)
+    if len(failures) > _FAILURES:
+        lines.append(f"and {counted(len(failures) - _FAILURES, 'more failed partition')}")
+    return ["", *lines] if lines else []
 
 
 def graph_lines(datasets: Sequence[DatasetStatus]) -> list[str]:
@@ -41,7 +58,7 @@ def graph_lines(datasets: Sequence[DatasetStatus]) -> list[str]:
             if each.layer == layer:
                 reads = f"  ← {clean(', '.join(each.inputs))}" if each.inputs else ""
                 lines.append(f"{_mark(each)} {clean(each.name):{size}}  {_kind(each):6}  {_states(each)}{reads}")
-    return lines
+    return [*lines, *said_lines(datasets)]
 
 
 def _mark(dataset: DatasetStatus) -> str:
@@ -79,6 +96,8 @@ def status_record(datasets: Sequence[DatasetStatus]) -> dict[str, object]:
                 "partitions": {state: count_of(each, state) for state in STATES},
                 "layer": each.layer,
                 "inputs": list(each.inputs),
+                "marks": [mark_record(mark) for mark in each.marks],
+                "failures": [failure_record(failure) for failure in each.failures],
             }
             for each in datasets
         ]
@@ -98,7 +117,8 @@ def list_lines(datasets: Sequence[DatasetStatus]) -> list[str]:
         ]
         for each in datasets
     ]
-    return _headed(table(["dataset", "kind", "recipe", "dimensions", "keys", "description"], rows))
+    head = ["dataset", "kind", "recipe", "dimensions", "keys", "description"]
+    return [*_headed(table(head, rows)), *said_lines(datasets)]
 
 
 def list_record(datasets: Sequence[DatasetStatus]) -> dict[str, object]:
@@ -114,6 +134,9 @@ def list_record(datasets: Sequence[DatasetStatus]) -> dict[str, object]:
                 "paths": list(each.paths),
                 "inputs": list(each.inputs),
                 "description": each.description,
+                "tags": list(each.tags),
+                "owner": each.owner,
+                "marks": [mark_record(mark) for mark in each.marks],
                 "place": each.place,
             }
             for each in datasets

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from dbuild.core.report import Cause, Explanation
+from dbuild.core.report import Cause, Explanation, FailureRecord, MarkRecord
 from dbuild.ui.json import key_record
 from dbuild.ui.text import clean, clean_lines, duration, listed, partition_name
 
 _SHOWN = 20  # partitions that are explained one by one
 _CAUSES = 20  # causes of one partition
+_TAIL = 10  # lines of what a failed recipe printed
 
 
 def explanation_lines(explanations: Sequence[Explanation]) -> list[str]:
@@ -36,8 +37,10 @@ def _lines(each: Explanation) -> Iterator[str]:
         yield f"  needs {listed(each.lacks)}"
     if each.standing == "absent":
         yield "  it lies past the newest partition"
+    if each.mark:
+        yield f"  {mark_text(each.mark)}"
     if each.failure:
-        yield from _failure(each.failure)
+        yield from failed_lines(each.failure)
     yield f"  {_last(each)}"
 
 
@@ -45,11 +48,27 @@ def _cause(cause: Cause) -> str:
     return clean(str(cause.reason) + (f" ({cause.when})" if cause.when else ""))
 
 
-def _failure(text: str) -> Iterator[str]:
-    first, *rest = [line for line in clean_lines(text) if line] or [""]
-    yield f"  failed when it was last tried: {first}"
+def mark_text(mark: MarkRecord) -> str:
+    """A person's word on a line of its own: what, who, when, why."""
+    until = f" until {mark.until}" if mark.until else ""
+    why = f": {mark.why}" if mark.why else ""
+    return clean(f"marked {mark.word}{until} by {mark.who} on {mark.at}{why}")
+
+
+def failed_lines(failure: FailureRecord) -> Iterator[str]:
+    """How a partition failed when it was last tried, with the end of what it printed."""
+    first, *rest = [line for line in clean_lines(failure.error) if line] or [""]
+    tries = f" after {failure.attempts} attempts" if failure.attempts > 1 else ""
+    run = f"in run {failure.run}" + (f", {failure.at}" if failure.at else "")
+    yield f"  failed when it was last tried ({clean(run)}){tries}: {first}"
     for line in rest:
         yield f"    {line}"
+    printed = [clean_lines(line)[-1] for line in failure.tail[-_TAIL:]]
+    for line in printed:
+        if line and line not in (first, *rest):
+            yield f"    | {line}"
+    if failure.log:
+        yield f"    its output is in {clean(failure.log)}"
 
 
 def _last(each: Explanation) -> str:
@@ -76,7 +95,36 @@ def explanation_record(each: Explanation) -> dict[str, object]:
             "seconds": each.last_seconds,
             "reasons": list(each.last_reasons),
         },
-        "failure": each.failure,
+        "failure": failure_record(each.failure) if each.failure else None,
+        "mark": mark_record(each.mark) if each.mark else None,
+    }
+
+
+def failure_record(failure: FailureRecord) -> dict[str, object]:
+    """One failure; `tail` is the end of what the recipe printed."""
+    return {
+        "target": failure.target,
+        "key": key_record(failure.key),
+        "run": failure.run,
+        "at": failure.at,
+        "error": failure.error,
+        "tail": list(failure.tail),
+        "attempts": failure.attempts,
+        "log": failure.log,
+    }
+
+
+def mark_record(mark: MarkRecord) -> dict[str, object]:
+    """One mark; `keys` is empty for a whole target, `partitions` on how many it holds."""
+    return {
+        "target": mark.target,
+        "keys": mark.keys,
+        "mark": mark.word,
+        "partitions": mark.partitions,
+        "who": mark.who,
+        "why": mark.why,
+        "at": mark.at,
+        "until": mark.until,
     }
 
 

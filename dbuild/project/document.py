@@ -112,7 +112,7 @@ def report_unknown(document: Document, section: str, path: KeyPath, known: Itera
     """Reports a key that a table can't have: of other versions, or unknown. Returns a hint at what may be meant."""
     name = str(path[-1])
     where = f" in [{'.'.join(str(part) for part in path[:-1])}]" if path[:-1] else ""
-    if name in UNSUPPORTED[section]:
+    if name in UNSUPPORTED.get(section, ()):
         document.report(f'"{name}"{where} is not supported by this version of dbuild', path, "remove it")
         return None
     choices = list(known)

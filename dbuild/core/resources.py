@@ -7,7 +7,7 @@ there.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 _UNITS = 1000  # the smallest amount is one part in so many of a cpu, a byte, or a place in a pool
 
@@ -25,7 +25,7 @@ class Resources:
         limited = {name: amount for name, amount in capacity.items() if amount != math.inf}
         self._numbers = {name: number for number, name in enumerate(limited)}
         self.capacity = [_units(amount) for amount in limited.values()]
-        self._free = list(self.capacity)
+        self.free = list(self.capacity)
 
     def claim(self, amounts: Mapping[str, float]) -> Claim:
         """What a task with these needs takes: never more than there is of a resource, of an unlimited one nothing.
@@ -44,31 +44,64 @@ class Resources:
 
     def fits(self, claim: Claim) -> bool:
         """Whether all of it is free."""
-        free = self._free
-        for number, amount in claim:  # noqa: SIM110 (called for every start: a generator costs as much again)
+        free = self.free
+        for number, amount in claim:  # noqa: SIM110 (asked at every choice: a generator costs as much again)
             if amount > free[number]:
                 return False
         return True
-
-    def lacking(self, claim: Claim) -> set[int]:
-        """The numbers of the resources of which too little is free."""
-        return {number for number, amount in claim if amount > self._free[number]}
 
     def take(self, claim: Claim) -> None:
         """Takes what is free. Raises ValueError, and takes nothing, where it doesn't fit."""
         if not self.fits(claim):
             raise ValueError("more is taken than is free")
         for number, amount in claim:
-            self._free[number] -= amount
+            self.free[number] -= amount
 
     def give_back(self, claim: Claim) -> None:
         """Frees what was taken."""
         for number, amount in claim:
-            self._free[number] += amount
+            self.free[number] += amount
 
-    def free(self) -> dict[str, float]:
-        """How much of each limited resource is free."""
-        return {name: self._free[number] / _UNITS for name, number in self._numbers.items()}
+    def amounts_free(self) -> dict[str, float]:
+        """How much of each limited resource is free, in the units that it was given in."""
+        return {name: self.free[number] / _UNITS for name, number in self._numbers.items()}
+
+
+class Loads:
+    """How long each resource would be busy with the tasks that haven't ended, were it never idle: seconds."""
+
+    def __init__(self, resources: Resources) -> None:
+        self._capacity = resources.capacity
+        # Tasks that take more than half of a resource run one at a time, whatever they leave of it: for each resource
+        # there is a second entry, the seconds of these.
+        self._seconds = [0.0] * (2 * len(self._capacity))
+
+    def add(self, claim: Claim, seconds: float) -> None:
+        """Adds a task's expected seconds; negative ones take them off."""
+        for number, amount in claim:
+            whole = self._capacity[number]
+            self._seconds[2 * number] += seconds * amount / whole
+            if 2 * amount > whole:
+                self._seconds[2 * number + 1] += seconds
+
+    def heaviest(self, claim: Claim) -> float:
+        """The longest of the loads that a task with this claim is part of."""
+        heaviest = 0.0
+        for number, amount in claim:
+            heaviest = max(heaviest, self._seconds[2 * number])
+            if 2 * amount > self._capacity[number]:
+                heaviest = max(heaviest, self._seconds[2 * number + 1])
+        return heaviest
+
+
+def lacking(claim: Claim, free: list[int]) -> set[int]:
+    """The numbers of the resources of which a claim wants more than is free."""
+    return {number for number, amount in claim if amount > free[number]}
+
+
+def touches(claim: Claim, numbers: Iterable[int]) -> bool:
+    """Whether a claim takes anything of these resources."""
+    return not set(numbers).isdisjoint(number for number, _ in claim)
 
 
 def _units(amount: float) -> int:

@@ -12,8 +12,9 @@ import enum
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from dbuild.core.ready import Node, Rank, ReadyLine
-from dbuild.core.resources import Claim, Resources
+from dbuild.core.forecast import Forecast, Node
+from dbuild.core.ready import Rank, ReadyLine
+from dbuild.core.resources import Claim, Loads, Resources
 
 __all__ = ["Node", "Schedule", "State"]
 
@@ -78,7 +79,9 @@ class Schedule:
         self._claims: dict[str, Claim] = {
             target: self._resources.claim(needs(target)) for target in dict.fromkeys(name for name, _ in self.states)
         }
-        self._ready = ReadyLine(self._resources)
+        self._loads = Loads(self._resources)
+        self._forecast = Forecast(self._resources)
+        self._ready = ReadyLine(self._resources, self._loads, self._forecast)
         self._gates: dict[Hashable, Gate] = {}
         self._member_of: dict[Node, list[Gate]] = {}
         self._shut_by: dict[Node, int] = {}
@@ -106,6 +109,7 @@ class Schedule:
     def _rank(self, seconds: Callable[[Node], float]) -> dict[Node, Rank]:
         """Longest path first, then building order. Each gate's waiters are gone through once, for all its members."""
         ranks: dict[Node, Rank] = {}
+        totals = dict.fromkeys(self._claims, 0.0)
         position = len(self.states)
         for node in reversed(self.states):
             position -= 1
@@ -114,7 +118,11 @@ class Schedule:
                 if gate.path is None:
                     gate.path = -min([ranks[waiter][0] for waiter in gate.waiters if waiter in ranks], default=0.0)
                 longest = max(longest, gate.path)
-            ranks[node] = (-longest - seconds(node), position, node)
+            own = seconds(node)
+            ranks[node] = (-longest - own, position, own, node)
+            totals[node[0]] += own
+        for target, total in totals.items():
+            self._loads.add(self._claims[target], total)
         return ranks
 
     def move(self, node: Node, state: State) -> None:
@@ -129,17 +137,25 @@ class Schedule:
             before = self.states[node]
             if state not in _ALLOWED.get(before, ()):
                 raise ValueError(f"{node}: {before.name} -> {state.name}")
-            if state is State.RUNNING:
-                self._resources.take(self._claims[node[0]])
-            elif before is State.RUNNING:
-                self._resources.give_back(self._claims[node[0]])
+            if state is State.RUNNING or before is State.RUNNING:
+                self._share(node, state)
             self.states[node] = state
             self.counts[before] -= 1
             self.counts[state] += 1
             if state is State.READY:
                 self._ready.push(self._claims[node[0]], self._ranks[node])
             elif state in _ENDED:
+                self._loads.add(self._claims[node[0]], -self._ranks[node][2])
                 left.extend(self._open(node) if state in _SETTLED else self._shut(node))
+
+    def _share(self, node: Node, state: State) -> None:
+        claim = self._claims[node[0]]
+        if state is State.RUNNING:
+            self._resources.take(claim)
+            self._forecast.begin(node, claim, self._ranks[node][2])
+        else:
+            self._resources.give_back(claim)
+            self._forecast.end(node, state is State.BUILT)
 
     def _open(self, node: Node) -> list[tuple[Node, State]]:
         freed: list[tuple[Node, State]] = []
@@ -180,7 +196,7 @@ class Schedule:
 
     def free(self) -> dict[str, float]:
         """How much of each limited resource no running task holds."""
-        return self._resources.free()
+        return self._resources.amounts_free()
 
     @property
     def is_over(self) -> bool:

@@ -199,7 +199,7 @@ class Pool:
             worker.kill()
         else:
             worker.tell("e", task.number)
-            worker.signal(signal.SIGTERM)
+            worker.ask_children()
 
     def terminate(self, *, at_once: bool = False) -> None:
         """Asks running recipes to end, or ends them at once; also what is submitted from now on."""

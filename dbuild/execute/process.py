@@ -19,6 +19,7 @@ from dbuild.core.task import Result, Task
 from dbuild.execute.logs import Log
 from dbuild.execute.masks import Mask
 from dbuild.execute.memory import Watch
+from dbuild.observe.processes import descendants
 from dbuild.recipes.processes import kill_family
 
 _START = "import sys; sys.path.append(sys.argv.pop(1)); from dbuild.execute.worker import main; main(sys.argv[1:])"
@@ -122,9 +123,13 @@ class Process:
         except OSError:
             pass  # it is dead, which the pool will hear
 
-    def signal(self, number: int) -> None:
-        """Signals it and what it started in its own group. Not for one that runs a shell recipe."""
-        _signal_group(self.pid, number)
+    def ask_children(self) -> None:
+        """Asks all that descends from it to end. Not for one that runs a shell recipe."""
+        for pid in descendants(self.pid):
+            try:
+                os.kill(pid, signal.SIGTERM)
+            except (ProcessLookupError, PermissionError):
+                pass
 
     def kill(self) -> None:
         """Ends it and all that descends from it."""

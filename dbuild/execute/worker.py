@@ -27,6 +27,9 @@ from dbuild.recipes.tracebacks import causes_of
 if TYPE_CHECKING:
     from dbuild.recipes.engine import Engine
 
+# Interrupts the main thread. Not SIGTERM, which would then be lost on a process that a recipe forks and ends at once:
+# until it has its own handler back it would take the signal and, as Python does after a fork, forget it.
+_INTERRUPT = signal.SIGRTMIN + 5 if hasattr(signal, "SIGRTMIN") else signal.SIGUSR2
 _STARTING = -1
 _STARTS = 200  # times 5 ms to wait for a process that is just being started
 _READINESS = 500  # of 1000, to be killed when the machine has no memory left: before the build itself
@@ -70,7 +73,7 @@ class Worker:
         if self._number != number:
             return
         if not self._child:
-            signal.pthread_kill(self._main, signal.SIGTERM)
+            signal.pthread_kill(self._main, _INTERRUPT)
         else:  # while it is _STARTING nothing is sent: `_begun` looks again
             self._signal_child(signal.SIGKILL if is_kill else signal.SIGTERM)
 
@@ -93,7 +96,7 @@ class Worker:
     # -- running, in the main thread ---------------------------------------------------------------------------------
 
     def stop(self, number: int, frame: FrameType | None) -> None:
-        """Handler of SIGTERM: interrupts the recipe that runs in this process, if it is the one that is to end.
+        """Handler of the signal: interrupts the recipe that runs in this process, if it is the one that is to end.
 
         The signal may come late, when that one has ended, or early: then it means nothing.
         """
@@ -111,8 +114,7 @@ class Worker:
             pass
 
     def leave_family(self) -> None:
-        """In a process that a recipe forked: it holds none of this worker's ends, and a signal ends it."""
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        """In a process that a recipe forked: it holds none of this worker's ends."""
         self._connection.close()
         os.close(self._lifeline)
 
@@ -219,7 +221,7 @@ def main(arguments: list[str]) -> None:
     adopt_orphans()
     worker = Worker(Connection(descriptors[0]), descriptors[1], tuple(arguments[2:]))
     os.register_at_fork(after_in_child=worker.leave_family)
-    signal.signal(signal.SIGTERM, worker.stop)
+    signal.signal(_INTERRUPT, worker.stop)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     threading.Thread(target=worker.watch, daemon=True).start()
     worker.serve()

@@ -15,6 +15,8 @@ from dbuild.core.model import Scalar
 from dbuild.core.task import Column, TaskInput
 from dbuild.errors import RecipeError
 from dbuild.recipes import readers
+from dbuild.recipes.failures import MEMORY_HINT as MEMORY_HINT
+from dbuild.recipes.failures import failure
 from dbuild.recipes.filecheck import SCHEMA_HINT, FileMemo, HeaderCheck, misfit, stamp_of
 from dbuild.recipes.footer import ParquetSchema, read_schema
 from dbuild.recipes.readers import Part, ReaderOptions
@@ -31,7 +33,6 @@ _SETTINGS = {
     "preserve_insertion_order": True,
 }
 
-MEMORY_HINT = 'let the target have more: needs = { memory = "4GB" }'
 _LEAST_MEMORY = 16 << 20  # bytes; with a few thousand DuckDB can't even take the next statement
 
 
@@ -46,7 +47,8 @@ class Engine:
         self._root: duckdb.DuckDBPyConnection | None = None
         self._cursor: duckdb.DuckDBPyConnection | None = None
         self._timezone = ""
-        self._registered = 0
+        self._registered: dict[str, str] = {}  # names of tables that are no files of a reader -> their paths
+        self._undoing: list[str] = []
         self._headers = HeaderCheck()
         self._columns: FileMemo[tuple[Column, ...]] = FileMemo()
         self._footers: FileMemo[ParquetSchema | None] = FileMemo()
@@ -113,11 +115,18 @@ class Engine:
             raise RecipeError(f'"{name}" is not a time zone: {message(error)}') from None
         self._timezone = name
 
+    def undo_later(self, statement: str) -> None:
+        """Have `reset` run a statement, for what the end of the task's cursor doesn't drop."""
+        self._undoing.append(statement)
+
     def reset(self) -> None:
         """End a task: drop all that was created in its cursor."""
         if self._cursor is not None:
             self._cursor.close()
             self._cursor = None
+        self._registered.clear()
+        while self._undoing:
+            self.root.execute(self._undoing.pop())
 
     def close(self) -> None:
         """End the session; it connects again when it is used."""
@@ -133,7 +142,7 @@ class Engine:
         try:
             return self.cursor.sql(self.select(given))
         except duckdb.Error as error:
-            raise RecipeError(f'the input "{given.name}" can\'t be read: {message(error)}') from None
+            raise failure(error, lead=f'the input "{given.name}" can\'t be read: ') from None
 
     def select(self, given: TaskInput, wanted: Container[str] | None = None) -> str:
         """A SELECT of this input's rows, in the order of its files, with its dimensions as columns.
@@ -153,6 +162,11 @@ class Engine:
             )
         selects = [self._select_part(given, part, wanted) for part in self._parts(given)]
         return selects[0] if len(selects) == 1 else " UNION ALL ".join(f"({text})" for text in selects)
+
+    @property
+    def registered(self) -> Mapping[str, str]:
+        """The names by which `select` reads Arrow files until `reset`, and the files."""
+        return self._registered
 
     def _select_nothing(self, given: TaskInput, wanted: Container[str] | None) -> str:
         if given.schema is None:
@@ -241,8 +255,8 @@ class Engine:
             table = _map_arrow(path)
             names = {name.lower() for name in table.column_names} if names is None else names
             shown = readers.shown_dimensions(given, names, wanted)
-            self._registered += 1
-            view = f"dbuild_arrow_{self._registered}"
+            view = f"dbuild_arrow_{len(self._registered) + 1}"
+            self._registered[view] = path
             self.cursor.register(view, table)
             keys = "".join(f", {readers.key_literal(d.grain, key[p])} AS {identifier(d.name)}" for p, d in shown)
             selects.append(f"SELECT {readers.cast_star(given.schema)}{keys} FROM {view}")
@@ -274,7 +288,7 @@ class Engine:
                 case "arrow":
                     return columns_of(self.root.from_arrow(_map_arrow(path)))
         except duckdb.Error as error:
-            raise RecipeError(f"{path} can't be read as {kind}: {message(error)}") from None
+            raise failure(error, lead=f"{path} can't be read as {kind}: ") from None
         raise RecipeError(f"{path} is no table")
 
     def _describe(self, source: str) -> tuple[Column, ...]:
@@ -324,7 +338,7 @@ class Engine:
                 f"FROM {call}) GROUP BY filename"
             ).fetchall()
         except duckdb.Error as error:
-            raise RecipeError(f'the input "{given.name}" can\'t be read: {message(error)}') from None
+            raise failure(error, lead=f'the input "{given.name}" can\'t be read: ') from None
         return {name: tuple(keys) for name, keys in rows}
 
 

@@ -6,12 +6,14 @@ arguments alone, queries that write, and the few scalar functions that look at t
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass, field
 from typing import Any
 
 from dbuild.core.model import Reference
 from dbuild.errors import UserError
-from dbuild.recipes.statements import Origin, Script, Statement, Tree, table_functions
+from dbuild.recipes.statements import Script, Statement
+from dbuild.recipes.syntax import Origin, Tree, table_functions
 
 _PURE_TABLE_FUNCTIONS = frozenset(
     {"range", "generate_series", "unnest", "repeat", "repeat_row", "json_each", "json_tree"}
@@ -45,64 +47,79 @@ _INPUTS_HINT = "a recipe reads its inputs and nothing else: declare a source for
 
 @dataclass(slots=True)
 class Findings:
-    """What the statements of one script name."""
+    """What the statements of one script name; names in lower case."""
 
     reads: list[Reference] = field(default_factory=list)
     params: dict[str, None] = field(default_factory=dict)
     problems: list[UserError] = field(default_factory=list)
-    names: set[str] = field(default_factory=set)  # columns that are named, in lower case
+    names: set[str] = field(default_factory=set)  # columns that are named
     takes_all: bool = False  # whether columns are also taken without being named (a star, a NATURAL JOIN, a PIVOT …)
-    ctes: set[str] = field(default_factory=set)  # names of CTEs, in lower case
+    ctes: set[str] = field(default_factory=set)
+    aliases: set[str] = field(default_factory=set)  # of what stands in a FROM
+    calls: set[str] = field(default_factory=set)  # functions, macros among them
+    borrowed: set[str] = field(default_factory=set)  # macros of files that are called
+    created: dict[str, str] = field(default_factory=dict)  # what the statements make: "table", "view" or "macro"
 
     @property
     def wanted(self) -> frozenset[str] | None:
         """The names of columns that the script can see; None: all that there are."""
-        return None if self.takes_all else frozenset(self.names)
+        tables = {reference.name.lower() for reference in self.reads} | self.ctes | self.aliases
+        # A table's name as a value is a struct of all its columns.
+        return None if self.takes_all or tables & self.names else frozenset(self.names)
+
+    def include(self, other: Findings) -> None:
+        """Add what a macro that the script calls names."""
+        self.reads += other.reads
+        self.takes_all = self.takes_all or other.takes_all
+        for mine, more in ((self.names, other.names), (self.ctes, other.ctes), (self.aliases, other.aliases)):
+            mine |= more
+        self.calls |= other.calls
 
 
 Scope = frozenset[str]
 
 
-def inspect(script: Script) -> Findings:
-    """All that the script's statements read and bind, and the mistakes in them."""
+def inspect(script: Script, macros: Container[str] = frozenset()) -> Findings:
+    """All that the script's statements read and bind, and the mistakes in them; `macros` are there from files."""
     findings = Findings()
-    created: dict[str, str] = {}
     for statement in script.statements:
-        _Walk(script, statement, created, findings).run()
+        _Walk(script, statement, macros, findings).run()
         if statement.name:
-            _declare(script, statement, created, findings)
-    if any(name in findings.names for name in _relations(findings)):
-        findings.takes_all = True  # a table's name as a value is a struct of all its columns
+            _declare(script, statement, findings)
     return findings
 
 
-def _relations(findings: Findings) -> set[str]:
-    return {reference.name.lower() for reference in findings.reads} | findings.ctes
+def inspect_macro(script: Script, statement: Statement, macros: Container[str]) -> Findings:
+    """The same of one statement of a file of macros."""
+    findings = Findings()
+    _Walk(script, statement, macros, findings).run()
+    _declare(script, statement, findings)
+    return findings
 
 
-def _declare(script: Script, statement: Statement, created: dict[str, str], findings: Findings) -> None:
+def _declare(script: Script, statement: Statement, findings: Findings) -> None:
     name = statement.name.lower()
     place = script.place(statement.start)
     if statement.kind == "macro" and name in table_functions():
         findings.problems.append(UserError(f'"{name}" is a function of DuckDB', place, "give the macro another name"))
-    elif any(read.name.lower() == name for read in findings.reads):
+    elif statement.kind != "macro" and any(read.name.lower() == name for read in findings.reads):
         what = f'"{statement.name}" is both an input and created here'
         findings.problems.append(UserError(what, place, "give what is created another name"))
-    created[name] = statement.kind
+    findings.created[name] = statement.kind
 
 
 class _Walk:
     """One pass over a statement's trees, with a stack of its own: trees may be deeper than Python's."""
 
-    def __init__(self, script: Script, statement: Statement, created: dict[str, str], findings: Findings) -> None:
+    def __init__(self, script: Script, statement: Statement, macros: Container[str], findings: Findings) -> None:
         self._script = script
         self._statement = statement
-        self._created = created
+        self._macros = macros
+        self._created = findings.created
         self._found = findings
         self._origin = Origin(0)
         self._stack: list[tuple[Any, Scope]] = []
         self._reads: list[tuple[int, str]] = []
-        self._aliases: set[str] = set()
 
     def run(self) -> None:
         for tree, origin in self._statement.trees:
@@ -114,8 +131,6 @@ class _Walk:
                     self._stack.extend((child, scope) for child in node)
                 elif isinstance(node, dict):
                     self._visit(node, scope)
-        if self._aliases & self._found.names:
-            self._found.takes_all = True
         for position, name in sorted(self._reads):  # in the order of the text, whatever the order of the walk
             self._found.reads.append(Reference(name, self._script.place(position)))
 
@@ -128,6 +143,8 @@ class _Walk:
             scope = self._with_ctes(node, scope)
         if node.get("alias"):
             self._note_alias(node)
+        if node.get("function_name"):
+            self._call(str(node["function_name"]).lower())
         match kind:
             case "BASE_TABLE":
                 self._read(node, scope)
@@ -168,7 +185,7 @@ class _Walk:
 
     def _note_alias(self, node: Tree) -> None:
         if node.get("type") in ("BASE_TABLE", "SUBQUERY", "JOIN", "TABLE_FUNCTION", "EXPRESSION_LIST"):
-            self._aliases.add(str(node["alias"]).lower())
+            self._found.aliases.add(str(node["alias"]).lower())
 
     def _position(self, node: Tree) -> int:
         position = int(node.get("query_location", _POSITIONLESS))
@@ -180,7 +197,7 @@ class _Walk:
     def _read(self, node: Tree, scope: Scope) -> None:
         path = node.get("qualified_name", {}).get("path") or [node["table_name"]]
         name = ".".join(path)
-        if name.lower() in scope or (len(path) == 1 and name.lower() in self._created):
+        if name.lower() in scope or (len(path) == 1 and self._created.get(name.lower(), "macro") != "macro"):
             return
         if len(path) > 2:
             hint = "a dataset is named by itself, a named output as target.output"
@@ -196,9 +213,15 @@ class _Walk:
         start = self._origin.position(position)
         return "" if position >= _POSITIONLESS else data[start : start + 2].decode(errors="replace")
 
+    def _call(self, name: str) -> None:
+        self._found.calls.add(name)
+        if name in self._macros and self._created.get(name) != "macro":
+            self._found.borrowed.add(name)
+
     def _call_table(self, node: Tree) -> None:
         name = str(node["function"].get("function_name", "")).lower()
-        if name in _PURE_TABLE_FUNCTIONS or self._created.get(name) == "macro":
+        self._call(name)
+        if name in _PURE_TABLE_FUNCTIONS or name in self._macros or self._created.get(name) == "macro":
             return
         if name.startswith(_FILE_FUNCTIONS) or name.endswith("_scan"):
             self._problem(node, f"{name}() can't be used here", _INPUTS_HINT)

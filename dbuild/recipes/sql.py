@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from functools import lru_cache
-from itertools import pairwise
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from dbuild.core.grain import Grain
 from dbuild.core.model import Analysis, Scalar, SqlRecipe
-from dbuild.core.task import Column, Task, TaskInput, TaskOutput
-from dbuild.errors import Place, RecipeError, UserError, nearest
+from dbuild.core.task import Column, Task, TaskOutput
+from dbuild.errors import Place, RecipeError, nearest
+from dbuild.recipes.composition import Step, Text, written
 from dbuild.recipes.engine import Engine, columns_of
-from dbuild.recipes.inspection import Findings, inspect
-from dbuild.recipes.sqltext import identifier, line_of, message
-from dbuild.recipes.statements import Script, Statement, parse, place_of
+from dbuild.recipes.inspection import Findings
+from dbuild.recipes.scopes import Parsed, names_in, parsed, scope_of
+from dbuild.recipes.sqltext import integer_type
+from dbuild.recipes.statements import Statement, place_of
 from dbuild.recipes.tables import check_names, copy_text, write_arrow
+from dbuild.recipes.views import Reading, execute
 
 _MOST_RESULTS = 5_000
 _DESCRIBING = ("describe", "desc", "summarize", "show")  # these can neither be copied nor stand behind a WITH
@@ -27,14 +28,15 @@ def analyse(recipe: SqlRecipe) -> Analysis:
 
     `params` holds every `$name`, those of dimensions (and their `_end`) among them. The fingerprint is of the
     statements in a canonical form: layout, comments, the case of keywords and redundant parentheses don't count.
+    Of the macros of files only those count that the statements use, through other macros too.
     """
-    script = parse(recipe)
-    findings = inspect(script)
+    found = parsed(recipe)
     return Analysis(
-        fingerprint=_fingerprint(script),
-        reads=_first_of_each(findings),
-        params=tuple(findings.params),
-        problems=tuple(dict.fromkeys((*script.problems, *findings.problems))),
+        fingerprint=_fingerprint(found),
+        reads=_first_of_each(found.findings),
+        params=tuple(found.findings.params),
+        problems=tuple(dict.fromkeys(found.problems)),
+        is_single=all(statement.kind == "query" for statement in found.script.statements),
     )
 
 
@@ -42,20 +44,15 @@ def _first_of_each(findings: Findings) -> tuple[Any, ...]:
     return tuple({reference.name.lower(): reference for reference in reversed(findings.reads)}.values())[::-1]
 
 
-def _fingerprint(script: Script) -> bytes:
+def _fingerprint(found: Parsed) -> bytes:
     from xxhash import xxh3_128
 
-    if script.problems:  # there is no canonical form of what can't be parsed
-        return xxh3_128(script.recipe.text.encode(errors="surrogateescape")).digest()
-    forms = [[statement.head, [_canonical(tree) for tree, _ in statement.trees]] for statement in script.statements]
+    if found.script.problems:  # there is no canonical form of what can't be parsed
+        return xxh3_128(found.recipe.text.encode(errors="surrogateescape")).digest()
+    forms: list[Any] = [statement.form for statement in found.script.statements]
+    if found.macros:
+        forms = [forms, sorted(macro.form for macro in found.macros)]
     return xxh3_128(json.dumps(forms, sort_keys=True).encode()).digest()
-
-
-def _canonical(tree: Any) -> Any:
-    """A tree without the positions in the text."""
-    if isinstance(tree, dict):
-        return {key: _canonical(value) for key, value in tree.items() if not key.startswith("query_location")}
-    return [_canonical(item) for item in tree] if isinstance(tree, list) else tree
 
 
 def run(task: Task, engine: Engine) -> tuple[Column, ...] | None:
@@ -66,97 +63,81 @@ def run(task: Task, engine: Engine) -> tuple[Column, ...] | None:
     """
     if not isinstance(task.recipe, SqlRecipe) or len(task.outputs) != 1:
         raise ValueError(f"{task.label} is no SQL task with one output")
-    job = _Job(task, task.recipe, engine)
     try:
         engine.set_timezone(task.timezone)
-        return job.run(task.outputs[0])
+        return Job(task, task.recipe, engine).run(task.outputs[0])
     except RecursionError:
         raise RecipeError("the SQL is nested too deeply", task.recipe.place) from None
     except RecipeError as error:
-        raise error if error.place else RecipeError(error.what, task.recipe.place, error.hint) from None
+        if error.place:
+            raise
+        raise RecipeError(error.what, task.recipe.place, error.hint, error.causes) from None
     finally:
-        job.drop()
         engine.reset()
 
 
-@lru_cache(maxsize=256)
-def _prepare(recipe: SqlRecipe) -> tuple[Script, Findings]:
-    script = parse(recipe)
-    return script, inspect(script)
-
-
-class _Job:
-    """One task on its way through the session."""
+class Job:
+    """One task on its way through the session: the statements that it takes, and the writing of its result."""
 
     def __init__(self, task: Task, recipe: SqlRecipe, engine: Engine) -> None:
+        """RecipeError with the first of the mistakes in the recipe, its views and its macros."""
         self._task = task
         self._recipe = recipe
         self._engine = engine
-        self._views: list[str] = []  # those that are not temporary
-        script, self._findings = _prepare(recipe)
-        problems: Sequence[UserError] = (*script.problems, *self._findings.problems)
-        if problems:  # a build is not asked to run these, yet the session must never see them
-            raise RecipeError(problems[0].what, problems[0].place, problems[0].hint)
-        self._statements = script.statements
-        used = {reference.name.lower() for reference in self._findings.reads}
-        self._inputs = [given for given in task.inputs if given.name.lower() in used]
+        self._scope = scope_of(task, recipe)
+        self._reading = Reading(task, engine, (self._scope,))
+        self._has_ctes = self._can_have_ctes()
+
+    def steps(self) -> Iterator[Step]:
+        """All that is executed before the last statement; each is good once those before it were executed."""
+        scope = self._scope
+        yield from self._reading.steps()
+        if not self._has_ctes:
+            yield from self._reading.temporary(scope)
+        yield from self._reading.macros(scope)
+        for statement in scope.parsed.script.statements[:-1]:
+            if statement.kind == "macro":
+                yield from self._reading.shadowed(statement.name)
+            yield self._step(statement, written(statement.text, self._place(statement)))
+
+    def query(self) -> Step:
+        """The last statement, which gives the result; good once all steps were executed."""
+        last = self._scope.query
+        ctes = self._reading.ctes(self._scope) if self._has_ctes else None
+        return self._step(last, _joined(ctes, last, self._place(last)))
 
     def run(self, output: TaskOutput) -> tuple[Column, ...] | None:
-        *before, last = self._statements
-        inputs = self._inputs
-        prefix = "" if before or not self._can_prefix(last, inputs) else self._with_clause(inputs)
-        if not prefix:
-            self._create_views(inputs)
-        for statement in before:
-            self._execute(statement, statement.text, "")
-        return self._write(last, prefix, output)
+        """Execute all, and write the result."""
+        execute(self.steps(), self._engine)
+        return self._write(self.query(), output)
 
-    def _can_prefix(self, last: Statement, inputs: Sequence[TaskInput]) -> bool:
-        """Whether the inputs can stand before the SELECT as CTEs, which saves the binding of a view for each.
+    def _can_have_ctes(self) -> bool:
+        """Whether what is read can stand before the SELECT as CTEs, which saves the binding of a view for each.
 
-        Not before parentheses, whose own WITH DuckDB then forgets, nor beside a CTE of the same name.
+        Not before parentheses, whose own WITH DuckDB then forgets, nor beside a CTE of the same name; nor where
+        something that is created before the SELECT reads.
         """
-        names = {given.name.lower() for given in inputs}
-        plain = last.first in ("select", "from", "with") and not any("." in name for name in names)
-        return plain and bool(names) and not names & self._findings.ctes
+        scope = self._scope
+        last = scope.query
+        if len(scope.parsed.script.statements) > 1 or last.first not in ("select", "from", "with"):
+            return False
+        names = {given.name.lower() for given in scope.inputs} | {view.name.lower() for view in scope.views}
+        is_plain = not any("." in name for name in names) and not names & scope.parsed.findings.ctes
+        return is_plain and bool(names) and not any(macro.findings.reads for macro in scope.parsed.macros)
 
-    def _with_clause(self, inputs: Sequence[TaskInput]) -> str:
-        wanted = self._findings.wanted
-        parts = [f"{identifier(g.name)} AS NOT MATERIALIZED ({self._engine.select(g, wanted)})" for g in inputs]
-        return f"WITH {', '.join(parts)} "
+    def _place(self, statement: Statement) -> Place:
+        return place_of(self._recipe, statement.start)
 
-    def _create_views(self, inputs: Sequence[TaskInput]) -> None:
-        for given in inputs:
-            text = self._engine.select(given, self._findings.wanted)
-            owner, dot, name = given.name.partition(".")
-            if not dot:
-                self._run_own(f"CREATE TEMP VIEW {identifier(owner)} AS {text}")
-                continue
-            view = f"{identifier(owner)}.{identifier(name)}"
-            self._run_own(f"CREATE SCHEMA IF NOT EXISTS {identifier(owner)}")
-            self._views.append(view)
-            self._run_own(f"CREATE VIEW {view} AS {text}")
+    def _step(self, statement: Statement, text: Text) -> Step:
+        return Step(text, self._place(statement), self._values(statement))
 
-    def drop(self) -> None:
-        """Drop what the cursor's end doesn't: the views of named outputs. Their empty schemas may stay."""
-        for view in self._views:
-            self._engine.cursor.execute(f"DROP VIEW IF EXISTS {view}")
-
-    def _run_own(self, text: str) -> None:
+    def _write(self, query: Step, output: TaskOutput) -> tuple[Column, ...] | None:
         import duckdb
 
-        try:
-            self._engine.cursor.execute(text)
-        except duckdb.Error as error:
-            raise RecipeError(message(error), self._recipe.place) from None
-
-    def _write(self, last: Statement, prefix: str, output: TaskOutput) -> tuple[Column, ...] | None:
-        import duckdb
-
-        query, prefix = _joined(prefix, last)
-        values = self._values(last)
+        text = str(query.text)
+        copy = Step(query.text.within(*copy_text(output)), query.place, query.values)
         if output.format == "parquet":
-            self._execute(last, copy_text(query, output), prefix)
+            execute([copy], self._engine)
             return None
         if output.format not in ("csv", "json", "arrow"):
             raise RecipeError(
@@ -165,26 +146,27 @@ class _Job:
                 "its ending has to be .parquet, .csv, .tsv, .json, .jsonl, .ndjson, .arrow or .feather",
             )
         try:
-            columns = self._columns(last, query, values)
+            columns = self._columns(query, text)
             check_names(columns)
             if output.format == "arrow":
-                write_arrow(self._engine.cursor.sql(query, params=values).to_arrow_reader(122_880), output.path)
+                values = dict(query.values)
+                write_arrow(self._engine.cursor.sql(text, params=values).to_arrow_reader(122_880), output.path)
         except (duckdb.BinderException, duckdb.CatalogException) as error:
-            self._execute(last, query, prefix)  # a relation's error has lost its line, this one fails with it
-            raise self._failure(last, error, prefix) from None
+            execute([query], self._engine)  # a relation's error has lost its line, this one fails with it
+            raise query.failure(error) from None
         except (duckdb.Error, OSError) as error:
-            raise self._failure(last, error, prefix) from None
+            raise query.failure(error) from None
         if output.format != "arrow":
-            self._execute(last, copy_text(query, output), prefix)
+            execute([copy], self._engine)
         return columns
 
-    def _columns(self, last: Statement, query: str, values: dict[str, object]) -> tuple[Column, ...]:
+    def _columns(self, query: Step, text: str) -> tuple[Column, ...]:
         """The result's columns: bound once for all tasks of one recipe whose inputs have the same columns."""
         known = self._engine.results
         key = self._shape()
         found = known.get(key) if key is not None else None
         if found is None:
-            found = columns_of(self._engine.cursor.sql(query, params=values))
+            found = columns_of(self._engine.cursor.sql(text, params=dict(query.values)))
             if key is not None:
                 if len(known) >= _MOST_RESULTS:  # params and lists of values are part of the key
                     known.clear()
@@ -193,69 +175,45 @@ class _Job:
 
     def _shape(self) -> object | None:
         """All that decides the names and types of the result; None where data does (a PIVOT without its columns)."""
-        if any(origin.added for statement in self._statements for _, origin in statement.trees):
+        scopes = tuple(self._scope.all())
+        if any(scope.has_columns_of_data for scope in scopes):
             return None
-        shapes = tuple(self._engine.shape(given) for given in self._inputs)
+        shapes = tuple(self._engine.shape(given) for scope in scopes for given in scope.inputs)
         if any(shape is None for shape in shapes):
             return None
         task = self._task
         # A value may decide a type too (COLUMNS($x), from_json(x, $shape)); that of a date can't.
         fixed = tuple(text for dim, text in zip(task.dimensions, task.key, strict=True) if dim.grain is None)
-        return (self._recipe, task.dimensions, fixed, task.params, shapes)
-
-    def _execute(self, statement: Statement, text: str, prefix: str) -> None:
-        import duckdb
-
-        try:
-            self._engine.cursor.execute(text, self._values(statement))
-        except duckdb.Error as error:
-            raise self._failure(statement, error, prefix) from None
-
-    def _failure(self, statement: Statement, error: Exception, prefix: str) -> RecipeError:
-        """DuckDB's message at the line of the recipe that it points at."""
-        place = place_of(self._recipe, statement.start)
-        line = line_of(error)
-        if line is not None:
-            inside = line - 1 - prefix.count("\n")
-            place = Place(place.file, place.line + max(0, min(inside, statement.text.count("\n"))))
-        return RecipeError(message(error), place)
+        recipes = tuple((scope.name, scope.parsed.recipe) for scope in scopes)
+        return (recipes, task.dimensions, fixed, task.params, shapes)
 
     def _values(self, statement: Statement) -> dict[str, object]:
         """The values of the `$name`s in a statement, typed; RecipeError for one that is neither dimension nor param."""
-        names = _bound(statement)
+        names = names_in(statement.text)
         if not names:
             return {}
         known = _bindings(self._task)
         for name in names:
             if name not in known:
                 what = f'"${name}" is neither a dimension of {self._task.target} nor a param'
-                raise RecipeError(what, place_of(self._recipe, statement.start), nearest(name, known))
+                raise RecipeError(what, self._place(statement), nearest(name, known))
         return {name: known[name] for name in names}
 
 
-def _joined(prefix: str, last: Statement) -> tuple[str, str]:
-    """The query with the inputs before it, and all that stands before the recipe's own text."""
+def _joined(ctes: Text | None, last: Statement, place: Place) -> Text:
+    """The query with CTEs before it, which its own WITH goes on with."""
     if last.first in _DESCRIBING:
-        return f"{prefix}FROM ({last.text}\n)", prefix
-    if prefix and last.first == "with":
-        words = last.text[len("with") :]
-        rest = words.lstrip()
-        if rest[:9].lower() == "recursive" and not rest[9:10].isidentifier():
-            return f"WITH RECURSIVE{prefix[len('WITH') : -1]}, {rest[9:]}", prefix
-        return f"{prefix[:-1]}, {words}", prefix
-    return prefix + last.text, prefix
-
-
-@lru_cache(maxsize=1024)
-def _names_in(text: str) -> tuple[str, ...]:
-    from dbuild.recipes.statements import tokens
-
-    words = tokens(text)
-    return tuple(dict.fromkeys(after.text for mark, after in pairwise(words) if mark.text == "$"))
-
-
-def _bound(statement: Statement) -> tuple[str, ...]:
-    return _names_in(statement.text)
+        return "FROM (" + written(last.text, place) + "\n)"
+    if ctes is None:
+        return written(last.text, place)
+    if last.first != "with":
+        return "WITH " + ctes + "\n" + written(last.text, place)
+    words = last.text[len("with") :]
+    rest = words.lstrip()
+    if rest[:9].lower() == "recursive" and not rest[9:10].isidentifier():
+        below = Place(place.file, place.line + words[: len(words) - len(rest)].count("\n"))
+        return "WITH RECURSIVE " + ctes + ",\n" + written(rest[9:], below)
+    return "WITH " + ctes + ",\n" + written(words, place)
 
 
 def _bindings(task: Task) -> Mapping[str, object]:
@@ -271,12 +229,12 @@ def _bindings(task: Task) -> Mapping[str, object]:
 
 
 def _typed(value: Scalar) -> object:
-    """A param as DuckDB's value. A number keeps one type whatever its size, so that a result's type stays the same."""
+    """A param as DuckDB's value, of the type that `sqltext.constant` gives it."""
     import duckdb
     from duckdb import sqltypes
 
     if isinstance(value, int) and not isinstance(value, bool):
-        return duckdb.Value(value, sqltypes.BIGINT if -(2**63) <= value < 2**63 else sqltypes.HUGEINT)
+        return duckdb.Value(value, getattr(sqltypes, integer_type(value)))
     return value
 
 

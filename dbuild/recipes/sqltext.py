@@ -9,12 +9,15 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
+from dbuild.core.model import Scalar
 from dbuild.errors import RecipeError
 
+_NEWLINE = "\n"
 _GLOB = re.compile(r"[*?\[]")
 _LINE = re.compile(r"^LINE (\d+): ", re.MULTILINE)
 _EXCERPT = re.compile(r"\s*^LINE \d+: .*\Z", re.MULTILINE | re.DOTALL)
 _CSV_NOISE = re.compile(r"^(?:Column .* is being converted|Possible (?:fixes|solutions)|\s*file = )", re.MULTILINE)
+_ADVICE = re.compile(r"^(?:Possible solutions:|See also )", re.MULTILINE)  # settings that no recipe can make
 _CSV_FILE = re.compile(r"^\s*file = (.*)$", re.MULTILINE)
 
 
@@ -27,6 +30,22 @@ def literal(text: str) -> str:
     except UnicodeEncodeError:
         raise RecipeError(f"a name that is not UTF-8 can't be used in SQL: {text!r}", hint="rename the file") from None
     return "'" + text.replace("'", "''") + "'"
+
+
+def constant(value: Scalar) -> str:
+    """A param as a constant of the type that it is bound with (see `sql.typed`), in one line."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return f"CAST({value} AS {integer_type(value)})"
+    if isinstance(value, float):
+        return f"CAST('{value!r}' AS DOUBLE)"
+    return f"CAST({' || chr(10) || '.join(literal(line) for line in value.split(_NEWLINE))} AS VARCHAR)"
+
+
+def integer_type(value: int) -> str:
+    """The type of a whole number: the same whatever its size, so that a result's type stays the same."""
+    return "BIGINT" if -(2**63) <= value < 2**63 else "HUGEINT"
 
 
 def identifier(name: str) -> str:
@@ -76,7 +95,8 @@ def message(error: Exception) -> str:
         found = _CSV_FILE.search(text)
         head = _CSV_NOISE.split(text)[0].strip()
         text = f"{found[1]}: {head}" if found else head
-    lines = [line.strip() for line in _EXCERPT.sub("", text).splitlines() if line.strip()]
+    text = _ADVICE.split(_EXCERPT.sub("", text))[0]
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
     more = len(lines) - _LINES
     return "; ".join(lines if more <= 0 else [*lines[:_LINES], f"and {more} more"])
 

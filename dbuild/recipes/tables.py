@@ -23,9 +23,9 @@ _VIEW = "dbuild_table"
 _BATCH = 122_880  # rows: a row group of DuckDB
 
 
-def copy_text(query: str, output: TaskOutput) -> str:
-    """A COPY of a query's rows to an output of format parquet, csv or json."""
-    return f"COPY ({query}\n) TO {literal(output.path)} ({_options(output)})"
+def copy_text(output: TaskOutput) -> tuple[str, str]:
+    """What stands before and after a query to COPY its rows to an output of format parquet, csv or json."""
+    return "COPY (", f"\n) TO {literal(output.path)} ({_options(output)})"
 
 
 def _options(output: TaskOutput) -> str:
@@ -74,7 +74,7 @@ def _write_relation(table: duckdb.DuckDBPyRelation, output: TaskOutput) -> tuple
         write_arrow(table.to_arrow_reader(_BATCH), output.path)
     else:
         # On the relation's own connection, which may be another than the engine's.
-        table.query(_VIEW + "_rows", copy_text(f"SELECT * FROM {_VIEW}_rows", output))
+        table.query(_VIEW + "_rows", f"SELECT * FROM {_VIEW}_rows".join(copy_text(output)))
     return None if output.format == "parquet" else columns
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from dbuild.core.grain import Grain
-from dbuild.core.model import SqlRecipe
-from dbuild.core.task import Column, Task, TaskDimension, TaskInput, TaskOutput, format_of
+from dbuild.core.model import MacroFile, SqlRecipe
+from dbuild.core.task import Column, Task, TaskDimension, TaskInput, TaskOutput, TaskView, format_of
 from dbuild.errors import Place
 from dbuild.recipes.engine import Engine
 from dbuild.recipes.sql import run
@@ -17,8 +17,15 @@ HOUR = TaskDimension("hour", Grain("hour"))
 ORIGIN = TaskDimension("origin", None)
 
 
-def sql(text: str) -> SqlRecipe:
-    return SqlRecipe(text, Place("sql/recipe.sql", 1))
+def sql(text: str, *macros: str, file: str = "recipe.sql") -> SqlRecipe:
+    """A recipe, and the texts of its files of macros: macros1.sql, macros2.sql, …"""
+    files = [MacroFile(macro, Place(f"sql/macros{number}.sql", 1)) for number, macro in enumerate(macros, 1)]
+    return SqlRecipe(text, Place(f"sql/{file}", 1), tuple(files))
+
+
+def view(name: str, text: str, *macros: str) -> TaskView:
+    """A view whose text stands in a file of its name."""
+    return TaskView(name, sql(text, *macros, file=f"{name.rpartition('/')[2]}.sql"))
 
 
 def given(
@@ -51,11 +58,13 @@ def task(
     key: tuple[str, ...] = (),
     params: tuple[tuple[str, Any], ...] = (),
     timezone: str = "UTC",
+    macros: tuple[str, ...] = (),
+    views: tuple[TaskView, ...] = (),
 ) -> Task:
     made = TaskOutput("", str(output), str(output), format_of(str(output)))
-    return Task(
-        1, "target", dimensions, key, sql(text), b"", inputs, (made,), params, timezone, str(output.parent), threads=1
-    )
+    recipe = sql(text, *macros)
+    root = str(output.parent)
+    return Task(1, "target", dimensions, key, recipe, b"", inputs, (made,), params, timezone, root, views=views)
 
 
 def rows(engine: Engine, text: str, out: Path, *inputs: TaskInput, **more: Any) -> list[tuple[Any, ...]]:

@@ -9,9 +9,10 @@ import click
 from dbuild import build as building
 from dbuild.cli.options import common_options, settings_of
 from dbuild.errors import UserError
+from dbuild.project import schema_text
 from dbuild.ui.json import print_record
 from dbuild.ui.problems import problem_lines, problems_of, problems_record
-from dbuild.ui.stream import print_notes
+from dbuild.ui.stream import print_lines, print_notes
 from dbuild.ui.text import counted
 
 HELP = """Check the Dataflowfile, what it includes and the recipes; run nothing. Exits with 2 if there is a mistake.
@@ -20,10 +21,13 @@ HELP = """Check the Dataflowfile, what it includes and the recipes; run nothing.
 Examples:
   dbuild lint             every mistake with its file, line and a hint
   dbuild lint --json      for an editor
+  dbuild lint --schema > Dataflowfile.schema.json
+                          what a Dataflowfile may have, for editors
 """
 
 
 @click.command("lint", help=HELP)
+@click.option("--schema", is_flag=True, help="Print the JSON Schema of the Dataflowfile, for editors; check nothing.")
 @common_options
 def command(
     directory: Sequence[str],
@@ -32,8 +36,12 @@ def command(
     json: bool,
     quiet: bool,
     verbose: bool,
+    schema: bool,
 ) -> int:
-    """Shows the mistakes; the exit code."""
+    """Shows the mistakes, or the schema; the exit code."""
+    if schema:
+        print_lines(schema_text().rstrip("\n"))
+        return 0
     problems: tuple[UserError, ...] = ()
     try:
         flow = building.lint(settings_of(directory, file, params))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date, time
 
 from dbuild.project.document import Table
 from dbuild.project.names import is_identifier
@@ -46,10 +47,12 @@ def _read_env(table: Table) -> dict[str, str]:
             continue
         if isinstance(value, bool):
             env[name] = str(value).lower()
+        elif isinstance(value, date | time):
+            env[name] = value.isoformat()
         elif isinstance(value, str | int | float) and "\0" not in str(value):
             env[name] = str(value)
         else:
-            what = f'the variable "{name}" of {table.title} must be a text, a number, or true or false'
+            what = f'the variable "{name}" of {table.title} must be a text, a number, a date, or true or false'
             table.report(what, "env", name, hint=f'as in {name} = "info"')
     return env
 

@@ -8,13 +8,13 @@ from collections.abc import Iterable, Sequence
 from dbuild.project.document import Document, Table, report_unknown
 from dbuild.project.keys import KEYS, RESERVED, SECTIONS, UNSUPPORTED
 
-_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+IDENTIFIER = "[A-Za-z_][A-Za-z0-9_]*"
 _ROOT_ONLY = ("project", "defaults", "pools")
 
 
 def is_identifier(text: str) -> bool:
     """Whether a name can be used in SQL, Python and shell as it is."""
-    return _IDENTIFIER.fullmatch(text) is not None
+    return re.fullmatch(IDENTIFIER, text) is not None
 
 
 def check_sections(documents: Sequence[Document]) -> None:

@@ -8,7 +8,6 @@ from dbuild.core.model import All, Dimension, ListDimension, MappingRule, TimeDi
 from dbuild.core.pieces import is_key
 from dbuild.errors import UserError, nearest
 
-_WINDOW = re.compile(r"([+-]?\d{1,9})\s*([A-Za-z]*)\s*\.\.\s*([+-]?\d{1,9})\s*([A-Za-z]*)", re.ASCII)
 _KNOWN_LATER = re.compile(r"previous|last\b.*|since\b.*")
 _UNITS = {
     **dict.fromkeys(("min", "minute", "minutes"), "minute"),
@@ -19,6 +18,12 @@ _UNITS = {
     **dict.fromkeys(("q", "quarter", "quarters"), "quarter"),
     **dict.fromkeys(("y", "year", "years"), "year"),
 }
+# As a regular expression that editors understand too: the ends of a window, each a count and its unit.
+_END = rf"([+-]?[0-9]{{1,9}}) *({'|'.join(sorted(_UNITS, reverse=True))})?"
+WINDOW = rf" *{_END} *\.\. *{_END} *"
+_SHAPE = re.compile(
+    r"([+-]?\d{1,9})\s*([A-Za-z]*)\s*\.\.\s*([+-]?\d{1,9})\s*([A-Za-z]*)", re.ASCII
+)  # units may be wrong
 _CENTURY = {
     "minute": 52_596_000,
     "hour": 876_600,
@@ -39,7 +44,7 @@ def read_rule(value: object, dimension: Dimension) -> MappingRule:
         raise UserError(f'the rule for "{dimension.name}" must be a string or a list', hint=_POSSIBLE)
     if value == "all":
         return All()
-    found = _WINDOW.fullmatch(value.strip())
+    found = _SHAPE.fullmatch(value.strip())
     if found:
         return _read_window(found, dimension)
     if _KNOWN_LATER.fullmatch(value):

@@ -128,7 +128,6 @@ RUNNING = [
 
 VARIABLES = [
     (SHELL + "env = { A = [1] }\n", 4, 'the variable "A" of [targets.t] must be a text', "as in A"),
-    (SHELL + "env = { A = 2013-01-01 }\n", 4, 'the variable "A" of [targets.t] must be a text', "as in A"),
     (SHELL + 'env = { A = "\\u0000" }\n', 4, 'the variable "A" of [targets.t] must be a text', "as in A"),
     (SHELL + 'env = { "A-B" = "x" }\n', 4, '"A-B" can\'t be the name of a variable', "letters"),
     (SHELL + 'env = { DBUILD_X = "x" }\n', 4, "a name that dbuild itself gives", "DBUILD_"),

@@ -174,9 +174,9 @@ def test_views_have_nothing_of_the_defaults_for_tasks(tmp_path: Path) -> None:
 
 def test_variables_are_merged_and_are_not_for_sql(tmp_path: Path) -> None:
     head = '[defaults]\nenv = { A = 1, B = true, C = 0.5 }\nsecrets = ["S"]\n'
-    text = 'env = { A = "x", tz = "" }\nsecrets = ["T", "S"]\n'
+    text = 'env = { A = "x", tz = "", D = 2013-01-01 }\nsecrets = ["T", "S"]\n'
     made = target(tmp_path, f'[targets.t]\npath = "t"\nshell = "x"\n{text}', head)
-    assert made.env == (("A", "x"), ("B", "true"), ("C", "0.5"), ("tz", ""))
+    assert made.env == (("A", "x"), ("B", "true"), ("C", "0.5"), ("tz", ""), ("D", "2013-01-01"))
     assert made.secrets == ("S", "T")
     made = target(tmp_path, '[targets.t]\npath = "t.csv"\nsql = "SELECT 1"\n', head)
     assert (made.env, made.secrets) == ((), ())

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from dataclasses import dataclass, field
 
 from dbuild.core.forecast import Forecast, Node
 from dbuild.core.ready import Rank, ReadyLine
@@ -43,14 +42,29 @@ _SETTLED = {State.BUILT, State.FRESH}
 _ENDED = {State.BUILT, State.FRESH, State.FAILED, State.BLOCKED}
 
 
-@dataclass(slots=True)
 class Gate:
     """A set of tasks that others wait for together."""
 
-    left: int  # members that haven't settled yet
-    waiters: list[Node] = field(default_factory=list)
-    is_shut: bool = False  # a member failed or is blocked
-    path: float | None = None  # seconds of the longest path that begins with a waiter; None: not looked at yet
+    __slots__ = ("is_shut", "left", "path", "waiters")
+
+    def __init__(self, left: int) -> None:
+        self.left = left  # members that haven't settled yet
+        self.waiters: list[Entry] = []
+        self.is_shut = False  # a member failed or is blocked
+        self.path: float | None = None  # the longest that begins with a waiter, negated; None: not looked at yet
+
+
+class Entry:
+    """What is kept of a task: one lookup finds it all, and gates hold it itself."""
+
+    __slots__ = ("gates", "is_shut", "node", "rank", "waits")
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        self.gates: list[Gate] | tuple[()] = ()  # that it is a member of
+        self.waits = 0  # gates that it waits for
+        self.is_shut = False  # it is, or is about to be, blocked
+        self.rank: Rank = (0.0, 0, 0.0, node)
 
 
 class Schedule:
@@ -83,47 +97,51 @@ class Schedule:
         self._forecast = Forecast(self._resources)
         self._ready = ReadyLine(self._resources, self._loads, self._forecast)
         self._gates: dict[Hashable, Gate] = {}
-        self._member_of: dict[Node, list[Gate]] = {}
-        self._shut_by: dict[Node, int] = {}
-        self._waits: dict[Node, int] = {}
+        self._entries = {node: Entry(node) for node in self.states}
         self.counts = dict.fromkeys(State, 0)
         self.counts[State.PENDING] = len(self.states)
-        for node in self.states:
-            self._waits[node] = sum(self._attach(node, *found) for found in gates_of(node))
-        self._ranks = self._rank(seconds)
-        for node, waits in self._waits.items():
-            if not waits:
+        for node, entry in self._entries.items():
+            for identity, members in gates_of(node):
+                self._attach(entry, identity, members)
+        self._rank(seconds)
+        for node, entry in self._entries.items():
+            if not entry.waits:
                 self.move(node, State.READY)
 
-    def _attach(self, node: Node, identity: Hashable, members: Iterable[Node]) -> bool:
+    def _attach(self, entry: Entry, identity: Hashable, members: Iterable[Node]) -> None:
         gate = self._gates.get(identity)
         if gate is None:
-            own = [member for member in members if member in self.states]
-            gate = self._gates[identity] = Gate(len(own))
-            for member in own:
-                self._member_of.setdefault(member, []).append(gate)
+            gate = self._gates[identity] = Gate(0)
+            for member in members:
+                own = self._entries.get(member)
+                if own is not None:
+                    gate.left += 1
+                    if own.gates:
+                        own.gates.append(gate)
+                    else:
+                        own.gates = [gate]
         if gate.left:
-            gate.waiters.append(node)
-        return gate.left > 0
+            gate.waiters.append(entry)
+            entry.waits += 1
 
-    def _rank(self, seconds: Callable[[Node], float]) -> dict[Node, Rank]:
+    def _rank(self, seconds: Callable[[Node], float]) -> None:
         """Longest path first, then building order. Each gate's waiters are gone through once, for all its members."""
-        ranks: dict[Node, Rank] = {}
         totals = dict.fromkeys(self._claims, 0.0)
-        position = len(self.states)
-        for node in reversed(self.states):
+        position = len(self._entries)
+        for node, entry in reversed(self._entries.items()):
             position -= 1
             longest = 0.0
-            for gate in self._member_of.get(node, ()):
-                if gate.path is None:
-                    gate.path = -min([ranks[waiter][0] for waiter in gate.waiters if waiter in ranks], default=0.0)
-                longest = max(longest, gate.path)
+            for gate in entry.gates:
+                path = gate.path
+                if path is None:
+                    path = gate.path = min([waiter.rank[0] for waiter in gate.waiters])
+                if path < longest:
+                    longest = path
             own = seconds(node)
-            ranks[node] = (-longest - own, position, own, node)
+            entry.rank = (longest - own, position, own, node)
             totals[node[0]] += own
         for target, total in totals.items():
             self._loads.add(self._claims[target], total)
-        return ranks
 
     def move(self, node: Node, state: State) -> None:
         """Takes a task to another state, and others with it. The only place where states change.
@@ -143,45 +161,42 @@ class Schedule:
             self.counts[before] -= 1
             self.counts[state] += 1
             if state is State.READY:
-                self._ready.push(self._claims[node[0]], self._ranks[node])
+                self._ready.push(self._claims[node[0]], self._entries[node].rank)
             elif state in _ENDED:
-                self._loads.add(self._claims[node[0]], -self._ranks[node][2])
+                self._loads.add(self._claims[node[0]], -self._entries[node].rank[2])
                 left.extend(self._open(node) if state in _SETTLED else self._shut(node))
 
     def _share(self, node: Node, state: State) -> None:
         claim = self._claims[node[0]]
         if state is State.RUNNING:
             self._resources.take(claim)
-            self._forecast.begin(node, claim, self._ranks[node][2])
+            self._forecast.begin(node, claim, self._entries[node].rank[2])
         else:
             self._resources.give_back(claim)
             self._forecast.end(node, state is State.BUILT)
 
     def _open(self, node: Node) -> list[tuple[Node, State]]:
         freed: list[tuple[Node, State]] = []
-        for gate in self._member_of.get(node, ()):
+        for gate in self._entries[node].gates:
             gate.left -= 1
             if gate.left == 0:
                 for waiter in gate.waiters:
-                    self._waits[waiter] -= 1
-                    if not self._waits[waiter] and self.states[waiter] is State.PENDING:
-                        freed.append((waiter, State.READY))
+                    waiter.waits -= 1
+                    if not waiter.waits and self.states[waiter.node] is State.PENDING:
+                        freed.append((waiter.node, State.READY))
         return freed
 
     def _shut(self, node: Node) -> list[tuple[Node, State]]:
-        blocked: dict[Node, None] = {}
-        for gate in self._member_of.get(node, ()):
+        blocked: list[tuple[Node, State]] = []
+        for gate in self._entries[node].gates:
             if not gate.is_shut:
                 gate.is_shut = True
-                blocked.update(dict.fromkeys(w for w in gate.waiters if self.states[w] is State.PENDING))
-        # A task behind two failures is blocked once: mark it now, so that no second entry is made for it.
-        return [(waiter, State.BLOCKED) for waiter in blocked if self._claim(waiter)]
-
-    def _claim(self, waiter: Node) -> bool:
-        if waiter in self._shut_by:
-            return False
-        self._shut_by[waiter] = 1
-        return True
+                # A task behind two failures is blocked once: mark it now, so that no second entry is made for it.
+                for waiter in gate.waiters:
+                    if not waiter.is_shut and self.states[waiter.node] is State.PENDING:
+                        waiter.is_shut = True
+                        blocked.append((waiter.node, State.BLOCKED))
+        return blocked
 
     def take(self) -> Node | None:
         """The next task that may start and fits into what is free, or None; it stays READY until it is moved."""
@@ -192,7 +207,7 @@ class Schedule:
 
     def put_back(self, node: Node) -> None:
         """A task that was taken and not started."""
-        self._ready.push(self._claims[node[0]], self._ranks[node])
+        self._ready.push(self._claims[node[0]], self._entries[node].rank)
 
     def free(self) -> dict[str, float]:
         """How much of each limited resource no running task holds."""

@@ -97,8 +97,11 @@ def test_one_that_holds_the_interpreter_is_killed(tmp_path: Path) -> None:
 
 def test_a_query_is_interrupted(tmp_path: Path) -> None:
     with crew(tmp_path) as made:
-        task = made.sql("SELECT count(*) FROM range(10000000) a, range(10000000) b WHERE a.range * b.range = 7", "a.csv")
+        task = made.sql(
+            "SELECT count(*) FROM range(10000000) a, range(10000000) b WHERE a.range * b.range = 7", "a.csv"
+        )
         made.pool.submit(task)
+        assert made.pool.poll(0.5) == []  # it has most likely begun
         made.pool.end(task.number)
         assert made.result().error == "interrupted"
         again = made.sql("SELECT 1 AS one", "b.csv")

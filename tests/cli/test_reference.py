@@ -15,7 +15,7 @@ from dbuild.core.events import Summary, TaskEnded
 from dbuild.core.report import Cause, DatasetStatus, Explanation, RunRecord, TaskRecord
 from dbuild.core.staleness import Reason
 from dbuild.errors import UserError
-from dbuild.project.keys import READER_OPTIONS, accepted_keys
+from dbuild.project.keys import INNER, READER_OPTIONS, accepted_keys
 from dbuild.ui.datasets import STATES, list_record, status_record
 from dbuild.ui.explanations import explanation_record
 from dbuild.ui.json import summary_record, task_record
@@ -52,19 +52,26 @@ def titles() -> dict[str, str]:
     """Sections of a Dataflowfile with their headings."""
     named = {"partitions", "sources", "targets"}
     return {
-        key.section: "`inputs`" if key.section == "inputs" else f"`[{key.section}{'.NAME' * (key.section in named)}]`"
+        key.section: f"`{key.section}`"
+        if key.section in INNER
+        else f"`[{key.section}{'.NAME' * (key.section in named)}]`"
         for key in accepted_keys()
     }
 
 
 @pytest.mark.parametrize(("name", "title"), titles().items())
 def test_exactly_the_accepted_keys_are_documented(name: str, title: str) -> None:
-    accepted = {key.name for key in accepted_keys() if key.section == name}
-    assert {cell.strip("`") for cell in first_column(title, "key")} == accepted
+    lines = section(title).splitlines()
+    start = lines.index("| key | example | |") + 2
+    accepted = [
+        f"| `{key.name}` | `{key.example}` | {key.description} |" for key in accepted_keys() if key.section == name
+    ]
+    assert lines[start : start + len(accepted)] == accepted
+    assert len(first_column(title, "key")) == len(accepted)
 
 
 def test_every_section_is_documented_and_no_other() -> None:
-    documented = re.findall(r"^### (`(?:\[.*?\]|inputs)`)$", TEXT, re.MULTILINE)
+    documented = re.findall(r"^### (`(?:\[.*?\]|[a-z]+)`)$", TEXT, re.MULTILINE)
     assert sorted(documented) == sorted(titles().values())
 
 

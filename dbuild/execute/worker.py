@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 _INTERRUPT = signal.SIGRTMIN + 5 if hasattr(signal, "SIGRTMIN") else signal.SIGUSR2
 _STARTING = -1
 _STARTS = 200  # times 5 ms to wait for a process that is just being started
+_TRIES = 20  # times 50 ms to interrupt a query
 _READINESS = 500  # of 1000, to be killed when the machine has no memory left: before the build itself
 
 
@@ -73,9 +74,19 @@ class Worker:
         if self._number != number:
             return
         if not self._child:
-            signal.pthread_kill(self._main, _INTERRUPT)
+            self._interrupt(number)
         else:  # while it is _STARTING nothing is sent: `_begun` looks again
             self._signal_child(signal.SIGKILL if is_kill else signal.SIGTERM)
+
+    def _interrupt(self, number: int) -> None:
+        """Interrupts what runs in this process; a query, which takes no signal, also where it hadn't quite begun."""
+        signal.pthread_kill(self._main, _INTERRUPT)
+        for _ in range(_TRIES):
+            if self._number != number:
+                return
+            if self._engine is not None:
+                self._engine.interrupt()
+            time.sleep(0.05)
 
     def _end_all(self) -> None:
         for _ in range(_STARTS):

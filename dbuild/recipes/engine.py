@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Container, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from dbuild.core.model import Scalar
@@ -127,6 +128,13 @@ class Engine:
         self._registered.clear()
         while self._undoing:
             self.root.execute(self._undoing.pop())
+
+    def interrupt(self) -> None:
+        """Called by another thread: the statement that runs now, if any, fails."""
+        for connection in (self._cursor, self._root):
+            if connection is not None:
+                with suppress(Exception):  # it is being closed
+                    connection.interrupt()
 
     def close(self) -> None:
         """End the session; it connects again when it is used."""

@@ -101,6 +101,7 @@ def _who() -> str:
 def _restore(looked: Looked, mark: Mark, partitions: PartitionSet) -> None:
     """Puts back what a word of `fresh` took the place of, where nothing has been built since."""
     state, world = looked.world.state, looked.world
+    state.put_seal(mark.target, b"", b"", "[]")  # it may vouch for what is taken back
     for key, was in state.marks.replaced(mark.run).items():
         now = state.trace(mark.target, key)
         if now is None or now.run != mark.run or not (world.keyed(mark.target, {key: None}) & partitions):

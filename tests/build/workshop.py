@@ -101,6 +101,7 @@ class Workshop(Sandbox):
         *targets: str,
         jobs: int = 2,
         keep_going: bool = False,
+        fail_fast: bool = False,
         force: bool = False,
         file: str = "Dataflowfile",
         hear: Callable[[Event], None] = lambda event: None,
@@ -114,7 +115,9 @@ class Workshop(Sandbox):
             hear(event)
 
         settings = Settings(str(self.root), file, tuple(params.items()))
-        summary = build(settings, targets, jobs=jobs, keep_going=keep_going, force=force, emit=emit)
+        summary = build(
+            settings, targets, jobs=jobs, keep_going=keep_going, fail_fast=fail_fast, force=force, emit=emit
+        )
         return Built(tuple(events), summary)
 
     def plan(self, *targets: str, file: str = "Dataflowfile") -> Plan:

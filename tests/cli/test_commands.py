@@ -165,7 +165,7 @@ def test_status_counts_partitions(sandbox: Sandbox) -> None:
     assert (found["copy"][1]["fresh"], found["copy"][1]["stale"]) == (2, 1)
     assert found["total"][1]["undecided"] == 1
     assert set(found["copy"][1]) == {
-        "fresh", "stale", "undecided", "missing", "late", "waiting", "failed", "provisional"
+        "fresh", "stale", "undecided", "missing", "late", "waiting", "failed", "provisional", "frozen"
     }  # fmt: skip
     assert sandbox.run("status", "--strict").returncode == 3
     lines = sandbox.run("status").stdout.splitlines()

@@ -191,7 +191,7 @@ def test_unfinished_outputs_are_no_names() -> None:
     listing = b"".join(pack_record(n, stat) for n in ("a", f"{TEMPORARY}b.csv", f"c/{TEMPORARY}d", f"e{TEMPORARY}"))
     assert list(names_of(listing)) == ["a", f"e{TEMPORARY}"]
     assert is_temporary(f"/x/{TEMPORARY}1.parquet")
-    assert not is_temporary(f"/{TEMPORARY}x/a")
+    assert is_temporary(f"/{TEMPORARY}x/a")
 
 
 def test_only_regular_files_have_stats(tmp_path: Path) -> None:

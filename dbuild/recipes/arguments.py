@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 import sys
 import typing
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -32,7 +32,8 @@ _TABLES: tuple[tuple[Form, str], ...] = (
     ("polars", "DataFrame"),
 )
 _TABLE_FORMS = frozenset(form for form, _ in _TABLES)
-_ALLOWED = "Path, list[Path], pyarrow.Table, duckdb.DuckDBPyRelation, pandas.DataFrame or polars.DataFrame"
+_TABLES_ALLOWED = "pyarrow.Table, duckdb.DuckDBPyRelation, pandas.DataFrame or polars.DataFrame"
+_ALLOWED = f"Path, list[Path], {_TABLES_ALLOWED}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +147,7 @@ def _spelt(hint: Any) -> str:
 def gather(task: Task, parameters: tuple[Parameter, ...], params: Params, engine: Engine) -> dict[str, Any]:
     """The keyword arguments of the call; RecipeError where an input doesn't fit the form asked for."""
     inputs = {given.name: given for given in task.inputs}
+    views = _views(task, parameters)
     arguments: dict[str, Any] = {}
     if any(parameter.form in _TABLE_FORMS for parameter in parameters):
         engine.set_timezone(task.timezone)
@@ -159,12 +161,35 @@ def gather(task: Task, parameters: tuple[Parameter, ...], params: Params, engine
             arguments[name] = params
         elif name in inputs:
             arguments[name] = convert(inputs[name], parameter.form, engine)
-        elif not parameter.has_default:
-            raise RecipeError(f'the parameter "{name}" is no input of {task.target}', hint=f"it has {_listed(inputs)}")
-    return arguments
+        elif not parameter.has_default and name not in views:
+            known = _listed([*inputs, *(view.name for view in task.views if "/" not in view.name)])
+            raise RecipeError(f'the parameter "{name}" is no input of {task.target}', hint=f"it has {known}")
+    return arguments | _shown(task, views, engine)
 
 
-def _listed(names: Mapping[str, object]) -> str:
+def _views(task: Task, parameters: tuple[Parameter, ...]) -> dict[str, Form]:
+    """The views among the parameters, with the forms asked for; RecipeError for one that isn't asked for as a table."""
+    known = {view.name for view in task.views if view.name not in EXTRAS}
+    views = {parameter.name: parameter.form for parameter in parameters if parameter.name in known}
+    for name, form in views.items():
+        if form not in _TABLE_FORMS:
+            raise RecipeError(
+                f'the input "{name}" is a view, which has no files',
+                hint=f"annotate it as a table ({_TABLES_ALLOWED}), or give the view a path",
+            )
+    return views
+
+
+def _shown(task: Task, views: Mapping[str, Form], engine: Engine) -> dict[str, Any]:
+    """The rows of views."""
+    if not views:
+        return {}
+    from dbuild.recipes.views import relations
+
+    return {name: _table(name, relation, views[name]) for name, relation in relations(task, views, engine).items()}
+
+
+def _listed(names: Sequence[str]) -> str:
     return ", ".join(names) or "no inputs"
 
 
@@ -187,18 +212,29 @@ def convert(given: TaskInput, form: Form, engine: Engine) -> Any:
             f'the input "{given.name}" is no table: {_example(given)} is neither Parquet, CSV, JSON nor Arrow',
             hint="annotate it as Path or list[Path] and read it yourself",
         )
+    return _table(given.name, engine.relation(given), form)
+
+
+def _table(name: str, relation: Any, form: Form) -> Any:
+    """A relation of DuckDB as the kind of table asked for; RecipeError where its rows can't be read."""
+    import duckdb
+
+    from dbuild.recipes.failures import failure
+
     if form in ("pandas", "polars"):
         _require(form)
-    relation = engine.relation(given)
-    match form:
-        case "pyarrow":
-            return relation.to_arrow_table()
-        case "pandas":
-            return relation.df()
-        case "polars":
-            return relation.pl()
-        case _:
-            return relation
+    try:
+        match form:
+            case "pyarrow":
+                return relation.to_arrow_table()
+            case "pandas":
+                return relation.df()
+            case "polars":
+                return relation.pl()
+            case _:
+                return relation
+    except duckdb.Error as error:
+        raise failure(error, lead=f'the input "{name}" can\'t be read: ') from None
 
 
 def _only(given: TaskInput) -> Path:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from dbuild.errors import RecipeError
 from dbuild.recipes.engine import Engine
 from dbuild.recipes.sql import run
 from tests.recipes.sqltasks import given, read_parquet, task, write
@@ -63,3 +64,29 @@ def test_rows_and_their_order_do_not_depend_on_threads(engine: Engine, tmp_path:
         is_parquet = name == "out.parquet"
         made.append(read_parquet(tmp_path / name) if is_parquet else (tmp_path / name).read_bytes())
     assert made[0] == made[1]
+
+
+def test_too_little_memory_fails_the_task_and_says_what_to_do(engine: Engine, tmp_path: Path) -> None:
+    engine.set_resources(1, 16 << 20)
+    text = "SELECT list(hash(n) ORDER BY hash(n + 1)) AS h FROM range(3_000_000) t(n)"
+    with pytest.raises(RecipeError, match="Out of Memory Error") as caught:
+        run(task(text, tmp_path / "out.parquet"), engine)
+    assert {"OutOfMemoryException", "memory"} <= set(caught.value.causes)
+    assert "needs = { memory" in str(caught.value.hint)
+    assert "Possible solutions" not in caught.value.what
+    engine.set_resources(1, None)
+    run(task("SELECT count(*) AS n FROM range(3_000_000)", tmp_path / "out.parquet"), engine)
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [("SELECT CAST('x' AS INT)", "ConversionException"), ("SELECT nothing", "BinderException")],
+)
+@pytest.mark.parametrize("name", ["out.parquet", "out.csv", "out.arrow"])
+def test_the_causes_of_a_failure_are_the_classes_of_its_error(
+    engine: Engine, tmp_path: Path, name: str, text: str, cause: str
+) -> None:
+    with pytest.raises(RecipeError) as caught:
+        run(task(text, tmp_path / name), engine)
+    assert cause in caught.value.causes
+    assert "memory" not in caught.value.causes

@@ -121,6 +121,8 @@ def _implied(project: Project, reference: Reference) -> Input | None:
         found = project.dataset(folded.get(dataset.lower(), ""))
     if found is None or (output and not _has_output(found, output)):
         return None
+    if isinstance(found, Target) and not output and len(found.outputs) == 1:
+        output = found.outputs[0].name
     return Input(reference.name, found.name, output, (), reference.place)
 
 

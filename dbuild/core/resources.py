@@ -68,7 +68,7 @@ class Resources:
 
 
 class Loads:
-    """How long each resource would be busy with the tasks that haven't ended, were it never idle: seconds."""
+    """How long each resource would be busy with the tasks that are still to start, were it never idle: seconds."""
 
     def __init__(self, resources: Resources) -> None:
         self._capacity = resources.capacity

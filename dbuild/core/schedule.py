@@ -163,17 +163,21 @@ class Schedule:
             if state is State.READY:
                 self._ready.push(self._claims[node[0]], self._entries[node].rank)
             elif state in _ENDED:
-                self._loads.add(self._claims[node[0]], -self._entries[node].rank[2])
+                if before is not State.RUNNING:
+                    self._loads.add(self._claims[node[0]], -self._entries[node].rank[2])
                 left.extend(self._open(node) if state in _SETTLED else self._shut(node))
 
     def _share(self, node: Node, state: State) -> None:
-        claim = self._claims[node[0]]
+        claim, seconds = self._claims[node[0]], self._entries[node].rank[2]
         if state is State.RUNNING:
             self._resources.take(claim)
-            self._forecast.begin(node, claim, self._entries[node].rank[2])
-        else:
-            self._resources.give_back(claim)
-            self._forecast.end(node, state is State.BUILT)
+            self._forecast.begin(node, claim, seconds)
+            self._loads.add(claim, -seconds)
+            return
+        self._resources.give_back(claim)
+        self._forecast.end(node, state is State.BUILT)
+        if state not in _ENDED:
+            self._loads.add(claim, seconds)  # all of it is still to be done
 
     def _open(self, node: Node) -> list[tuple[Node, State]]:
         freed: list[tuple[Node, State]] = []

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+import math
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dbuild.core.resources import Claim, Resources
 from dbuild.core.schedule import Node, Schedule, State
+from tests.core.simulation import Work, simulate
 
 ENDED = {State.BUILT, State.FRESH, State.FAILED, State.BLOCKED}
 
@@ -224,3 +228,249 @@ def test_what_many_wait_for_together_is_gone_through_once() -> None:
         schedule.move(member, State.RUNNING)
         schedule.move(member, State.BUILT)
     assert schedule.counts[State.READY] == len(readers)
+
+
+# -- resources -----------------------------------------------------------------------------------------------------
+
+AMOUNTS = st.sampled_from([0, 0.25, 1 / 3, 0.5, 2 / 3, 1, 1.5, 2, 3, 7, 1000, math.inf])
+
+
+@st.composite
+def works(draw: st.DrawFn) -> Work:
+    """Flows with any needs."""
+    names = ["cpus", "memory", "db"]
+    capacity = {name: draw(st.sampled_from([0.5, 1, 2, 4, 8])) for name in names[: draw(st.integers(0, 3))]}
+    targets = [f"t{number}" for number in range(draw(st.integers(1, 5)))]
+    some = st.dictionaries(st.sampled_from([*names, "other"]), AMOUNTS)
+    needs: dict[str, Mapping[str, float]] = {target: draw(some) for target in targets}
+    work = Work({}, {}, needs, capacity)
+    for number in range(draw(st.integers(0, 25))):
+        one = draw(st.sampled_from(targets)), (number,)
+        before = draw(st.sets(st.sampled_from(list(work.seconds)), max_size=3)) if work.seconds else set()
+        work.gates[one] = [(frozenset(before), tuple(before))]
+        work.seconds[one] = draw(st.sampled_from([0.0, 1e-6, 1.0, 2.5, 60.0]))
+    return work
+
+
+def scheduled(work: Work) -> Schedule:
+    return Schedule(
+        work.seconds,
+        work.gates.__getitem__,
+        seconds=work.seconds.__getitem__,
+        needs=work.needs.__getitem__,
+        capacity=work.capacity,
+    )
+
+
+def held(work: Work, running: Iterable[Node], resource: str) -> Fraction:
+    """What running tasks take of a resource, each at most all of it."""
+    whole = work.capacity[resource]
+    return sum((Fraction(min(whole, work.needs[one[0]].get(resource, 0))) for one in running), Fraction())
+
+
+@given(works(), st.randoms(use_true_random=False))
+def test_no_more_is_taken_than_there_is_and_no_needs_bring_a_run_to_a_stand(work: Work, random: Random) -> None:
+    schedule, running, delayed = scheduled(work), list[Node](), list[Node]()
+    while not schedule.is_over:
+        taken = schedule.take()
+        if taken is not None:
+            schedule.move(taken, State.RUNNING)
+            running.append(taken)
+        elif running:
+            one = running.pop(random.randrange(len(running)))
+            state = random.choice([State.BUILT, State.BUILT, State.BUILT, State.FAILED, State.READY, State.DELAYED])
+            schedule.move(one, state)
+            delayed += [one] if state is State.DELAYED else []
+        else:
+            schedule.move(delayed.pop(), State.READY)  # IndexError: nothing runs, nothing can start, nothing is due
+        assert all(held(work, running, name) <= whole for name, whole in work.capacity.items())
+    assert schedule.free() == work.capacity
+
+
+@given(works())
+def test_the_order_is_the_same_every_time(work: Work) -> None:
+    assert list(simulate(work).starts.items()) == list(simulate(work).starts.items())
+
+
+@given(works())
+def test_a_task_starts_as_soon_as_it_fits_when_nothing_runs(work: Work) -> None:
+    schedule = scheduled(work)
+    while (taken := schedule.take()) is not None:
+        schedule.move(taken, State.RUNNING)
+        schedule.move(taken, State.BUILT)
+    assert schedule.is_over
+
+
+def shared(tasks: Mapping[str, float], needs: Mapping[str, Mapping[str, float]], **capacity: float) -> Schedule:
+    """Independent tasks, by names: expected seconds and needs of each."""
+    return Schedule(
+        [(name, ()) for name in tasks],
+        lambda one: (),
+        seconds=lambda one: tasks[one[0]],
+        needs=needs.__getitem__,
+        capacity=capacity,
+    )
+
+
+def alike(names: Iterable[str], amounts: Mapping[str, float]) -> dict[str, Mapping[str, float]]:
+    return dict.fromkeys(names, amounts)
+
+
+def start(schedule: Schedule) -> str | None:
+    """Starts the next task; its name."""
+    taken = schedule.take()
+    if taken is None:
+        return None
+    schedule.move(taken, State.RUNNING)
+    return taken[0]
+
+
+def end(schedule: Schedule, *names: str) -> None:
+    for name in names:
+        schedule.move((name, ()), State.BUILT)
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.0])
+def test_a_task_that_does_not_fit_is_not_passed_for_ever(scale: float) -> None:
+    """Two cpus that never come free together, unless what fits is held back. Durations are known, or all unknown."""
+    small = {f"small{n}": 3.0 - n / 100 for n in range(100)}
+    tasks = {name: seconds * scale for name, seconds in {"first": 5.0, "wide": 4.0, **small}.items()}
+    schedule = shared(tasks, {**alike(tasks, {"cpus": 1}), "wide": {"cpus": 2}}, cpus=2)
+    schedule.move(("first", ()), State.RUNNING)
+    running, started = ["first"], 0
+    while (name := start(schedule)) != "wide":
+        if name is not None:
+            running.append(name)
+            started += 1
+        else:
+            end(schedule, running.pop(0))
+    assert started <= 2
+
+
+def test_what_ends_in_time_may_pass_a_task_that_does_not_fit() -> None:
+    tasks = {"long": 10.0, "wide": 8.0, "short": 4.0, "shorter": 3.0, "slow": 7.0}
+    needs = {**alike(tasks, {"cpus": 1}), "wide": {"cpus": 2}, "slow": {"cpus": 0.9}}
+    schedule = shared(tasks, needs, cpus=2)
+    schedule.move(("long", ()), State.RUNNING)
+    assert start(schedule) == "slow"  # until 7 of 10 seconds
+    end(schedule, "slow")
+    assert start(schedule) is None  # 4 seconds are more than the 3 that are left; who stands behind in line has to wait
+    end(schedule, "long")
+    assert start(schedule) == "wide"
+
+
+def test_what_leaves_enough_may_pass_for_as_long_as_it_takes() -> None:
+    tasks = {"long": 10.0, "wide": 90.0, "other": 80.0, "more": 70.0}
+    needs = {"long": {"cpus": 3}, "wide": {"cpus": 2}, "other": {"cpus": 1}, "more": {"cpus": 1}}
+    schedule = shared(tasks, needs, cpus=4)
+    schedule.move(("long", ()), State.RUNNING)
+    assert start(schedule) == "other"  # when `long` ends there are three, of which `wide` takes two
+    assert start(schedule) is None
+    end(schedule, "long")
+    assert [start(schedule), start(schedule)] == ["wide", "more"]
+
+
+def test_who_waits_for_a_pool_holds_up_nobody_who_does_not_want_it() -> None:
+    tasks = {"holder": 9.0, "waiting": 8.0, "late": 7.0, "free1": 50.0, "free2": 60.0}
+    takes = {"cpus": 1, "db": 1}
+    needs = {"holder": takes, "waiting": takes, "late": takes, "free1": {"cpus": 1}, "free2": {"cpus": 1}}
+    schedule = shared(tasks, needs, cpus=3, db=1)
+    schedule.move(("holder", ()), State.RUNNING)
+    assert {start(schedule), start(schedule)} == {"free1", "free2"}
+    assert start(schedule) is None
+    end(schedule, "holder")
+    assert start(schedule) == "waiting"
+    assert schedule.free() == {"cpus": 0.0, "db": 0.0}
+
+
+@pytest.mark.parametrize("state", [State.DELAYED, State.READY, State.FAILED, State.BUILT])
+def test_a_task_that_does_not_run_any_more_frees_what_it_held(state: State) -> None:
+    schedule = shared({"a": 1.0, "b": 1.0}, alike("ab", {"cpus": 1 / 3, "memory": 5e9}), cpus=1, memory=8e9)
+    assert start(schedule) == "a"
+    assert schedule.free() == {"cpus": 0.667, "memory": 3e9}
+    assert start(schedule) is None
+    schedule.move(("a", ()), state)
+    assert schedule.free() == {"cpus": 1.0, "memory": 8e9}
+    assert start(schedule) == ("a" if state is State.READY else "b")
+
+
+def test_a_delayed_task_keeps_the_run_from_being_over_and_what_reads_it_waiting() -> None:
+    schedule = chain(2)
+    schedule.move(("t", (0,)), State.RUNNING)
+    schedule.move(("t", (0,)), State.DELAYED)
+    assert schedule.take() is None
+    assert not schedule.is_over
+    assert schedule.running == 0
+    schedule.move(("t", (0,)), State.READY)
+    assert schedule.take() == ("t", (0,))
+    schedule.move(("t", (0,)), State.RUNNING)
+    schedule.move(("t", (0,)), State.BUILT)
+    assert schedule.take() == ("t", (1,))
+
+
+def test_a_delayed_task_may_fail_for_good() -> None:
+    schedule = chain(3)
+    for state in (State.RUNNING, State.DELAYED, State.FAILED):
+        schedule.move(("t", (0,)), state)
+    assert schedule.is_over
+    assert schedule.counts[State.BLOCKED] == 2
+
+
+def test_thirds_of_a_cpu_leave_what_was_there() -> None:
+    names = [f"t{n}" for n in range(3000)]
+    schedule = shared(dict.fromkeys(names, 1.0), alike(names, {"cpus": 1 / 3}), cpus=1)
+    while (name := start(schedule)) is not None:
+        others = start(schedule), start(schedule)
+        assert start(schedule) is None
+        end(schedule, name, *(one for one in others if one))
+    assert schedule.is_over
+    assert schedule.free() == {"cpus": 1.0}
+
+
+def test_a_start_that_does_not_fit_is_refused_and_changes_nothing() -> None:
+    schedule = shared({"a": 1.0, "b": 1.0}, alike("ab", {"db": 1}), db=1)
+    one, other = schedule.take(), ("b", ())
+    assert one == ("a", ())
+    schedule.move(one, State.RUNNING)
+    with pytest.raises(ValueError, match="free"):
+        schedule.move(other, State.RUNNING)
+    assert schedule.states[other] is State.READY
+    assert schedule.counts[State.RUNNING] == 1
+
+
+def test_what_has_no_capacity_is_not_limited() -> None:
+    schedule = shared(dict.fromkeys("abc", 1.0), alike("abc", {"cpus": 5, "gpu": 1}), gpu=math.inf)
+    assert [start(schedule) for _ in "abc"] == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(("amount", "capacity"), [(1, 0), (1, -1), (-1, 1), (math.nan, 1), (1, math.nan)])
+def test_amounts_that_make_no_sense_are_refused(amount: float, capacity: float) -> None:
+    with pytest.raises(ValueError, match="db"):
+        shared({"a": 1.0}, {"a": {"db": amount}}, db=capacity)
+
+
+def test_a_choice_costs_by_the_number_of_different_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many tasks stand in line, only the first of each line is looked at."""
+    nodes = [(f"t{n % 4}", (n,)) for n in range(4000)]
+    schedule = Schedule(
+        nodes,
+        lambda one: (),
+        seconds=lambda one: 1.0,
+        needs=lambda target: {"cpus": 2 if target == "t3" else 1},
+        capacity={"cpus": 3},
+    )
+    asked = 0
+    fits = Resources.fits
+
+    def counted(resources: Resources, claim: Claim) -> bool:
+        nonlocal asked
+        asked += 1
+        return fits(resources, claim)
+
+    monkeypatch.setattr(Resources, "fits", counted)
+    for _ in range(100):
+        taken = schedule.take()
+        assert taken is not None
+        schedule.move(taken, State.RUNNING)
+        schedule.move(taken, State.BUILT)
+    assert asked <= 100 * (2 + 1)  # for a choice both lines at most, and for the start once

@@ -7,7 +7,7 @@ there.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 _UNITS = 1000  # the smallest amount is one part in so many of a cpu, a byte, or a place in a pool
 
@@ -97,11 +97,6 @@ class Loads:
 def lacking(claim: Claim, free: list[int]) -> set[int]:
     """The numbers of the resources of which a claim wants more than is free."""
     return {number for number, amount in claim if amount > free[number]}
-
-
-def touches(claim: Claim, numbers: Iterable[int]) -> bool:
-    """Whether a claim takes anything of these resources."""
-    return not set(numbers).isdisjoint(number for number, _ in claim)
 
 
 def _units(amount: float) -> int:

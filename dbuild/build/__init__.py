@@ -6,29 +6,36 @@ Everything is imported when it is called: a build that has nothing to do needs n
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from dbuild.build.settings import Settings
 
 if TYPE_CHECKING:
+    from dbuild.build.logs import Piece
+    from dbuild.core.cleaning import Cleaning, Wanted
     from dbuild.core.events import Event, Summary
     from dbuild.core.graph import Flow
     from dbuild.core.mark import Saying
     from dbuild.core.plan import Plan
-    from dbuild.core.report import DatasetStatus, Explanation, MarkRecord, RunRecord, TaskRecord
+    from dbuild.core.report import DatasetStatus, Explanation, MarkRecord, RunRecord, Shown, TaskRecord
 
 __all__ = [
     "Settings",
     "build",
+    "clean",
     "explain",
+    "find_cleaning",
+    "follow_log",
     "lint",
     "log_path",
     "mark",
     "marks",
+    "open_shell",
     "overview",
     "plan",
     "runs",
+    "show",
     "status",
     "tasks",
 ]
@@ -119,6 +126,20 @@ def marks(settings: Settings) -> tuple[MarkRecord, ...]:
     return marking.marks(settings)
 
 
+def show(settings: Settings, argument: str, rows: int) -> Shown:
+    """The recipe of `X[@K]` as it would run, with its inputs, outputs and the first rows of them. Raises UserError."""
+    from dbuild.build import showing
+
+    return showing.show(settings, argument, rows)
+
+
+def open_shell(settings: Settings, argument: str) -> int:
+    """A shell in the environment of the shell recipe of `X[@K]`; its exit status. Raises UserError."""
+    from dbuild.build import showing
+
+    return showing.open_shell(settings, argument)
+
+
 def tasks(settings: Settings, run: str | None, argument: str | None, limit: int) -> tuple[TaskRecord, ...]:
     """The newest executions of a run, or of `X` or `X@K`, newest first. Raises UsageError for an unknown run."""
     from dbuild.build import reports
@@ -128,6 +149,32 @@ def tasks(settings: Settings, run: str | None, argument: str | None, limit: int)
 
 def log_path(settings: Settings, argument: str) -> str | None:
     """The newest log of a run (`RUN`), of a task in it (`RUN:X@K`) or of a partition (`X@K`); None if none is kept."""
-    from dbuild.build import reports
+    from dbuild.build import logs
 
-    return reports.log_path(settings, argument)
+    return logs.log_path(settings, argument)
+
+
+def follow_log(settings: Settings, argument: str) -> Iterator[Piece]:
+    """What is printed to the logs that the argument names, as it comes, until what prints it has ended."""
+    from dbuild.build import logs
+
+    return logs.follow(settings, argument)
+
+
+def find_cleaning(settings: Settings, wanted: Wanted) -> Cleaning:
+    """What `clean` would remove, and what it would keep and why. Writes nothing; UsageError for unknown names."""
+    from dbuild.build import cleaning
+
+    return cleaning.find(settings, wanted)
+
+
+def clean(
+    settings: Settings, wanted: Wanted, approved: Collection[str] | None, *, emit: Callable[[Event], None]
+) -> Cleaning:
+    """Removes what this Dataflowfile's builds made and still own, of that the `approved` paths (None: all).
+
+    Waits for a build that is under way. Raises UsageError for unknown names, StateError.
+    """
+    from dbuild.build import cleaning
+
+    return cleaning.clean(settings, wanted, approved, emit)

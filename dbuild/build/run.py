@@ -208,6 +208,7 @@ class Run:
         self._emit(TaskStarted(node[0], self._key(node), str(attempt.reasons[0])))
         try:
             attempt.prepared = self._maker.prepare(*node, number, attempt.reasons, attempt.number)
+            self._maker.make_folders(attempt.prepared.task)
         except (UserError, OSError) as error:
             self._fail(attempt, 0.0, _said(error), None)
             return

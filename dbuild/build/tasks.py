@@ -6,7 +6,7 @@ import json
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dbuild.build.allotments import Allotments
 from dbuild.build.survey import SINGLES, Location
@@ -14,11 +14,11 @@ from dbuild.build.world import World
 from dbuild.core.graph import Flow, Step
 from dbuild.core.mapping import Mapping
 from dbuild.core.model import Input, ShellRecipe, SqlRecipe, TimeDimension
-from dbuild.core.partitions import Index
+from dbuild.core.partitions import Index, Key, PartitionSet
 from dbuild.core.plan import inputs_of
 from dbuild.core.staleness import Reason
 from dbuild.core.task import Column, Task, TaskDimension, TaskInput, TaskOutput, TaskView, format_of
-from dbuild.core.trace import InputRecord, split_key
+from dbuild.core.trace import InputRecord, joined_key, split_key
 from dbuild.errors import RecipeError
 from dbuild.observe.digests import digest_bytes
 from dbuild.observe.listing import TEMPORARY, Stat
@@ -59,6 +59,17 @@ def log_file(run: int, target: str, key: tuple[str, ...], attempt: int = 1) -> s
     return os.path.join(FOLDER, "logs", str(run), f"{name}~{attempt}.log" if attempt > 1 else f"{name}.log")
 
 
+def last_of(partitions: PartitionSet) -> Index | None:
+    """The last partition of a set; None of an empty one."""
+    found: Index = ()
+    body = partitions.body
+    for _ in partitions.axes:
+        if body:
+            _, high, body = body[-1]
+            found = (*found, high - 1)
+    return found if partitions else None
+
+
 def views_of(flow: Flow, step: Step) -> tuple[TaskView, ...]:
     """The views that a step reads through, those that others of them read first."""
     found = []
@@ -83,10 +94,7 @@ class TaskMaker:
     def prepare(
         self, target: str, index: Index, number: int, reasons: tuple[Reason, ...], attempt: int = 1
     ) -> Prepared:
-        """The task for one partition, tried for the `attempt`th time.
-
-        Raises RecipeError where an input isn't there, OSError where no folder is.
-        """
+        """The task for one partition, tried for the `attempt`th time. Raises RecipeError where an input isn't there."""
         world = self._world
         step = world.flow.steps[target]
         key = world.domains.of(target).key(index)
@@ -97,41 +105,74 @@ class TaskMaker:
             for (given, mapping), record in zip(inputs_of(world.flow, world.domains, target), records, strict=True)
         )
         locations = world.survey.locations[target]
-        paths = {location.output: location.pattern.path(key) for location in locations}
-        params = world.params_of(step)
-        allotment = self._allotments.of(target)
-        task = Task(
-            number=number,
-            target=target,
-            dimensions=self._dimensions(step.target.dimensions),
-            key=key,
-            recipe=step.target.recipe,
-            code=step.analysis.fingerprint,
-            inputs=inputs,
-            outputs=tuple(self._output(location, paths[location.output], number) for location in locations),
-            params=tuple((name, world.flow.project.params[name]) for name in params if name != "*"),
-            timezone=step.target.timezone,
-            root=self._root,
-            log=os.path.join(self._root, log_file(self._run, target, key, attempt)),
-            threads=allotment.threads,
-            views=views_of(world.flow, step),
-            memory=allotment.memory,
-            share=allotment.share,
-            env=step.target.env,
-            secrets=tuple((name, os.environ.get(name, "")) for name in step.target.secrets),
-        )
         return Prepared(
-            task,
+            self._task(step, index, number, inputs, attempt),
             reasons,
             records,
             tuple(watched),
             world.fingerprint(target),
-            paths,
+            {location.output: location.pattern.path(key) for location in locations},
             {location.output: location.root for location in locations},
-            params,
+            world.params_of(step),
             world.params_read(step),
             world.view_params(step),
         )
+
+    def _task(self, step: Step, index: Index, number: int, inputs: tuple[TaskInput, ...], attempt: int) -> Task:
+        world, target = self._world, step.target
+        key = world.domains.of(target.name).key(index)
+        params = world.params_of(step)
+        allotment = self._allotments.of(target.name)
+        return Task(
+            number=number,
+            target=target.name,
+            dimensions=self._dimensions(target.dimensions),
+            key=key,
+            recipe=target.recipe,
+            code=step.analysis.fingerprint,
+            inputs=inputs,
+            outputs=tuple(self._output(one, key, number) for one in world.survey.locations[target.name]),
+            params=tuple((name, world.flow.project.params[name]) for name in params if name != "*"),
+            timezone=target.timezone,
+            root=self._root,
+            log=os.path.join(self._root, log_file(self._run, target.name, key, attempt)),
+            threads=allotment.threads,
+            views=views_of(world.flow, step),
+            memory=allotment.memory,
+            share=allotment.share,
+            env=target.env,
+            secrets=tuple((name, os.environ.get(name, "")) for name in target.secrets),
+        )
+
+    def outline(self, target: str, index: Index) -> Task:
+        """The task for one partition without what it would read."""
+        step = self._world.flow.steps[target]
+        return self._task(step, index, 0, (), 1)
+
+    def newest_inputs(self, step: Step, view: str) -> Iterator[TaskInput]:
+        """What a view reads, of each input the newest partition that is there, under a name for the view."""
+        world = self._world
+        for given in step.inputs:
+            location = world.location(given.dataset, given.output)
+            domain = world.domains.of(given.dataset)
+            newest = last_of(self._there(given, domain))
+            keys = (joined_key(domain.key(newest)),) if newest is not None else ()
+            record = InputRecord(given.name, given.dataset, keys, b"", b"")
+            read = self._read(step, given, location, False, record, [])
+            yield replace(read, name=f"{view}/{given.name}")
+
+    def _there(self, given: Input, domain: PartitionSet) -> PartitionSet:
+        """The partitions of an input that are there, or were built."""
+        world = self._world
+        if given.dataset in world.present:
+            return world.present[given.dataset] & domain
+        return world.keyed(given.dataset, world.state.runs_by_key(given.dataset)) & domain
+
+    def make_folders(self, task: Task) -> None:
+        """The folders in which a task's outputs are made. Raises OSError where that fails."""
+        for folder in {os.path.dirname(output.path) for output in task.outputs} - self._folders:
+            os.makedirs(folder, exist_ok=True)
+            self._folders.add(folder)
 
     def _code_of(self, step: Step) -> tuple[tuple[str, Stat], ...]:
         """The recipe's own files with the stats that they had when they were hashed."""
@@ -146,12 +187,10 @@ class TaskMaker:
         found = ((name, declared[name]) for name in names)
         return tuple(TaskDimension(n, d.grain if isinstance(d, TimeDimension) else None) for n, d in found)
 
-    def _output(self, location: Location, path: str, number: int) -> TaskOutput:
+    def _output(self, location: Location, key: Key, number: int) -> TaskOutput:
+        path = location.pattern.path(key)
         final = os.path.join(self._root, path.rstrip("/"))
         folder, name = os.path.split(final)
-        if folder not in self._folders:
-            os.makedirs(folder, exist_ok=True)
-            self._folders.add(folder)
         temporary = os.path.join(folder, f"{TEMPORARY}{self._run}-{number}-{name[-100:]}")
         return TaskOutput(location.output, temporary, final, format_of(path))
 
@@ -159,6 +198,17 @@ class TaskMaker:
         self, step: Step, given: Input, mapping: Mapping, record: InputRecord, watched: list[tuple[str, Stat]]
     ) -> TaskInput:
         location = self._world.location(given.dataset, given.output)
+        return self._read(step, given, location, mapping.is_single, record, watched)
+
+    def _read(
+        self,
+        step: Step,
+        given: Input,
+        location: Location,
+        is_single: bool,
+        record: InputRecord,
+        watched: list[tuple[str, Stat]],
+    ) -> TaskInput:
         dataset = self._world.flow.project.dataset(given.dataset)
         assert dataset is not None
         keys: list[tuple[str, ...]] = []
@@ -183,7 +233,7 @@ class TaskMaker:
             self._dimensions(dataset.dimensions),
             tuple(keys),
             tuple(paths),
-            mapping.is_single and not location.pattern.has_glob,
+            is_single and not location.pattern.has_glob,
             form,
             (*WRITTEN_CSV, *dataset.read) if is_ours and form == "csv" else dataset.read,
             columns,

@@ -18,10 +18,12 @@ COMMANDS = {
     "plan": ("dbuild.cli.plan", "Show what a build would run, and why."),
     "status": ("dbuild.cli.status", "Show how every dataset stands."),
     "why": ("dbuild.cli.why", "Explain why a partition is, or isn't, to be built."),
-    "mark": ("dbuild.cli.mark", "Say that partitions are stale, fresh or frozen."),
+    "show": ("dbuild.cli.show", "Show a recipe as it would run, and the first rows of what it made."),
     "lint": ("dbuild.cli.lint", "Check the project's files without running anything."),
     "list": ("dbuild.cli.list", "List the datasets."),
     "log": ("dbuild.cli.log", "Show past runs, their tasks, and what a recipe printed."),
+    "mark": ("dbuild.cli.mark", "Say that partitions are stale, fresh or frozen."),
+    "clean": ("dbuild.cli.clean", "Remove what dbuild made."),
 }
 HELP = """Make for data: builds the targets of a Dataflowfile, and after that only what is stale.
 

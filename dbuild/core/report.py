@@ -100,6 +100,46 @@ class Explanation:
 
 
 @dataclass(frozen=True, slots=True)
+class ShownInput:
+    """An input as a recipe would get it."""
+
+    name: str  # what the recipe calls it; through a view "clean/raw"
+    dataset: str
+    partitions: int
+    paths: tuple[str, ...]  # relative to the project, the first few
+    files: int
+
+
+@dataclass(frozen=True, slots=True)
+class ShownOutput:
+    """An output with the first rows of what it is now."""
+
+    name: str  # "" where there is one
+    path: str  # relative to the project
+    size: int | None  # bytes; None: it isn't there
+    columns: tuple[tuple[str, str], ...] = ()  # name and type; none: it is no table
+    rows: tuple[tuple[str | None, ...], ...] = ()  # None for NULL
+    total: int | None = None  # rows of the whole, where that is known
+    lines: tuple[str, ...] = ()  # the first lines of a text, or the first names in a folder
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A recipe as it would run for one partition, and what is there of its outputs."""
+
+    target: str
+    key: Key
+    kind: str  # sql, python, shell; view
+    place: str  # file:line of the recipe
+    recipe: str  # its text as it would run
+    values: tuple[str, ...]  # what is bound, or how it is run
+    environment: tuple[tuple[str, str], ...]  # what is set for it; secrets as ***
+    inputs: tuple[ShownInput, ...]
+    outputs: tuple[ShownOutput, ...]
+    notes: tuple[str, ...]  # why something isn't shown as it would be
+
+
+@dataclass(frozen=True, slots=True)
 class TaskRecord:
     """One execution in the ledger."""
 

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from dbuild.core.task import Column, TaskInput
 from dbuild.errors import RecipeError
+from dbuild.recipes.engine import columns_of
 from dbuild.recipes.failures import failure
 from dbuild.recipes.readers import ReaderOptions
 from dbuild.recipes.sqltext import identifier
 
 if TYPE_CHECKING:
+    import duckdb
+
     from dbuild.recipes.engine import Engine
 
 _COUNTABLE = 32 << 20  # bytes of a CSV or JSON file, whose rows are only known by reading all of it
@@ -24,6 +27,12 @@ class Preview(NamedTuple):
     columns: tuple[Column, ...]
     rows: tuple[tuple[str | None, ...], ...]  # values as DuckDB writes them; None for NULL
     total: int | None  # how many rows there are; None where counting them would take long
+
+
+def first_rows(table: duckdb.DuckDBPyRelation, limit: int) -> tuple[tuple[str | None, ...], ...]:
+    """The first rows of a relation, values as DuckDB writes them."""
+    texts = ", ".join(f"CAST({identifier(name)} AS VARCHAR)" for name in table.columns)
+    return tuple(table.limit(limit).project(texts).fetchall())
 
 
 def preview(
@@ -41,9 +50,8 @@ def preview(
     try:
         is_counted = format in ("parquet", "arrow") or os.path.getsize(path) <= _COUNTABLE
         table = engine.cursor.sql(engine.select(given))
-        columns = tuple((name, str(kind)) for name, kind in zip(table.columns, table.types, strict=True))
-        texts = ", ".join(f"CAST({identifier(name)} AS VARCHAR)" for name, _ in columns)
-        rows = tuple(table.limit(limit).project(texts).fetchall())
+        columns = columns_of(table)
+        rows = first_rows(table, limit)
         total = int(table.aggregate("count(*)").fetchall()[0][0]) if is_counted else None
     except duckdb.Error as error:
         raise failure(error, lead=f"{path} can't be read: ") from None

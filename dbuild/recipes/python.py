@@ -55,6 +55,18 @@ def analyse(recipe: PythonRecipe, root: str) -> Analysis:
     )
 
 
+def source_of(recipe: PythonRecipe, root: str) -> tuple[str, Place]:
+    """The text of a recipe's function, with its decorators, and where it is written; empty where it isn't found."""
+    found = _find_function(find_closure(root, recipe.module), recipe.module, recipe.function)
+    if found is None:
+        return "", recipe.place
+    module, function = found
+    with open(os.path.join(root, module.file), encoding="utf-8") as stream:
+        lines = stream.read().split("\n")
+    first = min([function.lineno, *(decorator.lineno for decorator in function.decorator_list)])
+    return "\n".join(lines[first - 1 : function.end_lineno]), Place(module.file, first)
+
+
 def _entry(recipe: PythonRecipe) -> str:
     return f"{recipe.module}:{recipe.function}"
 

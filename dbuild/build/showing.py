@@ -1,0 +1,298 @@
+"""`dbuild show`: a recipe as it would run for one partition, with what it reads, and the first rows of what it made."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
+
+from dbuild.build.allotments import Allotments
+from dbuild.build.session import Looked, _directories, _forget, look, reading
+from dbuild.build.settings import Settings
+from dbuild.build.tasks import TaskMaker, last_of, views_of
+from dbuild.core.graph import Step
+from dbuild.core.model import PythonRecipe, ShellRecipe, SqlRecipe
+from dbuild.core.partitions import Index
+from dbuild.core.report import Shown, ShownInput, ShownOutput
+from dbuild.core.selection import parse_selector, partitions_of
+from dbuild.core.task import Column, Task, TaskInput, TaskOutput, TaskView
+from dbuild.core.trace import joined_key
+from dbuild.errors import Place, UsageError, UserError, nearest
+from dbuild.observe.machine import cores, memory
+from dbuild.recipes.engine import Engine
+
+_PATHS = 3  # that are named of an input
+_WIDEST = 2000  # characters of a line of text
+_HIDDEN = "***"
+_VIEW = "shown"  # what a view is called by the task that shows it
+
+
+def show(settings: Settings, argument: str, rows: int) -> Shown:
+    """The recipe of `X[@K]` as it would run, its inputs and outputs, and the first `rows` of what is there.
+
+    Without a key the newest partition that was built, else the newest. Runs nothing of the project, but for a view,
+    whose rows are what it selects from the newest partitions of what it reads. Raises UserError.
+    """
+    with reading(settings) as state:
+        looked = look(settings, state, [], _forget, everything=True)
+        step = _step(looked, parse_selector(argument).name)
+        if step.target.is_view:
+            return _show_view(looked, step, rows)
+        index = _index(looked, step, argument)
+        notes: list[str] = []
+        try:
+            task = _as_final(_maker(looked).prepare(step.target.name, index, 0, ()).task)
+        except UserError as error:  # an input that isn't there: what is written can still be shown
+            notes.append(f"{error.what}: shown without what it would read")
+            task = _as_final(_maker(looked).outline(step.target.name, index))
+        return _shown(looked, step, task, rows, notes)
+
+
+def open_shell(settings: Settings, argument: str) -> int:
+    """Opens a shell in the very environment that the shell recipe of `X[@K]` gets; its exit status.
+
+    What is written to the output's temporary path is removed when it ends. Raises UserError.
+    """
+    with reading(settings) as state:
+        looked = look(settings, state, [], _forget, everything=True)
+        step = _step(looked, parse_selector(argument).name)
+        if not isinstance(step.target.recipe, ShellRecipe):
+            raise UsageError(f'"{step.target.name}" is no shell recipe', hint="--debug-shell is for those")
+        maker = _maker(looked)
+        task = maker.prepare(step.target.name, _index(looked, step, argument), os.getpid(), ()).task
+        maker.make_folders(task)
+    return _run_shell(looked, task)
+
+
+def _run_shell(looked: Looked, task: Task) -> int:
+    from dbuild.execute.publish import discard
+    from dbuild.recipes.shell import environment_of
+
+    targets = looked.flow.project.targets.values()
+    environment = environment_of(task, {name for target in targets for name in target.secrets})
+    try:
+        for output in task.outputs:
+            if output.format == "folder":
+                os.makedirs(output.path, exist_ok=True)
+        return subprocess.run(["bash", "--norc", "-i"], cwd=task.root, env=environment, check=False).returncode
+    except FileNotFoundError:
+        raise UserError("the program bash isn't there", hint="install it") from None
+    finally:
+        for output in task.outputs:
+            discard(output.path)
+
+
+def _maker(looked: Looked) -> TaskMaker:
+    project = looked.flow.project
+    return TaskMaker(looked.world, 0, Allotments(project, cores(), cores(), memory()))
+
+
+def _step(looked: Looked, name: str) -> Step:
+    step = looked.flow.step(name)
+    if step is None:
+        if name in looked.flow.project.sources:
+            raise UsageError(f'"{name}" is a source: it has no recipe', hint="dbuild list shows where it is")
+        hint = nearest(name, looked.flow.order) or "dbuild list shows what there is"
+        raise UsageError(f'there is no target "{name}"', hint=hint)
+    return step
+
+
+def _index(looked: Looked, step: Step, argument: str) -> Index:
+    """The partition that is meant: the only one, or of several the newest that was built, else the newest."""
+    world, name = looked.world, step.target.name
+    chosen = partitions_of(looked.flow, world.domains, name, parse_selector(argument).keys, world.now)
+    built = world.keyed(name, world.state.runs_by_key(name)) & chosen
+    last = last_of(built if built else chosen)
+    if last is None:
+        raise UsageError(f'"{argument}" has no partitions yet', hint="dbuild status shows what there is")
+    return last
+
+
+def _as_final(task: Task) -> Task:
+    """The task with its outputs where they end up: the temporary names of a run would be of no use to a reader."""
+    return replace(task, outputs=tuple(replace(output, path=output.final) for output in task.outputs))
+
+
+def _shown(looked: Looked, step: Step, task: Task, rows: int, notes: list[str]) -> Shown:
+    engine = Engine(_directories(looked))
+    try:
+        said = _said(task, engine, notes)
+        outputs = tuple(_output(looked, step, task, output, engine, rows) for output in task.outputs)
+    finally:
+        engine.close()
+    root = looked.world.survey.root
+    return Shown(
+        target=task.target,
+        key=tuple(zip(step.target.dimensions, task.key, strict=True)),
+        kind={SqlRecipe: "sql", PythonRecipe: "python", ShellRecipe: "shell"}[type(task.recipe)],
+        place=str(said.place),
+        recipe=said.text,
+        values=said.values,
+        environment=said.environment,
+        inputs=tuple(_input(step, given, root) for given in task.inputs),
+        outputs=outputs,
+        notes=tuple(notes),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """A recipe as text."""
+
+    text: str
+    values: tuple[str, ...]  # what is bound, or how it is run
+    environment: tuple[tuple[str, str], ...]
+    place: Place
+
+
+def _said(task: Task, engine: Engine, notes: list[str]) -> _Said:
+    hidden = tuple((name, _HIDDEN) for name, _ in task.secrets)
+    match task.recipe:
+        case SqlRecipe() as recipe:
+            from dbuild.recipes.rendering import render
+
+            try:
+                rendered = render(task, engine)
+            except UserError as error:
+                notes.append(error.what)
+                return _Said(recipe.text, (), (), recipe.place)
+            return _Said(rendered.text, rendered.values, (), recipe.place)
+        case PythonRecipe() as recipe:
+            from dbuild.recipes.python import source_of
+
+            text, place = source_of(recipe, task.root)
+            params = tuple(f"params[{name!r}] = {value!r}" for name, value in task.params)
+            return _Said(text, params, (*task.env, *hidden), place)
+        case ShellRecipe() as recipe:
+            from dbuild.recipes import shell
+
+            try:
+                command = shell.render(task)
+            except UserError as error:
+                notes.append(error.what)
+                return _Said(recipe.text, (), (*task.env, *hidden), recipe.place)
+            program = command.arguments if command.script is not None else command.arguments[:-1]
+            run_by = f"run by {shlex.join(program)}"
+            return _Said(command.text, (run_by,), (*command.environment, *hidden), recipe.place)
+
+
+def _input(step: Step, given: TaskInput, root: str) -> ShownInput:
+    declared = next(one for one in step.inputs if one.name == given.name)
+    dataset = f"{declared.dataset}.{declared.output}" if declared.output else declared.dataset
+    paths = tuple(os.path.relpath(path, root) for path in given.paths[:_PATHS])
+    return ShownInput(given.name, dataset, len(set(given.keys)), paths, len(given.paths))
+
+
+# -- outputs -----------------------------------------------------------------------------------------------------------
+
+
+def _output(looked: Looked, step: Step, task: Task, output: TaskOutput, engine: Engine, rows: int) -> ShownOutput:
+    path = os.path.relpath(output.final, task.root)
+    if output.format == "folder":
+        return _folder(output, path, rows)
+    try:
+        size = os.stat(output.final).st_size
+    except OSError:
+        return ShownOutput(output.name, path, None)
+    if output.format:
+        try:
+            return _table(looked, step, task, output, engine, rows, ShownOutput(output.name, path, size))
+        except UserError:
+            pass  # a JSON document is no table: its text is shown
+    return ShownOutput(output.name, path, size, lines=tuple(_lines(output.final, rows)))
+
+
+def _table(
+    looked: Looked, step: Step, task: Task, output: TaskOutput, engine: Engine, rows: int, bare: ShownOutput
+) -> ShownOutput:
+    from dbuild.recipes.preview import preview
+
+    read, schema = step.target.read, step.target.schema or _schema(looked, task, output)
+    columns, found, total = preview(engine, output.final, output.format, schema, read, rows)
+    return replace(bare, columns=columns, rows=found, total=total)
+
+
+def _schema(looked: Looked, task: Task, output: TaskOutput) -> tuple[Column, ...] | None:
+    trace = looked.world.trace(task.target, joined_key(task.key))
+    made = trace.outputs if trace else ()
+    return next((record.schema for record in made if record.name == output.name), None)
+
+
+def _lines(path: str, limit: int) -> Iterator[str]:
+    """The first lines of a text; none of what is no text."""
+    try:
+        with open(path, encoding="utf-8") as stream:
+            for line in islice(stream, limit):
+                if "\0" in line:
+                    return
+                yield line.rstrip("\n")[:_WIDEST]
+    except (OSError, UnicodeDecodeError):
+        return
+
+
+def _folder(output: TaskOutput, path: str, limit: int) -> ShownOutput:
+    names: list[str] = []
+    size = 0
+    for folder, _, files in os.walk(output.final):
+        for name in sorted(files):
+            names.append(os.path.relpath(os.path.join(folder, name), output.final))
+            size += os.lstat(os.path.join(folder, name)).st_size
+    more = (f"and {len(names) - limit:,} more",) if len(names) > limit else ()
+    lines = (*sorted(names)[:limit], *more)
+    return ShownOutput(output.name, f"{path}/", size if os.path.isdir(output.final) else None, lines=lines)
+
+
+# -- views -------------------------------------------------------------------------------------------------------------
+
+
+def _show_view(looked: Looked, step: Step, rows: int) -> Shown:
+    """A view's SELECT, and the first rows of what it gives for the newest partitions of what it reads."""
+    view = step.target
+    assert isinstance(view.recipe, SqlRecipe)
+    notes: list[str] = []
+    name = _VIEW
+    inputs = tuple(_maker(looked).newest_inputs(step, name))
+    inner = tuple(replace(one, name=f"{name}/{one.name}") for one in views_of(looked.flow, step))
+    project = looked.flow.project
+    params = tuple((param, project.params[param]) for param in looked.world.params_of(step) if param in project.params)
+    recipe = SqlRecipe(f"FROM {name}", view.recipe.place)
+    task = Task(
+        *(0, view.name, (), (), recipe, b"", inputs, (), params, view.timezone, looked.world.survey.root),
+        views=(*inner, TaskView(name, view.recipe)),
+    )
+    found = _view_rows(looked, task, rows, notes)
+    shown = tuple(
+        ShownInput(
+            one.name.removeprefix(f"{name}/"),
+            declared.dataset,
+            len(set(one.keys)),
+            tuple(os.path.relpath(path, task.root) for path in one.paths[:_PATHS]),
+            len(one.paths),
+        )
+        for one, declared in zip(inputs, step.inputs, strict=True)
+    )
+    values = tuple(f"${param} = {value!r}" for param, value in params)
+    place = str(view.recipe.place)
+    return Shown(view.name, (), "view", place, view.recipe.text.strip(), values, (), shown, found, tuple(notes))
+
+
+def _view_rows(looked: Looked, task: Task, rows: int, notes: list[str]) -> tuple[ShownOutput, ...]:
+    from dbuild.recipes.engine import columns_of
+    from dbuild.recipes.preview import first_rows
+    from dbuild.recipes.views import relations
+
+    engine = Engine(_directories(looked))
+    try:
+        engine.set_timezone(task.timezone)
+        table = relations(task, [_VIEW], engine)[_VIEW]
+        columns, found = columns_of(table), first_rows(table, rows)
+    except UserError as error:
+        notes.append(error.what)
+        return ()
+    finally:
+        engine.close()
+    notes.append("the rows are those of the newest partitions of what it reads")
+    return (ShownOutput("", "", None, columns, found),)

@@ -154,7 +154,14 @@ class Pool:
         if task is None:
             self._forget(worker)
             return []
-        words, causes = ("interrupted", ()) if worker.is_spent else _cause_of_death(code)
+        words, causes = _cause_of_death(code)
+        if worker.is_spent:
+            words, causes = "interrupted", ()
+        elif worker.is_cut_off:
+            words, causes = (
+                "the recipe closed files of the process that it runs in, which had to be killed",
+                ("killed",),
+            )
         result = worker.finish(Result(task.number, words, seconds=worker.seconds, causes=causes))
         self._forget(worker)
         return [result]

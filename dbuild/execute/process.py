@@ -5,6 +5,7 @@ from __future__ import annotations
 import array
 import fcntl
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -39,6 +40,7 @@ class Process:
         self.watch: Watch | None = None  # of a task that has a limit of memory
         self.excess: str | None = None  # how its task exceeded the limit
         self.is_spent = False  # its task was interrupted: whatever state it is in, it isn't used again
+        self.is_cut_off = False  # it had closed its connection and did not end
         self.is_gone = False
         self._process = process
         self._lifeline = lifeline
@@ -73,6 +75,8 @@ class Process:
         self._log.close()
         peak = self.watch.peak if self.watch else 0
         self.task, self.watch, self.child = None, None, 0
+        if result.error is None and not (peak or result.notes or self._log.is_written or self._log.failure):
+            return result
         error, causes, made = result.error, result.causes, result.made
         if error is not None and self.excess:
             error, causes = self.excess, ("memory",)
@@ -142,10 +146,15 @@ class Process:
         try:
             code = self._process.wait(seconds)
         except subprocess.TimeoutExpired:
+            self.is_cut_off = True
             self.kill()
             code = self._process.wait()
         _signal_group(self.child, signal.SIGKILL)
         _signal_group(self.pid, signal.SIGKILL)
+        if code < 0:
+            from dbuild.recipes.engine import spill_folder
+
+            shutil.rmtree(spill_folder(self.pid), ignore_errors=True)
         return code
 
     def hang_up(self) -> None:

@@ -8,7 +8,9 @@ whose other end only the pool holds: when that closes, the worker ends whatever 
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import sys
 import threading
 import time
 from multiprocessing.connection import Connection
@@ -94,6 +96,10 @@ class Worker:
                 break
             time.sleep(0.005)
         self._signal_child(signal.SIGKILL)
+        if self._engine is not None:
+            from dbuild.recipes.engine import spill_folder
+
+            shutil.rmtree(spill_folder(os.getpid()), ignore_errors=True)
         kill_family(os.getpid())  # with what a Python recipe started
         os._exit(1)
 
@@ -144,9 +150,11 @@ class Worker:
         except BaseException as problem:  # a recipe may raise anything; the worker has to outlive it
             self._number = self._child = 0  # the interrupt may have come while they were being cleared
             error, causes = _said(problem)
-            if self._unwanted == task.number:
-                error, causes = "interrupted", ()
             self._streams.restore()
+            if self._unwanted == task.number:
+                if isinstance(task.recipe, PythonRecipe) and isinstance(problem, RecipeError):
+                    print(problem.what, file=sys.stderr)  # where it stood: somebody asks what took so long
+                error, causes = "interrupted", ()
             return Result(task.number, error, seconds=time.perf_counter() - started, causes=causes)
         self._streams.restore()
         seconds = time.perf_counter() - started

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterable, Iterator
 
 IS_LINUX = sys.platform.startswith("linux")
+_FLAGS = re.compile(rb"^flags:\s+(\d+)", re.MULTILINE)
 _QUICK = re.compile(rb"^Rss(?:Anon|Shmem):\s+(\d+)", re.MULTILINE)
 _EXACT = re.compile(rb"^(?:Pss_Anon|Pss_Shmem):\s+(\d+)", re.MULTILINE)
 
@@ -97,6 +98,24 @@ def is_running(pid: int) -> bool:
     except PermissionError:
         pass
     return True
+
+
+def name_of(pid: int) -> str:
+    """What a process calls itself (Linux); empty where it is gone."""
+    return os.fsdecode(_read(f"/proc/{pid}/comm")).strip()
+
+
+def files_written_by(pid: int) -> list[str]:
+    """The absolute paths of what a process has open for writing (Linux); none where it is gone or a stranger's."""
+    found = []
+    try:
+        for number in os.listdir(f"/proc/{pid}/fd"):
+            flags = _FLAGS.search(_read(f"/proc/{pid}/fdinfo/{number}"))
+            if flags and int(flags[1], 8) & os.O_ACCMODE != os.O_RDONLY:
+                found.append(os.readlink(f"/proc/{pid}/fd/{number}"))
+    except OSError:
+        pass
+    return found
 
 
 def group_of(pid: int) -> int:

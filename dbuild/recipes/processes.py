@@ -7,10 +7,10 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from dbuild.observe.processes import IS_LINUX, children, descendants, group_of, is_running
+from dbuild.observe.processes import IS_LINUX, children, descendants, files_written_by, group_of, is_running, name_of
 
 GRACE = 2.0  # seconds between TERM and KILL of what a recipe left running
 _MOMENT = 0.1  # seconds that it has to end by itself: `… > >(tee log)` reads on until its writer is gone
@@ -23,6 +23,7 @@ class Ended:
 
     status: int  # its exit status, negative for a signal
     left: int  # how many processes it left running, which were ended; -1: some, their number isn't known
+    writers: tuple[str, ...]  # the names of those of them that were still writing to its outputs
 
 
 def adopt_orphans() -> None:
@@ -43,13 +44,15 @@ def run_in_group(
     log: int,
     started: Callable[[int], None],
     grace: Callable[[], float] = lambda: GRACE,
+    outputs: Collection[str] = (),
 ) -> Ended:
     """Run a program as the leader of a new session.
 
     Both its streams go to the file descriptor `log`, its input is empty. `started` is told its process id, which is
     also that of its group. Only the program itself is waited for, never a stream: what it left running (in its group,
     and where orphans are adopted all that descends from it) is ended when it ends, also when this process is
-    interrupted; it has `grace()` seconds between TERM and KILL. Raises OSError where it can't be started.
+    interrupted; it has `grace()` seconds between TERM and KILL. `outputs` are the files and folders that it is to
+    write. Raises OSError where it can't be started.
     """
     others = _family()
     # No preexec_fn: without it Python may use vfork, which doesn't grow dearer with this process's memory.
@@ -63,11 +66,13 @@ def run_in_group(
         start_new_session=True,
     )
     left = 0
+    writers: tuple[str, ...] = ()
     try:
         started(process.pid)
         if hasattr(os, "waitid"):  # ended, but not reaped: its number can't be another group's yet
             os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-            left = _left(others, process.pid)
+            running = _left(others, process.pid)
+            left, writers = len(running), tuple(name_of(pid) for pid in running if _writes_to(pid, outputs))
         else:
             process.wait()
     finally:
@@ -76,7 +81,7 @@ def run_in_group(
         if outlast(process.pid, grace):
             left = left or -1
         _end_orphans(others, grace)
-    return Ended(status, left)
+    return Ended(status, left, writers)
 
 
 def _reap(process: subprocess.Popen[bytes]) -> int:
@@ -123,16 +128,22 @@ def _family() -> frozenset[int]:
     return frozenset(descendants(os.getpid())) if IS_LINUX and _has_children() else frozenset()
 
 
-def _left(others: frozenset[int], leader: int) -> int:
-    """How many processes a program that has ended left running, after a moment to end by themselves."""
+def _left(others: frozenset[int], leader: int) -> list[int]:
+    """The processes that a program which has ended left running, after a moment to end by themselves."""
     if not IS_LINUX or others.issuperset(one for one in children(os.getpid()) if one != leader):
-        return 0
+        return []
     deadline = time.monotonic() + _MOMENT
-    while running := sum(map(is_running, _family() - others - {leader})):
+    while running := [pid for pid in _family() - others if pid != leader and is_running(pid)]:
         if time.monotonic() >= deadline:
             break
         time.sleep(0.002)
     return running
+
+
+def _writes_to(pid: int, outputs: Collection[str]) -> bool:
+    """Whether a process can still write to one of these files, or in one of these folders."""
+    places = [os.path.realpath(output) for output in outputs]
+    return any(path == place or path.startswith(f"{place}/") for path in files_written_by(pid) for place in places)
 
 
 def _end_orphans(others: frozenset[int], grace: Callable[[], float]) -> None:

@@ -304,11 +304,15 @@ def run(task: Task, started: Callable[[int], None], log: int, grace: Callable[[]
     command = render(task)
     with _scripted(command) as arguments:
         try:
-            ended = run_in_group(arguments, _surroundings(command), task.root, log, started, grace)
+            paths = [output.path for output in task.outputs]
+            ended = run_in_group(arguments, _surroundings(command), task.root, log, started, grace, paths)
         except OSError as error:
             raise _start_error(error, arguments[0]) from None
     if ended.status:
         raise _exit_error(ended.status, task)
+    if ended.writers:
+        what = f"the recipe ended while what it had started ({', '.join(ended.writers)}) was still writing its output"
+        raise RecipeError(what, hint="let it wait for that: `wait`, or a pipe in place of >(…)")
     return Produced(tuple((output.name, None) for output in task.outputs), (), _notes(ended.left))
 
 

@@ -82,6 +82,8 @@ def test_a_python_recipe_ends_with_what_it_started(tmp_path: Path, at_once: bool
         assert (result.number, result.error) == (task.number, "interrupted")
         await_that(lambda: not any(map(is_running, pids)))
         assert is_well(made)
+    if not at_once:  # where it stood
+        assert "recipe1.py" in made.printed(task) and "child.wait()" in made.printed(task)
 
 
 def test_one_that_holds_the_interpreter_is_killed(tmp_path: Path) -> None:
@@ -128,6 +130,27 @@ os.kill(os.getpid(), 9)
         assert result.causes == ("killed", "signal SIGKILL")
         assert is_well(made)
     assert made.printed(task) == "-15\n"
+
+
+def test_a_recipe_that_closes_the_files_of_its_worker(tmp_path: Path) -> None:
+    with crew(tmp_path) as made:
+        result = made.run(made.python("import os, time\nos.closerange(0, 64)\ntime.sleep(600)"))
+        assert result.error == "the recipe closed files of the process that it runs in, which had to be killed"
+        assert is_well(made)
+
+
+def test_what_a_killed_query_had_spilled_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
+    (tmp_path / "tmp").mkdir()
+    text = "SELECT range, md5(range::VARCHAR) AS m FROM range(100000000) ORDER BY m"
+    with crew(tmp_path) as made:
+        task = made.sql(text, "a.csv", share=100_000_000)
+        made.pool.submit(task)
+        made.poll_until(lambda: any((tmp_path / "tmp").glob("dbuild-spill-*/*")))
+        made.pool.end(task.number, at_once=True)
+        assert made.result().error == "interrupted"
+        assert list((tmp_path / "tmp").iterdir()) == []
 
 
 # --- Just before, just after -----------------------------------------------------------------------------------------
@@ -213,6 +236,17 @@ def test_what_ends_by_itself_is_not_cut_off(tmp_path: Path) -> None:
         result = made.run(made.shell("seq 100000 > >(cat > {output})", "out.txt"))
         assert (result.error, result.notes) == (None, ())
     assert (tmp_path / "out.txt").read_text().endswith("\n100000\n")
+
+
+@linux
+def test_what_still_writes_the_output_fails_the_task(tmp_path: Path) -> None:
+    slow = "seq 10 > >(echo half > {output}; exec 3> {output}.other 4>> {output}; touch ready; exec sleep 600)"
+    with crew(tmp_path) as made:
+        result = made.run(made.shell(f"{slow}; until [ -e ready ]; do :; done", "out.txt"))
+        assert result.error is not None
+        assert "while what it had started (sleep) was still writing its output" in result.error
+        assert made.run(made.shell(f"{slow}; until [ -e ready ]; do :; done", "other.txt")).error
+        assert is_well(made)
 
 
 @linux

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -117,6 +118,32 @@ def test_the_environment_has_the_values_as_they_are(tmp_path: Path, monkeypatch:
     assert found["DBUILD_OUTPUT"] == str(tmp_path / "out.txt")
     assert found["DBUILD_KEY_DAY"] == "2013-01-05" and found["DBUILD_PARAM_MIN_DELAY"] == "15"
     assert found["TZ"] == "Europe/Vienna" and found["LC_ALL"].endswith("UTF-8") and found["KEPT"] == "yes"
+
+
+def test_variables_of_the_target_and_secrets_kept_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOKEN", "of another target")
+    monkeypatch.setenv("OTHER", "of another target")
+    monkeypatch.setenv("DBUILD_CPUS", "64")
+    monkeypatch.setenv("DBUILD_MEMORY", "1")
+    made = replace(
+        task(tmp_path, "env -0"),
+        env=(("TZ", "Asia/Tokyo"), ("MODE", "a b")),
+        secrets=(("TOKEN", "hidden"),),
+        threads=3,
+    )
+    command = shell.render(made)
+    assert command.secrets == (("TOKEN", "hidden"),)
+    assert "hidden" not in repr(command)
+    assert {"TZ": "Asia/Tokyo", "MODE": "a b", "DBUILD_CPUS": "3"}.items() <= dict(command.environment).items()
+    found = shell.environment_of(made, withheld={"OTHER", "TOKEN"})
+    assert (found["TOKEN"], found.get("OTHER"), found.get("DBUILD_MEMORY")) == ("hidden", None, None)
+    assert shell.environment_of(replace(made, memory=5))["DBUILD_MEMORY"] == "5"
+    seen = dict(line.split("=", 1) for line in execute(made).split("\0") if line)
+    expected = shell.environment_of(made)
+    own = {"_", "PWD", "OLDPWD", "SHLVL"}  # the shell's
+    assert {n: v for n, v in seen.items() if n not in own} == {n: v for n, v in expected.items() if n not in own}
+    with pytest.raises(RecipeError, match="the value of TOKEN holds a NUL"):
+        shell.render(replace(made, secrets=(("TOKEN", "a\0b"),)))
 
 
 def test_it_runs_in_the_project_with_an_empty_input(tmp_path: Path) -> None:

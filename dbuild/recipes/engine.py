@@ -18,8 +18,9 @@ from dbuild.errors import RecipeError
 from dbuild.recipes import readers
 from dbuild.recipes.failures import MEMORY_HINT as MEMORY_HINT
 from dbuild.recipes.failures import failure
-from dbuild.recipes.filecheck import SCHEMA_HINT, FileMemo, HeaderCheck, misfit, stamp_of
+from dbuild.recipes.filecheck import FileMemo, HeaderCheck
 from dbuild.recipes.footer import ParquetSchema, read_schema
+from dbuild.recipes.jsonkeys import KeyCheck
 from dbuild.recipes.readers import Part, ReaderOptions
 from dbuild.recipes.sqltext import file_list, identifier, literal, message, unglobbed
 
@@ -35,6 +36,11 @@ _SETTINGS = {
 }
 
 _LEAST_MEMORY = 16 << 20  # bytes; with a few thousand DuckDB can't even take the next statement
+
+
+def spill_folder(pid: int) -> str:
+    """Where the session of a process puts what doesn't fit into memory; it is left there if the process is killed."""
+    return os.path.join(tempfile.gettempdir(), f"dbuild-spill-{pid}")
 
 
 class Engine:
@@ -54,7 +60,7 @@ class Engine:
         self._columns: FileMemo[tuple[Column, ...]] = FileMemo()
         self._footers: FileMemo[ParquetSchema | None] = FileMemo()
         self.results: dict[object, tuple[Column, ...]] = {}  # columns of results by all that decides them
-        self._keys: dict[str, tuple[tuple[int, ...], tuple[str, ...]]] = {}
+        self._keys = KeyCheck()
 
     @property
     def root(self) -> duckdb.DuckDBPyConnection:
@@ -74,8 +80,7 @@ class Engine:
         import duckdb
 
         # Spilled data would go to `.tmp` in the working directory, which is the project.
-        spill = os.path.join(tempfile.gettempdir(), f"dbuild-spill-{os.getpid()}")
-        config: dict[str, Any] = {**_SETTINGS, "threads": self._threads, "temp_directory": spill}
+        config: dict[str, Any] = {**_SETTINGS, "threads": self._threads, "temp_directory": spill_folder(os.getpid())}
         if self._memory is not None:
             config["memory_limit"] = _limit_text(self._memory)
         root = duckdb.connect(":memory:", config=config)
@@ -194,7 +199,7 @@ class Engine:
             return
         schema = self._schema(given)
         if given.format == "json":
-            self._check_keys(given, schema)
+            self._keys.check(given, schema, self.root)
             yield Part(0, count, schema)
             return
         options = readers.csv_options(given.paths[0], given.read)
@@ -316,39 +321,6 @@ class Engine:
         }
         return tuple((c["name"], "VARCHAR" if guessed.get(c["type"]) else c["type"]) for c in columns)
 
-    def _check_keys(self, given: TaskInput, schema: Sequence[Column]) -> None:
-        """RecipeError naming the first JSON file that has keys which are not in the schema; a reader drops them."""
-        known = {name for name, _ in schema}  # DuckDB minds the case of keys
-        stamps = {path: stamp_of(path) for path in given.paths}
-        fresh = [path for path, stamp in stamps.items() if self._keys.get(path, (None,))[0] != stamp]
-        if fresh:
-            if len(self._keys) >= FileMemo.LIMIT:
-                self._keys, fresh = {}, list(stamps)
-            found = self._read_keys(fresh, given)
-            self._keys.update((path, (stamps[path], found.get(path, ()))) for path in fresh)
-        for path in given.paths:
-            strange = [name for name in self._keys[path][1] if name not in known]
-            if strange:
-                raise RecipeError(misfit(path, (), strange), hint=SCHEMA_HINT)
-
-    def _read_keys(self, paths: Sequence[str], given: TaskInput) -> dict[str, tuple[str, ...]]:
-        import duckdb
-
-        options = readers.checked_options("json", given.read)
-        if options.get("records") is False:  # values that are no objects have no keys
-            return {}
-        kept = {name: options[name] for name in _OBJECT_OPTIONS if name in options}
-        shape = "" if "format" in kept else ", format='auto'"
-        call = f"read_json_objects({file_list(paths)}{shape}{readers.option_text(kept)})"
-        try:
-            rows = self.root.execute(
-                f"SELECT filename, list(DISTINCT k ORDER BY k) FROM (SELECT filename, unnest(json_keys(json)) k "
-                f"FROM {call}) GROUP BY filename"
-            ).fetchall()
-        except duckdb.Error as error:
-            raise failure(error, lead=f'the input "{given.name}" can\'t be read: ') from None
-        return {name: tuple(keys) for name, keys in rows}
-
 
 def columns_of(relation: duckdb.DuckDBPyRelation) -> tuple[Column, ...]:
     """A relation's columns with DuckDB's types, from its binding alone."""
@@ -372,9 +344,6 @@ def _limit_memory(root: duckdb.DuckDBPyConnection, memory: int | None) -> None:
 
 def _limit_text(memory: int) -> str:
     return f"{max(memory, _LEAST_MEMORY):d}B"
-
-
-_OBJECT_OPTIONS = ("compression", "format", "ignore_errors", "maximum_object_size")
 
 
 def _escaped(path: str) -> str:

@@ -80,7 +80,11 @@ def test_too_little_memory_fails_the_task_and_says_what_to_do(engine: Engine, tm
 
 @pytest.mark.parametrize(
     ("text", "cause"),
-    [("SELECT CAST('x' AS INT)", "ConversionException"), ("SELECT nothing", "BinderException")],
+    [
+        ("SELECT CAST('x' AS INT)", "ConversionException"),
+        ("SELECT nothing", "BinderException"),
+        ("SELECT CAST(CASE n WHEN 400_000 THEN 'x' END AS INT) FROM range(400_001) t(n)", "ConversionException"),
+    ],
 )
 @pytest.mark.parametrize("name", ["out.parquet", "out.csv", "out.arrow"])
 def test_the_causes_of_a_failure_are_the_classes_of_its_error(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +12,28 @@ import click
 import pytest
 
 from dbuild.cli.main import COMMANDS, dbuild
-from dbuild.core.events import Summary, TaskEnded
-from dbuild.core.report import Cause, DatasetStatus, Explanation, RunRecord, TaskRecord
+from dbuild.core.events import Summary, TaskEnded, TaskRetried
+from dbuild.core.report import (
+    Cause,
+    DatasetStatus,
+    Explanation,
+    FailureRecord,
+    MarkRecord,
+    RunRecord,
+    Shown,
+    ShownInput,
+    ShownOutput,
+    TaskRecord,
+)
 from dbuild.core.staleness import Reason
 from dbuild.errors import UserError
 from dbuild.project.keys import INNER, READER_OPTIONS, accepted_keys
 from dbuild.ui.datasets import STATES, list_record, status_record
-from dbuild.ui.explanations import explanation_record
-from dbuild.ui.json import summary_record, task_record
+from dbuild.ui.explanations import explanation_record, mark_record
+from dbuild.ui.json import retry_record, summary_record, task_record
 from dbuild.ui.ledger import ledger_record, run_record
 from dbuild.ui.problems import problems_record
+from dbuild.ui.show import show_record
 from tests.cli.sandbox import Sandbox
 
 TEXT = (Path(__file__).parents[2] / "docs/reference.md").read_text()
@@ -123,14 +136,24 @@ def shape(value: Any) -> Any:
 def records() -> list[dict[str, object]]:
     """A record of each kind, as the code makes it, in the order of the reference."""
     key = (("day", "2013-01-05"),)
-    dataset = DatasetStatus("a", "target", "", "sql", "", (), (), "", (), 0, *range(len(STATES)))
+    mark = MarkRecord("a", "", "frozen", 1, "", "", "", None)
+    failure = FailureRecord("a", key, "1", "", "", ("x",), 1, None)
+    counts = [*range(len(STATES)), ("x",), "", (mark,), (failure,)]
+    dataset = DatasetStatus("a", "target", "", "sql", "", (), (), "", (), 0, *counts)  # type: ignore[arg-type]
     told = Explanation("a", key, "fresh", (Cause(Reason("forced"), ""),), (), (), None, None, None, (), None)
+    given = ShownInput("a", "a", 1, ("x",), 1)
+    made = ShownOutput("", "x", 1, (("a", "DATE"),), (("1",),), 1, ())
+    shown = Shown("a", key, "sql", "", "", (), (("TZ", "UTC"),), (given,), (made,), ())
     return [
         task_record(TaskEnded("a", key, "built", True, 0.1)),
+        retry_record(TaskRetried("a", key, 1, 3, "x", 1.0, 0.1)),
         summary_record(Summary("1", 0, 0, 0, 0, 0, 0, 0, 0.0)),
         status_record([dataset]),
-        list_record([dataset]),
+        list_record([replace(dataset, marks=())]),
         explanation_record(told),
+        show_record(shown),
+        {"marks": [mark_record(mark)]},
+        mark_record(mark),
         problems_record([UserError("x")]),
         run_record(RunRecord("1", "", None, "", 0, 0, "done")),
         ledger_record(TaskRecord("1", "a", key, "built", True, 0.1, "", (), None, None)),

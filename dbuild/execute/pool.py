@@ -188,32 +188,30 @@ class Pool:
     def end(self, number: int, *, at_once: bool = False) -> None:
         """Asks one running task to end, or kills it; its result comes as any other. One that isn't running: nothing.
 
-        A shell recipe is asked by TERM to its process group, what runs in the worker itself by an exception there
-        and TERM to what it started. A worker that had to be interrupted or killed isn't used again.
+        A shell recipe is asked by TERM to its process group; what runs in the worker itself by an exception there,
+        and by TERM to what it started: where a Python recipe stood is in its log then. A worker that had to be
+        interrupted or killed isn't used again. What a task made after it was asked doesn't count.
         """
         for worker in list(self._busy):
             if worker.task is not None and worker.task.number == number:
                 self._end_task(worker, at_once)
 
-    def _end_task(self, worker: Process, at_once: bool) -> None:
+    def _end_task(self, worker: Process, at_once: bool, word: str = "e") -> None:
         task = worker.task
         assert task is not None
-        if isinstance(task.recipe, ShellRecipe):
-            worker.tell("k" if at_once else "e", task.number)
-            return
-        worker.is_spent = True
-        if at_once:
+        is_shell = isinstance(task.recipe, ShellRecipe)
+        worker.is_spent = worker.is_spent or not is_shell
+        if at_once and not is_shell:
             worker.kill()
         else:
-            worker.tell("e", task.number)
-            worker.ask_children()
+            worker.tell("k" if at_once else word, task.number)
 
     def terminate(self, *, at_once: bool = False) -> None:
         """Asks running recipes to end, or ends them at once; also what is submitted from now on."""
         self._is_ending = True
         for worker in list(self._busy):
             if worker.task is not None:
-                self._end_task(worker, at_once)
+                self._end_task(worker, at_once, "s")
 
     def close(self) -> None:
         """Ends all workers; recipes that still run are asked, and ended after the grace."""

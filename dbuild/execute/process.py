@@ -20,7 +20,6 @@ from dbuild.core.task import Result, Task
 from dbuild.execute.logs import Log
 from dbuild.execute.masks import Mask
 from dbuild.execute.memory import Watch
-from dbuild.observe.processes import descendants
 from dbuild.recipes.processes import kill_family
 
 _START = "import sys; sys.path.append(sys.argv.pop(1)); from dbuild.execute.worker import main; main(sys.argv[1:])"
@@ -121,19 +120,11 @@ class Process:
     # -- its end -------------------------------------------------------------------------------------------------------
 
     def tell(self, word: str, number: int) -> None:
-        """Tells it to end ("e") or kill ("k") the task of that number; nothing where it has none."""
+        """Tells it to end ("e", "s": silently) or kill ("k") the task of that number; nothing where it has none."""
         try:
             os.write(self._lifeline, f"{word}{number}\n".encode())
         except OSError:
             pass  # it is dead, which the pool will hear
-
-    def ask_children(self) -> None:
-        """Asks all that descends from it to end. Not for one that runs a shell recipe."""
-        for pid in descendants(self.pid):
-            try:
-                os.kill(pid, signal.SIGTERM)
-            except (ProcessLookupError, PermissionError):
-                pass
 
     def kill(self) -> None:
         """Ends it and all that descends from it."""

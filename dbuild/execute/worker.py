@@ -23,7 +23,7 @@ from dbuild.core.task import Produced, Result, Task
 from dbuild.errors import RecipeError, UserError
 from dbuild.execute.examination import examine, make_folders
 from dbuild.execute.streams import Streams
-from dbuild.recipes.processes import GRACE, adopt_orphans, kill_family
+from dbuild.recipes.processes import GRACE, adopt_orphans, ask_descendants, kill_family
 from dbuild.recipes.tracebacks import causes_of
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ class Worker:
         # The other way round:
         self._unwanted = 0  # the task that was asked to end
         self._is_hurried = False  # it is to be killed
+        self._is_silent = False  # nobody asks where it stood
 
     # -- ending, in a thread of its own ------------------------------------------------------------------------------
 
@@ -66,13 +67,17 @@ class Worker:
         try:
             with open(self._lifeline, "rb", buffering=0, closefd=False) as lifeline:
                 for line in lifeline:
-                    self._end(int(line[1:]), is_kill=line.startswith(b"k"))
+                    self._end(int(line[1:]), line[:1])
         finally:
             self._end_all()
 
-    def _end(self, number: int, is_kill: bool) -> None:
-        """Ends one task: at once if it runs, else as soon as it would begin. One that has ended stays ended."""
-        self._is_hurried, self._unwanted = is_kill, number
+    def _end(self, number: int, how: bytes) -> None:
+        """Ends one task: at once if it runs, else as soon as it would begin. One that has ended stays ended.
+
+        `how`: "k" kills a shell recipe, "e" and "s" ask it; "s" says nothing of where a Python recipe stood.
+        """
+        is_kill = how == b"k"
+        self._is_hurried, self._is_silent, self._unwanted = is_kill, how == b"s", number
         if self._number != number:
             return
         if not self._child:
@@ -81,8 +86,12 @@ class Worker:
             self._signal_child(signal.SIGKILL if is_kill else signal.SIGTERM)
 
     def _interrupt(self, number: int) -> None:
-        """Interrupts what runs in this process; a query, which takes no signal, also where it hadn't quite begun."""
+        """Interrupts what runs in this process; a query, which takes no signal, also where it hadn't quite begun.
+
+        What it started is asked to end after that, lest the recipe goes on as if its children had done their work.
+        """
         signal.pthread_kill(self._main, _INTERRUPT)
+        ask_descendants(os.getpid())
         for _ in range(_TRIES):
             if self._number != number:
                 return
@@ -145,6 +154,8 @@ class Worker:
                 produced = self._execute(task)
                 failpoints.reach("written")
                 made = examine(task, produced)
+                if self._unwanted == task.number:  # what it made when it was told to end may be half of it
+                    raise Interrupted
             finally:
                 self._number = self._child = 0
         except BaseException as problem:  # a recipe may raise anything; the worker has to outlive it
@@ -152,7 +163,7 @@ class Worker:
             error, causes = _said(problem)
             self._streams.restore()
             if self._unwanted == task.number:
-                if isinstance(task.recipe, PythonRecipe) and isinstance(problem, RecipeError):
+                if isinstance(task.recipe, PythonRecipe) and isinstance(problem, RecipeError) and not self._is_silent:
                     print(problem.what, file=sys.stderr)  # where it stood: somebody asks what took so long
                 error, causes = "interrupted", ()
             return Result(task.number, error, seconds=time.perf_counter() - started, causes=causes)

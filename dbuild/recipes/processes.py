@@ -177,6 +177,12 @@ def end_group(group: int, grace: float = GRACE) -> None:
         outlast(group, lambda: grace)
 
 
+def ask_descendants(pid: int) -> None:
+    """Ask all that descends from a process to end."""
+    for one in descendants(pid):
+        _signal(one, signal.SIGTERM)
+
+
 def kill_family(pid: int) -> None:
     """Kill a process that leads a group, its group, and all that descends from it."""
     for one in (*descendants(pid), -pid, pid):  # the group last: this process may be in it

@@ -38,15 +38,17 @@ def _below(pid: int) -> Iterator[int]:
         waiting += found
 
 
-def children(pid: int) -> list[int]:
-    """A process's children, those of all its threads, zombies among them (Linux; none where it keeps no lists)."""
-    found: list[int] = []
+def children(pid: int, thread: int | str | None = None) -> list[int]:
+    """A process's children, those of all its threads or of one, zombies among them (Linux; none without its lists).
+
+    Orphans that a process adopts are its first thread's, whose number is the process's.
+    """
+    if thread is not None:
+        return [int(word) for word in _read(f"/proc/{pid}/task/{thread}/children").split()]
     try:
-        for thread in os.listdir(f"/proc/{pid}/task"):
-            found += map(int, _read(f"/proc/{pid}/task/{thread}/children").split())
+        return [child for one in os.listdir(f"/proc/{pid}/task") for child in children(pid, one)]
     except OSError:
-        pass
-    return found
+        return []
 
 
 def _parents() -> Iterator[tuple[int, int]]:

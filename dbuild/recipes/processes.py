@@ -130,7 +130,8 @@ def _family() -> frozenset[int]:
 
 def _left(others: frozenset[int], leader: int) -> list[int]:
     """The processes that a program which has ended left running, after a moment to end by themselves."""
-    if not IS_LINUX or others.issuperset(one for one in children(os.getpid()) if one != leader):
+    own = os.getpid()
+    if not IS_LINUX or others.issuperset(one for one in children(own, own) if one != leader):
         return []
     deadline = time.monotonic() + _MOMENT
     while running := [pid for pid in _family() - others if pid != leader and is_running(pid)]:

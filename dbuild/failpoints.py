@@ -14,6 +14,7 @@ PLACES = (
     "spawn",  # a worker process is started
     "task",  # a task is handed to a worker
     "write",  # (worker) the recipe is about to run
+    "log",  # a task's log is written to
     "written",  # (worker) the recipe has written its temporary output
     "intent",  # the journal gets an intent
     "rename",  # a temporary output gets its final name

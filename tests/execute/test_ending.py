@@ -83,7 +83,8 @@ def test_a_python_recipe_ends_with_what_it_started(tmp_path: Path, at_once: bool
         await_that(lambda: not any(map(is_running, pids)))
         assert is_well(made)
     if not at_once:  # where it stood
-        assert "recipe1.py" in made.printed(task) and "child.wait()" in made.printed(task)
+        assert "recipe1.py" in made.printed(task)
+        assert made.printed(task).endswith("child.wait()\nInterrupted: it was told to end here\n")
 
 
 def test_one_that_holds_the_interpreter_is_killed(tmp_path: Path) -> None:

@@ -24,11 +24,10 @@ class Allotment:
 class Allotments:
     """What the tasks of one run are given, and how much there is of everything."""
 
-    def __init__(self, project: Project, jobs: int, cores: int, memory: int) -> None:
-        """`jobs` at once on a machine of so many cores and so many bytes of memory."""
+    def __init__(self, project: Project, jobs: int, memory: int) -> None:
+        """`jobs` at once on a machine of so many bytes of memory."""
         self.jobs = jobs
         self._targets = project.targets
-        self._cores = cores
         self._memory = project.memory or memory
         self.capacity: Mapping[str, float] = {"cpus": jobs, "memory": self._memory, **project.pools}
         self._known: dict[str, Allotment] = {}
@@ -43,10 +42,11 @@ class Allotments:
         """What a task of a target is given."""
         if target not in self._known:
             needs = self._needs(target)
-            part = min(needs.cpus, self.jobs) / self.jobs
-            threads = max(1, int(part * self._cores))
-            memory = needs.memory or int(self._memory * part)
-            self._known[target] = Allotment(threads, needs.memory, int(memory * _ENGINE_SHARE))
+            cpus = min(needs.cpus, self.jobs)
+            memory = needs.memory or int(self._memory * cpus / self.jobs)
+            # Never more threads than declared, although cores may be idle: with their number the rows of a result may
+            # change their order, and a Parquet file its row groups, so that early cutoff would depend on -j.
+            self._known[target] = Allotment(max(1, int(cpus)), needs.memory, int(memory * _ENGINE_SHARE))
         return self._known[target]
 
     def workers(self) -> int:

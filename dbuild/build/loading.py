@@ -30,6 +30,7 @@ from dbuild.observe.machine import engine_stamp
 from dbuild.project import load_project
 from dbuild.state.store import State
 
+_FORM = 2  # of kept analyses: another number, and none that was kept before is taken
 Memos = Callable[[str, bytes, str], None]  # keeps a memo; does nothing for a reader
 
 
@@ -138,7 +139,7 @@ def module_folders(files: tuple[str, ...]) -> tuple[str, ...]:
 def _subject(kind: str, recipe: Recipe, stamp: str) -> bytes:
     from dbuild import __version__
 
-    return digest_bytes(f"{__version__}\0{kind}\0{stamp}\0{recipe!r}".encode("utf-8", "surrogateescape"))
+    return digest_bytes(f"{__version__}\0{_FORM}\0{kind}\0{stamp}\0{recipe!r}".encode("utf-8", "surrogateescape"))
 
 
 def dump_analysis(analysis: Analysis) -> str:
@@ -151,13 +152,14 @@ def dump_analysis(analysis: Analysis) -> str:
             analysis.files,
             sorted(analysis.calls),
             [[p.what, *((p.place.file, p.place.line) if p.place else ("", 0)), p.hint] for p in analysis.problems],
+            analysis.is_single,
         ]
     )
 
 
 def load_analysis(text: str) -> Analysis:
     """What `dump_analysis` wrote."""
-    fingerprint, reads, params, files, calls, problems = json.loads(text)
+    fingerprint, reads, params, files, calls, problems, is_single = json.loads(text)
     return Analysis(
         bytes.fromhex(fingerprint),
         tuple(Reference(name, Place(file, line), optional) for name, file, line, optional in reads),
@@ -165,4 +167,5 @@ def load_analysis(text: str) -> Analysis:
         tuple(files),
         frozenset(calls),
         tuple(UserError(what, Place(file, line) if file else None, hint) for what, file, line, hint in problems),
+        is_single,
     )

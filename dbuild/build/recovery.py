@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from dbuild.build.settings import Settings
 from dbuild.build.shortcut import journal_path
@@ -59,6 +59,9 @@ def sweep(settings: Settings, state: State, flow: Flow, survey: Survey) -> None:
         single = [one.pattern.path(()) for one in places if not one.pattern.dimensions]
         for folder in {os.path.dirname(os.path.join(settings.root, path.rstrip("/"))) for path in single}:
             left.extend(path for path in _files(folder) if is_temporary(os.path.basename(path)))
+        # Folders without a file, which listings don't show either.
+        for root in {one.root for one in places if one.pattern.is_folder and one.pattern.dimensions}:
+            left.extend(_temporary_folders(os.path.join(settings.root, root)))
         left.extend(path for path in _files(os.path.join(settings.root, FOLDER, "logs")) if path.endswith(".tmp"))
     if left:
         from dbuild.execute.publish import discard
@@ -67,6 +70,13 @@ def sweep(settings: Settings, state: State, flow: Flow, survey: Survey) -> None:
             discard(path)
     if was_cut_off:
         state.end_cut_off()
+
+
+def _temporary_folders(root: str) -> Iterator[str]:
+    for folder, names, _ in os.walk(root):
+        found = [name for name in names if is_temporary(name)]
+        names[:] = [name for name in names if name not in found]
+        yield from (os.path.join(folder, name) for name in found)
 
 
 def _files(folder: str) -> list[str]:

@@ -315,7 +315,7 @@ def _run(
 
     project = looked.flow.project
     number = state.begin_run(time.time(), shlex.join(sys.argv[1:]))
-    allotments = Allotments(project, options.jobs or cores(), cores(), memory())
+    allotments = Allotments(project, options.jobs or cores(), memory())
     for name in allotments.too_large():
         if name in planned.targets:
             emit(Notice(f'"{name}" needs more memory than there is: its tasks run alone'))

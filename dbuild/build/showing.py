@@ -87,7 +87,7 @@ def _run_shell(looked: Looked, task: Task) -> int:
 
 def _maker(looked: Looked) -> TaskMaker:
     project = looked.flow.project
-    return TaskMaker(looked.world, 0, Allotments(project, cores(), cores(), memory()))
+    return TaskMaker(looked.world, 0, Allotments(project, cores(), memory()))
 
 
 def _step(looked: Looked, name: str) -> Step:

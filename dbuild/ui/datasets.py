@@ -75,7 +75,7 @@ def _states(dataset: DatasetStatus) -> str:
         for state in STATES
         if count_of(dataset, state)
     ]
-    return ", ".join(counts) or "no partitions"
+    return ", ".join(counts) or ("" if dataset.recipe == "view" else "no partitions")
 
 
 def _kind(dataset: DatasetStatus) -> str:

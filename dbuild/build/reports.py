@@ -346,18 +346,3 @@ def _record(flow: Flow, run: int, row: TaskRow) -> TaskRecord:
         error=row.error,
         log=row.log,
     )
-
-
-def log_path(settings: Settings, argument: str) -> str | None:
-    """The newest log of a run (`RUN`), of a task in it (`RUN:X@K`) or of a partition (`X@K`); None if none is kept."""
-    run, colon, rest = argument.partition(":")
-    if argument.isdigit():
-        found = tasks(settings, argument, None, 1_000_000)
-    elif colon and run.isdigit():
-        found = tuple(one for one in tasks(settings, None, rest, 1000) if one.run == run)
-    else:
-        found = tasks(settings, None, argument, 1000)
-    for record in found:
-        if record.log and os.path.exists(os.path.join(settings.root, record.log)):
-            return os.path.join(settings.root, record.log)
-    return None

@@ -9,11 +9,12 @@ from dbuild.ui.json import key_record
 from dbuild.ui.tables import Cell, table
 from dbuild.ui.text import clean, clip, duration, partition_name
 
-_WIDEST = 72
+_WIDEST = 72  # characters of a text for people
+_LONGEST = 1000  # of a name that somebody may want to copy
 
 
-def run_lines(runs: Sequence[RunRecord]) -> list[str]:
-    """A table of runs, in the order given."""
+def run_lines(runs: Sequence[RunRecord], width: int | None = None) -> list[str]:
+    """A table of runs, in the order given; with `width`, no wider than that."""
     rows: list[list[Cell]] = [
         [
             clean(run.run),
@@ -26,23 +27,26 @@ def run_lines(runs: Sequence[RunRecord]) -> list[str]:
         ]
         for run in runs
     ]
-    return table(["run", "started", "took", "outcome", "built", "failed", "command"], rows)
+    return table(["run", "started", "took", "outcome", "built", "failed", "command"], rows, width)
 
 
-def task_lines(tasks: Sequence[TaskRecord]) -> list[str]:
-    """A table of tasks, each with its first reason or, of a failure, the last line of its error."""
+def task_lines(tasks: Sequence[TaskRecord], width: int | None = None) -> list[str]:
+    """A table of tasks, each with its first reason or, of a failure, the last line of its error.
+
+    With `width` it is no wider than that; long names of partitions leave two thirds of it to the rest.
+    """
     rows: list[list[Cell]] = [
         [
             clean(task.run),
             task.at,
-            partition_name(task.target, task.key),
+            clip(partition_name(task.target, task.key), width // 3 if width else _LONGEST),
             task.status if task.changed or task.status == "failed" else f"{task.status}, same",
             duration(task.seconds),
             clip(clean(_note(task)), _WIDEST),
         ]
         for task in tasks
     ]
-    return table(["run", "ended", "partition", "status", "took", "why"], rows)
+    return table(["run", "ended", "partition", "status", "took", "why"], rows, width)
 
 
 def _note(task: TaskRecord) -> str:

@@ -1,0 +1,110 @@
+"""`dbuild clean`: removes what dbuild made."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import click
+
+from dbuild import build as building
+from dbuild.build import Settings
+from dbuild.cli.options import common_options, settings_of
+from dbuild.core.cleaning import Cleaning, Wanted
+from dbuild.errors import UsageError
+from dbuild.ui.clean import amount, cleaning_lines, cleaning_record, kept_lines
+from dbuild.ui.json import print_record
+from dbuild.ui.sinks import sink
+from dbuild.ui.stream import print_lines, print_notes
+
+HELP = """Remove what dbuild made; list it first, and ask.
+
+Only outputs go that builds of this Dataflowfile made and that are still as they made them. What was edited since,
+sources, frozen partitions, and what another Dataflowfile or another target has at that path, is kept. What is removed
+and still declared is built again by the next dbuild.
+
+\b
+Examples:
+  dbuild clean --outputs daily -n              what would go, and how large it is
+  dbuild clean --outputs daily@2013-01         a month of one target
+  dbuild clean --orphans --logs --yes          what no target makes any more, and all logs; without asking
+  dbuild clean --all                           everything, and all that is known of it
+"""
+
+
+@click.command("clean", help=HELP)
+@click.option("--outputs", multiple=True, metavar="TARGET[@KEYS]", help="Remove a target's outputs; may be repeated.")
+@click.option("--orphans", is_flag=True, help="Remove outputs that no declared target makes any more.")
+@click.option("--logs", is_flag=True, help="Remove what recipes printed.")
+@click.option("--all", "everything", is_flag=True, help="Remove all of that, and what the state knows of it.")
+@click.option("-n", "--dry-run", is_flag=True, help="List what would go; remove nothing.")
+@click.option("--yes", is_flag=True, help="Remove without asking.")
+@common_options
+def command(
+    outputs: Sequence[str],
+    orphans: bool,
+    logs: bool,
+    everything: bool,
+    dry_run: bool,
+    yes: bool,
+    directory: Sequence[str],
+    file: str,
+    params: tuple[tuple[str, str], ...],
+    json: bool,
+    quiet: bool,
+    verbose: bool,
+) -> int:
+    """Lists and removes; the exit code."""
+    settings = settings_of(directory, file, params)
+    wanted = Wanted(tuple(outputs), orphans, logs, everything)
+    if not wanted.has_outputs and not logs:
+        raise UsageError("what is to be removed?", hint="one or more of --outputs, --orphans, --logs, --all")
+    if not dry_run and not yes and not sys.stdin.isatty():
+        raise UsageError(
+            "nobody is there to be asked", hint="--yes removes without asking; -n lists what would be removed"
+        )
+    approved = None
+    if not yes or dry_run:
+        found = building.find_cleaning(settings, wanted)
+        if not json:
+            _list(found, is_quiet=quiet, is_verbose=verbose)
+        if dry_run or not _agrees(found, wanted):
+            if json:
+                print_record(cleaning_record(found, is_dry=True))
+            return 0
+        approved = {one.path for one in found.removed}
+    return _clean(settings, wanted, approved, json=json, quiet=quiet, verbose=verbose)
+
+
+def _list(found: Cleaning, *, is_quiet: bool, is_verbose: bool) -> None:
+    print_lines(*cleaning_lines(found))
+    if not is_quiet:
+        print_notes(*kept_lines(found, is_verbose=is_verbose))
+        if not found.removed:
+            print_notes("nothing to remove")
+
+
+def _agrees(found: Cleaning, wanted: Wanted) -> bool:
+    """Whether somebody says yes, or nothing goes that anybody would miss."""
+    if found.removed:
+        return click.confirm(f"remove {amount(found)}?", err=True)
+    if found.forgotten and wanted.everything:
+        return click.confirm("forget all that is known of this Dataflowfile?", err=True)
+    return not found.is_empty
+
+
+def _clean(
+    settings: Settings, wanted: Wanted, approved: set[str] | None, *, json: bool, quiet: bool, verbose: bool
+) -> int:
+    with sink(json, quiet, verbose) as emit:
+        done = building.clean(settings, wanted, approved, emit=emit)
+    if json:
+        print_record(cleaning_record(done, is_dry=False))
+        return 1 if done.has_failed else 0
+    if approved is None:
+        _list(done, is_quiet=quiet, is_verbose=verbose)
+    elif done.has_failed:
+        print_notes(*kept_lines(done, is_verbose=verbose))
+    if done.removed and not quiet:
+        print_notes(f"removed {amount(done)}")
+    return 1 if done.has_failed else 0

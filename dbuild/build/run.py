@@ -11,7 +11,7 @@ import os
 import random
 import time
 from collections.abc import Callable, Hashable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dbuild.build.allotments import Allotments
 from dbuild.build.durations import Durations
@@ -266,7 +266,7 @@ class Run:
                 self.schedule.move(node, State.BUILT)
                 self._note(attempt, "built", changed, result.seconds, None, log)
                 ended = TaskEnded(node[0], self._key(node), "built", changed, result.seconds)
-                self._emit(_with_notes(ended, result.notes, attempt.number) if result.notes else ended)
+                self._emit(replace(ended, notes=result.notes, attempts=attempt.number))
                 return
         self.published.discard(prepared)
         self._unsuccessful(attempt, result, error or "", log)
@@ -361,12 +361,6 @@ class Run:
                 if state in (State.BUILT, State.FRESH):
                     self._settled.setdefault(name, []).append(index)
         return PartitionSet.of_indices(self.plan.domains.of(target).axes, self._settled.get(target, ()))
-
-
-def _with_notes(ended: TaskEnded, notes: tuple[str, ...], attempts: int) -> TaskEnded:
-    return TaskEnded(
-        *(ended.target, ended.key, ended.status, ended.changed, ended.seconds), notes=notes, attempts=attempts
-    )
 
 
 def _said(error: Exception) -> str:

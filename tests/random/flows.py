@@ -1,4 +1,4 @@
-"""Random projects: what a flow is made of here, and how one is drawn from a seed.
+"""Random projects: what a flow is made of here.
 
 Every partition of every dataset is a list of whole numbers, in whatever format, so that each recipe means the same in
 SQL, Python and shell, and a few lines of Python can say what has to come out. Unaware of files and of dbuild.
@@ -6,20 +6,23 @@ SQL, Python and shell, and a few lines of Python can say what has to come out. U
 
 from __future__ import annotations
 
-import random
 from dataclasses import dataclass, field
 from typing import Literal
 
 Key = tuple[str, ...]
+Node = tuple[str, Key]  # a target and one of its partitions
 Rows = tuple[int, ...]
+Held = tuple[tuple[str, Rows], ...]  # what an output is: names of files, each with its rows; "" where it is one file
 Kind = Literal["sql", "python", "shell"]
+Makes = Literal["file", "several", "folder", "view", "action"]
 Reading = Literal["none", "always", "odd", "absent", "all"]
+Causes = Literal["any", "guard", "other"]  # what is tried again: all, what a guard does, what never happens here
 
 POISON = -999  # a number that every recipe that reads it straight fails on
 START = "2013-01-29"
 DAYS = [f"2013-01-{day}" for day in (29, 30, 31)] + [f"2013-02-0{day}" for day in range(1, 8)]
 OPERATIONS: dict[Kind, tuple[str, ...]] = {
-    "sql": ("count", "sum", "least", "distinct"),
+    "sql": ("count", "sum", "least", "distinct"),  # of a view: "shift"
     "python": ("spread", "fold", "tally"),
     "shell": ("merge", "first", "total", "joined"),
 }
@@ -46,6 +49,17 @@ class Given:
 
     dataset: str
     rules: dict[str, str | tuple[str, ...]]
+    output: str = ""  # which of several
+
+    @property
+    def name(self) -> str:
+        """What recipes call it."""
+        return f"{self.dataset}_{self.output}" if self.output else self.dataset
+
+    @property
+    def reference(self) -> str:
+        """What a Dataflowfile calls it."""
+        return f"{self.dataset}.{self.output}" if self.output else self.dataset
 
 
 @dataclass(slots=True)
@@ -53,10 +67,11 @@ class Target:
     """A dataset with its recipe, as what the recipe means; `style` only changes how it is written."""
 
     name: str
-    dimensions: tuple[str, ...]
+    dimensions: tuple[str, ...]  # of a view none
     folder: str
     kind: Kind
-    form: str  # csv, parquet or json
+    makes: Makes
+    form: str  # csv, parquet or json; folder where it makes one, "" where it makes nothing
     operation: str
     constant: int
     factor: int
@@ -64,15 +79,28 @@ class Target:
     reads: Reading  # which params, and when
     uses: str  # a file with a number that the recipe adds; "" for none
     is_shared: bool  # Python: adds the number of a module of the project
-    is_guarded: bool  # fails where a certain file is there
+    is_guarded: bool  # counts its attempts, and fails where a certain file says so
     is_tabular: bool  # Python: takes tables, not paths
     is_dated: bool  # its path has {day:%Y/%m/%d}
     style: int = 0
+    times: int = 0  # how often a failed task is tried again
+    retry_on: Causes = "any"
+    remarks: tuple[str, ...] = ()  # keys that mean nothing for what is built
 
     @property
     def has_schema(self) -> bool:
         """Whether its columns are declared: where the format and the recipe don't say them."""
-        return self.form == "csv" and self.kind != "sql" and bool(self.dimensions)
+        return self.form == "csv" and self.kind != "sql" and bool(self.dimensions) and self.makes != "several"
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The names of its outputs."""
+        return {"several": ("main", "gist"), "view": (), "action": ()}.get(self.makes, ("",))
+
+    @property
+    def is_view(self) -> bool:
+        """Whether it is read through."""
+        return self.makes == "view"
 
 
 @dataclass(slots=True)
@@ -87,145 +115,28 @@ class Project:
     uses: dict[str, int]  # file -> the number in it
     shared: int
     style: int = 0  # of the shared module
-    broken: set[tuple[str, Key]] = field(default_factory=set)  # guarded tasks that fail now
+    pool: int = 1  # how many there are of the pool db
+    failing: dict[Node, int] = field(default_factory=dict)  # how many attempts of guarded tasks are yet to fail
+
+    @property
+    def built(self) -> list[Target]:
+        """The targets of which something is built: all but views."""
+        return [target for target in self.targets.values() if not target.is_view]
 
     def dimensions_of(self, dataset: str) -> tuple[str, ...]:
-        """The dimensions of a source or target."""
+        """The dimensions of a source or target; of a view those of what is behind it."""
         found = self.sources.get(dataset) or self.targets[dataset]
+        if isinstance(found, Target) and found.is_view:
+            return tuple(dict.fromkeys(dim for given in found.inputs for dim in self.dimensions_of(given.dataset)))
         return found.dimensions
 
     def form_of(self, dataset: str) -> str:
-        """The format of a dataset's files."""
-        return self.targets[dataset].form if dataset in self.targets else "csv"
+        """The format of a dataset's files; "view" of one that has none but can be read."""
+        if dataset not in self.targets:
+            return "csv"
+        return "view" if self.targets[dataset].is_view else self.targets[dataset].form
 
     @property
     def discoverer(self) -> str | None:
         """The source whose paths tell the items."""
         return next((source.name for source in self.sources.values() if "item" in source.dimensions), None)
-
-
-def draw(rng: random.Random) -> Project:
-    """A random project, complete with its sources' contents."""
-    project = Project(
-        sources={},
-        targets={},
-        places=rng.sample(["A", "B", "C", "D"], rng.choice((2, 2, 3))),
-        last_day=rng.choice((None, None, None, "2013-02-03")),
-        params={"k": rng.randrange(1, 5), "other": 1},
-        uses={"conf/one.txt": rng.randrange(5), "conf/two.txt": rng.randrange(5)},
-        shared=rng.randrange(5),
-    )
-    days = DAYS[: rng.choice((3, 4, 5))]
-    items = ["x", "y", "z"][: rng.choice((1, 2, 3))]
-    for number in range(rng.choice((1, 2, 2, 3))):
-        source = _draw_source(rng, f"s{number}", days, items, project.places)
-        project.sources[source.name] = source
-    for number in range(rng.randrange(2, 9)):
-        target = _draw_target(rng, project, f"t{number}")
-        project.targets[target.name] = target
-    return project
-
-
-def draw_rows(rng: random.Random) -> Rows:
-    """The rows of one file: few numbers of a small range, so that results often come out the same."""
-    return tuple(rng.randrange(10) for _ in range(rng.randrange(1, 5)))
-
-
-def _draw_source(rng: random.Random, name: str, days: list[str], items: list[str], places: list[str]) -> Source:
-    shapes = [(), ("day",), ("day",), ("place",), ("item",), ("day", "place"), ("place", "day"), ("day", "item")]
-    dimensions = rng.choice(shapes)
-    values = {"day": days, "place": places, "item": items}
-    keys: list[Key] = [()]
-    for dimension in dimensions:
-        keys = [(*key, value) for key in keys for value in values[dimension]]
-    is_globbed = rng.random() < 0.2
-    source = Source(name, dimensions, f"data/{name}", is_globbed, rng.random() < 0.5, {})
-    for key in keys:
-        names = [f"p{number}" for number in range(rng.choice((1, 2)))] if is_globbed else [""]
-        source.parts[key] = {file: draw_rows(rng) for file in names}
-    if len(keys) > 2 and rng.random() < 0.15:
-        del source.parts[rng.choice(keys[1:])]
-    return source
-
-
-def _draw_target(rng: random.Random, project: Project, name: str) -> Target:
-    kind: Kind = rng.choice(("sql", "python", "python", "shell", "shell"))
-    is_tabular = kind == "python" and rng.random() < 0.25
-    known = [*project.sources, *project.targets, *list(project.targets)[-2:]]
-    readable = [one for one in known if kind == "sql" or is_tabular or project.form_of(one) == "csv"]
-    chosen = list(dict.fromkeys(rng.choice(readable) for _ in range(rng.choice((1, 1, 2, 2)))))
-    dimensions = _draw_dimensions(rng, project, chosen)
-    operations = [one for one in OPERATIONS[kind] if not (is_tabular and one in ORDERED)]
-    operation = rng.choice(operations)
-    readings: dict[Kind, tuple[Reading, ...]] = {
-        "sql": ("none", "none", "always"),
-        "shell": ("none", "none", "always"),
-        "python": ("none", "none", "always", "odd", "absent", "all"),
-    }
-    return Target(
-        name=name,
-        dimensions=dimensions,
-        folder=f"out/{name}",
-        kind=kind,
-        form=rng.choice(("csv", "csv", "parquet", "json")) if kind == "sql" else "csv",
-        operation=operation,
-        constant=rng.randrange(10),
-        factor=rng.randrange(2, 5),
-        inputs=[Given(one, _draw_rules(rng, project, one, dimensions, kind, is_tabular)) for one in chosen],
-        reads=rng.choice(readings[kind]),
-        uses=rng.choice(("", "", *project.uses)) if kind != "sql" else "",
-        is_shared=kind == "python" and rng.random() < 0.3,
-        is_guarded=kind != "sql" and rng.random() < 0.6,
-        is_tabular=is_tabular,
-        is_dated=rng.random() < 0.2,
-        style=rng.randrange(3),
-    )
-
-
-def _draw_dimensions(rng: random.Random, project: Project, inputs: list[str]) -> tuple[str, ...]:
-    union = list(dict.fromkeys(dim for one in inputs for dim in project.dimensions_of(one)))
-    if "day" in union and "month" in union:
-        union.remove(rng.choice(("day", "month")))
-    kept = [dim for dim in union if rng.random() < 0.8]
-    if "day" in kept and rng.random() < 0.25:
-        kept[kept.index("day")] = "month"
-    if len(kept) < 2 and "place" not in kept and rng.random() < 0.08:
-        kept.append("place")
-    rng.shuffle(kept)
-    return tuple(kept[:2])
-
-
-def _draw_rules(
-    rng: random.Random, project: Project, dataset: str, own: tuple[str, ...], kind: Kind, is_tabular: bool
-) -> dict[str, str | tuple[str, ...]]:
-    rules: dict[str, str | tuple[str, ...]] = {}
-    for dimension in project.dimensions_of(dataset):
-        rule = draw_rule(rng, project, dataset, dimension, own, kind, is_tabular)
-        if rule:
-            rules[dimension] = rule
-    return rules
-
-
-def draw_rule(
-    rng: random.Random,
-    project: Project,
-    dataset: str,
-    dimension: str,
-    own: tuple[str, ...],
-    kind: Kind,
-    is_tabular: bool,
-) -> str | tuple[str, ...]:
-    """A rule for one dimension of an input of a target with the dimensions `own`; "" for none."""
-    draw = rng.random()
-    if dimension == "place" and draw < 0.15:
-        return tuple(rng.sample(project.places, rng.randrange(1, len(project.places) + 1)))
-    if draw < 0.25:
-        return "all"
-    if dimension == "day" and {"day", "month"} & set(own) and draw < 0.6:
-        # An empty input has columns only where they are declared.
-        is_plain = kind != "sql" and not is_tabular
-        may_be_empty = is_plain or (dataset in project.sources and project.sources[dataset].has_schema)
-        return rng.choice([one for one in WINDOWS if may_be_empty or one != "-1d..-1d"])
-    if dimension == "month" and "month" in own and draw < 0.5:
-        return rng.choice(MONTH_WINDOWS)
-    return ""

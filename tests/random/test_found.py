@@ -247,3 +247,18 @@ def test_types_that_sql_gave_need_no_first_partition(tmp_path: Path) -> None:
     assert shop.build().ran == ["total@2013-01-02", "total@2013-01-03", "typed@2013-01-02", "typed@2013-01-03"]
     shop.days("data", "01-01", ending="csv", text=rows(2))
     assert shop.build().ran == ["total@2013-01-01", "typed@2013-01-01"]
+
+
+# -- attempts ------------------------------------------------------------------------------------------------------
+
+
+def test_a_task_that_succeeds_at_last_tells_how_often_it_was_tried(tmp_path: Path) -> None:
+    """Only tasks that failed told it, and those with notes."""
+    flow = """
+    [targets.flaky]
+    path = "out/flaky.txt"
+    shell = "test -e tried || { touch tried; exit 75; }; echo ok > {output}"
+    retries = { times = 2, delay = "1ms" }
+    """
+    (ended,) = Workshop(tmp_path / "shop", flow).build().ended
+    assert (ended.status, ended.attempts) == ("built", 2)

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.random.drawing import draw
 from tests.random.edits import edit, mend
-from tests.random.flows import draw
 from tests.random.trial import Mismatch, Trial
 
 SEEDS = 40
@@ -49,7 +49,7 @@ def _live(rng: random.Random, trial: Trial) -> None:
     trial.build(first)
     trial.check_quiet(first)
     for _ in range(rng.randrange(6, 11)):
-        for _ in range(rng.choice((0, 1, 1, 1, 2, 3))):
+        for _ in range(rng.choice((0, 1, 1, 2, 2, 3, 4))):
             edit(rng, trial)
         request = trial.draw_request(rng)
         if not trial.build(request).failed:

@@ -2,35 +2,29 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
+import time
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from unittest.mock import patch
 
-import duckdb
-
-from dbuild.build import Settings, build, plan
+from dbuild.build import Settings, build, plan, session
 from dbuild.build.world import World
-from dbuild.core.events import Event, Summary, TaskEnded, TaskStarted
+from dbuild.core.events import Event, Summary, TaskEnded, TaskRetried, TaskStarted, TaskStopped
 from dbuild.core.partitions import PartitionSet
 from dbuild.core.plan import Plan
-from tests.random.flows import Key, Project, Rows
-from tests.random.model import (
-    Domain,
-    Expected,
-    Memory,
-    Node,
-    clean_rows,
-    domain_of,
-    downstream,
-    expect,
-    partitions,
-    path_of,
-)
+from tests.random.contents import content_of, held_in, sense_of
+from tests.random.domains import Domain, around_view, domain_of, downstream, partitions
+from tests.random.flows import Held, Key, Node, Project, Rows
+from tests.random.identities import path_of
+from tests.random.memory import Content, Expected, Found, Memory
+from tests.random.model import Prospect, clean
+from tests.random.texts import ATTEMPTS, DEEDS, GUARDS, label
 from tests.random.writing import csv_text, files_of, source_path
 
 
@@ -47,10 +41,21 @@ class Request:
     jobs: int
     keep_going: bool
     force: bool
+    fail_fast: bool = False
 
     def __str__(self) -> str:
         options = f"-j {self.jobs}{' -k' if self.keep_going else ''}{' -B' if self.force else ''}"
-        return f"dbuild {' '.join(self.arguments)} {options}"
+        return f"dbuild {' '.join(self.arguments)} {options}{' --fail-fast' if self.fail_fast else ''}"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a build said of its tasks."""
+
+    ended: list[TaskEnded]
+    retried: Counter[Node]
+    stopped: set[Node]
+    reasons: dict[str, str]
 
 
 class Trial:
@@ -63,7 +68,13 @@ class Trial:
         self.diary: list[str] = []
         self.builds = 0
         self.tasks = 0
-        self._settings = Settings(str(root))
+        self.settings = Settings(str(root))
+        self.began = time.time()
+        self.undone: tuple[str, Key, str, Rows] | None = None  # the last change of a source, to be taken back
+        self._tried: Counter[Node] = Counter()  # how often tasks were tried, by what they themselves wrote
+        self._done: Counter[Node] = Counter()  # the same of what actions did
+        for folder in (ATTEMPTS, DEEDS, GUARDS):
+            (root / folder).mkdir()
         for source in project.sources.values():
             for key in source.parts:
                 for name in source.parts[key]:
@@ -92,16 +103,42 @@ class Trial:
         place.write_text(csv_text(source.parts[key][file]))
         return place
 
-    def content(self, path: str) -> bytes | None:
-        """What is in a file; None where there is none."""
-        try:
-            return (self.root / path).read_bytes()
-        except FileNotFoundError:
-            return None
+    def content(self, path: str) -> Content | None:
+        """What is in a file or folder; None where there is none."""
+        return content_of(self.root, path)
 
-    def made_files(self) -> list[Node]:
-        """The partitions whose output, as it was made, is there."""
-        return [node for node, record in sorted(self.memory.records.items()) if (self.root / record.path).exists()]
+    def there(self, node: Node, output: str) -> Found:
+        """What is in an output of a partition now."""
+        path = path_of(self.project.targets[node[0]], node[1], output)
+        content = self.content(path)
+        if content is None:
+            return None
+        record = self.memory.records.get(node)
+        if record is not None and record.contents.get(output) == content and record.paths[output] == path:
+            return record.held[output]
+        return sense_of(content, self.root / path)
+
+    def made_outputs(self) -> list[tuple[Node, str]]:
+        """The outputs that were made, or accepted, and are there."""
+        return [
+            (node, output)
+            for node, record in sorted(self.memory.records.items())
+            for output, path in record.paths.items()
+            if self.content(path) is not None
+        ]
+
+    @contextmanager
+    def clock(self) -> Iterator[None]:
+        """The time that the model has reached."""
+        ahead = timedelta(hours=self.memory.hours)
+
+        class Later(datetime):
+            @classmethod
+            def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+                return datetime.now(tz) + ahead
+
+        with patch.object(session, "datetime", Later):
+            yield
 
     def domain(self) -> Domain:
         """The keys of every dimension, as the project now stands."""
@@ -114,7 +151,7 @@ class Trial:
     def wanted(self, name: str | None = None) -> tuple[Node, ...]:
         """All partitions of one target, or of all."""
         domain = domain_of(self.project)
-        names = [name] if name else list(self.project.targets)
+        names = [name] if name else [target.name for target in self.project.built]
         return tuple((one, key) for one in names for key in partitions(self.project, one, domain))
 
     # -- building and judging --------------------------------------------------------------------------------------
@@ -127,54 +164,72 @@ class Trial:
         """A random call of build: of everything, of a target, of a partition, of all that follows a target."""
         jobs, keep_going, force = rng.choice((1, 2)), rng.random() < 0.7, rng.random() < 0.06
         name = rng.choice(list(self.project.targets))
-        draw = rng.random()
-        nodes = self.wanted(name)
+        fail_fast = not keep_going and rng.random() < 0.3
+        arguments, nodes = self._draw_aim(rng, name)
+        return Request(arguments, nodes, jobs, keep_going, force, fail_fast)
+
+    def _draw_aim(self, rng: random.Random, name: str) -> tuple[tuple[str, ...], tuple[Node, ...]]:
+        draw, domain, target = rng.random(), domain_of(self.project), self.project.targets[name]
         if draw < 0.65:
-            return self.everything(jobs=jobs, keep_going=keep_going, force=force)
-        if draw < 0.85 and self.project.targets[name].dimensions and nodes:
+            return (), self.wanted()
+        if target.is_view:
+            is_down = draw < 0.8
+            found = around_view(self.project, name, domain, is_down=is_down)
+            return (f"{name}+" if is_down else name,), tuple(found)
+        nodes = self.wanted(name)
+        if draw < 0.85 and target.dimensions and nodes:
             node = rng.choice(nodes)
-            return Request((f"{name}@{','.join(node[1])}",), (node,), jobs, keep_going, force)
+            return (f"{name}@{','.join(node[1])}",), (node,)
         if draw < 0.92:
-            following = tuple(downstream(self.project, name, domain_of(self.project)))
-            return Request((f"{name}+",), following, jobs, keep_going, force)
-        return Request((name,), nodes, jobs, keep_going, force)
+            return (f"{name}+",), tuple(downstream(self.project, name, domain))
+        return (name,), nodes
 
     def build(self, request: Request) -> Expected:
         """Plans and builds; everything that can be seen of both has to be as the model says. Raises Mismatch."""
         self.diary.append(str(request))
         forced = set(request.wanted) if request.force else set()
-        expected = expect(self.project, self.memory, request.wanted, forced, self.content)
-        planned = self._plan(request, expected)
-        events: list[Event] = []
-        summary = build(
-            self._settings,
-            request.arguments,
-            jobs=request.jobs,
-            keep_going=request.keep_going,
-            force=request.force,
-            emit=events.append,
-        )
-        ended = [event for event in events if isinstance(event, TaskEnded)]
+        expected = Prospect(self.project, self.memory, request.wanted, forced, self.there, self.content).expected
+        with self.clock():
+            planned = self._plan(request, expected)
+            told, summary = self._run(request)
         self.builds += 1
-        self.tasks += len(ended)
+        self.tasks += len(told.ended)
         try:
-            self._check_events(expected, ended, request)
+            self._check_tasks(expected, told, request)
         except Mismatch as error:
-            reasons = {
-                f"{event.target}@{event.key}": event.reason for event in events if isinstance(event, TaskStarted)
-            }
-            raise Mismatch(f"{error}, for {reasons}") from None
-        self._check_plan(planned, ended, expected)
-        self._remember(expected, ended)
+            raise Mismatch(f"{error}, for {told.reasons}") from None
+        self._check_plan(planned, told.ended, expected)
+        self._check_deeds(expected, told)
+        self._remember(expected, told.ended)
         if request.keep_going or not expected.failed:
             self._check_summary(expected, summary)
             self._check_values(expected)
         self._check_leftovers()
         return expected
 
+    def _run(self, request: Request) -> tuple[Told, Summary]:
+        events: list[Event] = []
+        summary = build(
+            self.settings,
+            request.arguments,
+            jobs=request.jobs,
+            keep_going=request.keep_going,
+            fail_fast=request.fail_fast,
+            force=request.force,
+            emit=events.append,
+        )
+        told = Told(
+            [event for event in events if isinstance(event, TaskEnded)],
+            Counter(_node(event) for event in events if isinstance(event, TaskRetried)),
+            {_node(event) for event in events if isinstance(event, TaskStopped)},
+            {f"{event.target}@{event.key}": event.reason for event in events if isinstance(event, TaskStarted)},
+        )
+        return told, summary
+
     def check_quiet(self, request: Request) -> None:
         """Nothing is left to do: the plan is empty, and another build runs nothing."""
-        planned = plan(self._settings, request.arguments)
+        with self.clock():
+            planned = plan(self.settings, request.arguments)
         self._require((planned.will_run, planned.may_run) == (0, 0), f"after a build the plan is {_said(planned)}")
         quiet = Request(request.arguments, request.wanted, request.jobs, request.keep_going, False)
         expected = self.build(quiet)
@@ -186,9 +241,9 @@ class Trial:
 
     def _plan(self, request: Request, expected: Expected) -> Plan:
         """The plan, which has to be the same without the seals, when everything is looked at anew."""
-        planned = plan(self._settings, request.arguments, force=request.force)
+        planned = plan(self.settings, request.arguments, force=request.force)
         with patch.object(World, "sealed", lambda world, target: PartitionSet.empty(world.domains.of(target).axes)):
-            anew = plan(self._settings, request.arguments, force=request.force)
+            anew = plan(self.settings, request.arguments, force=request.force)
         self._require(_said(planned) == _said(anew), f"the plan is {_told(planned)}, without seals {_told(anew)}")
         waiting = {node for node, standing in _said(planned).items() if standing == "waiting"}
         self._require(waiting == expected.waiting, f"waiting: {_unlike(waiting, expected.waiting)}")
@@ -206,44 +261,103 @@ class Trial:
             settled = not any(one in will | may for one in expected.reads[node])
             self._require(not settled, f"{node} may run, though all that it reads is settled")
 
-    def _check_events(self, expected: Expected, ended: Sequence[TaskEnded], request: Request) -> None:
-        counts = Counter(_node(event) for event in ended)
+    def _check_tasks(self, expected: Expected, told: Told, request: Request) -> None:
+        counts = Counter(_node(event) for event in told.ended)
         twice = [node for node, count in counts.items() if count > 1]
         self._require(not twice, f"ran twice: {twice}")
-        built = {_node(event) for event in ended if event.status == "built"}
-        errors = {_node(event): event.error for event in ended if event.status == "failed"}
+        built = {_node(event) for event in told.ended if event.status == "built"}
+        failed = {_node(event): event for event in told.ended if event.status == "failed"}
+        errors = {node: event.error for node, event in failed.items()}
         if request.keep_going or not expected.failed:
             self._require(built == expected.built.keys(), f"built: {_unlike(built, expected.built.keys())} {errors}")
             self._require(
                 errors.keys() == expected.failed, f"failed: {_unlike(errors.keys(), expected.failed)} {errors}"
             )
+            self._require(not told.stopped, f"stopped, though it should have gone on: {told.stopped}")
         else:
             self._require(built <= expected.built.keys(), f"built: {_unlike(built, expected.built.keys())}")
-            self._require(
-                errors.keys() <= expected.failed, f"failed: {_unlike(errors.keys(), expected.failed)} {errors}"
-            )
-            self._require(0 < len(errors) <= request.jobs, f"{len(errors)} failed, and it should have stopped")
-        for event in ended:
-            record = self.memory.records.get(_node(event))
-            if event.status == "built" and record is not None and event.changed:
-                made = expected.built[_node(event)]
-                same = (made.rows, made.path) == (record.rows, record.path)
-                self._require(not same, f"{_node(event)} is said to have changed, and made the same")
+            self._check_stop(expected, failed, request)
+        for event in told.ended:
+            self._check_ended(event, expected, told)
+        self._check_order(expected, told)
+
+    def _check_stop(self, expected: Expected, failed: dict[Node, TaskEnded], request: Request) -> None:
+        """A run that stops after a failure: those who failed for good, and those who weren't tried again."""
+        final = {node for node, event in failed.items() if event.attempts == expected.attempts.get(node)}
+        self._require(final <= expected.failed, f"failed: {_unlike(final, expected.failed)}")
+        self._require(0 < len(final) <= request.jobs, f"{len(final)} failed, and it should have stopped")
+        early = {node: event.attempts for node, event in failed.items() if node not in final}
+        wrong = [node for node, attempts in early.items() if attempts > expected.attempts.get(node, 0)]
+        self._require(not wrong, f"tried too often: {early}")
+
+    def _check_ended(self, event: TaskEnded, expected: Expected, told: Told) -> None:
+        node = _node(event)
+        if event.status == "built":
+            right = expected.attempts[node]
+            self._require(event.attempts == right, f"{node} was tried {event.attempts} times, right is {right}")
+        tried = told.retried[node] + 1
+        self._require(event.attempts == tried, f"{node}: {event.attempts} attempts are told, and {tried} were seen")
+        record = self.memory.records.get(node)
+        if event.status == "built" and record is not None and event.changed:
+            made = expected.built[node]
+            same = (made.held, made.paths) == (record.held, record.paths)
+            self._require(not same, f"{node} is said to have changed, and made the same")
+
+    def _check_order(self, expected: Expected, told: Told) -> None:
+        """Nothing runs before, or without, what it reads and what had to run itself."""
+        done: set[Node] = set()
+        for event in told.ended:
+            lacks = [one for one in expected.reads[_node(event)] if one in expected.runs and one not in done]
+            self._require(not lacks, f"{_node(event)} ran without {lacks}")
+            if event.status == "built":
+                done.add(_node(event))
+
+    def _check_deeds(self, expected: Expected, told: Told) -> None:
+        """What tasks wrote beside their outputs: a line for each attempt, and for each time that an action ran."""
+        ended = {_node(event): event for event in told.ended}
+        for node in {*ended, *told.retried, *told.stopped}:
+            target = self.project.targets[node[0]]
+            built = node in ended and ended[node].status == "built"
+            if target.is_guarded:
+                right = told.retried[node] + (node in ended)
+                tried = self._lines(ATTEMPTS, node)
+                seen = len(tried) - self._tried[node]
+                self._require(
+                    right <= seen <= right + (node in told.stopped), f"{node} ran {seen} times, and {right} were told"
+                )
+                self._tried[node] = len(tried)
+                left = self._lines(GUARDS, node)
+                self.project.failing[node] = int(left[0]) if left else 0
+            if target.makes == "action":
+                deeds = self._lines(DEEDS, node)
+                more = len(deeds) - self._done[node]
+                self._require(built <= more <= built + (node in told.stopped), f"{node} acted {more} times")
+                self._done[node] = len(deeds)
+                if built and more:
+                    made = ",".join(map(str, expected.built[node].made))
+                    self._require(deeds[-1] == made, f"{node} did {deeds[-1]}, right is {made}")
+
+    def _lines(self, folder: str, node: Node) -> list[str]:
+        place = self.root / folder / label(*node)
+        return place.read_text().splitlines() if place.exists() else []
 
     def _remember(self, expected: Expected, ended: Sequence[TaskEnded]) -> None:
+        moment = self.memory.tick()
         for event in ended:
             node = _node(event)
             if event.status == "failed":
                 self.memory.failed.add(node)
                 continue
             made = expected.built[node]
-            content = self.content(made.path)
-            self._require(content is not None, f"{made.path} isn't there after it was built")
-            assert content is not None
-            rows = parse(content, self.root / made.path)
-            self._require(rows == made.rows, f"{node} holds {rows}, right is {made.rows}")
-            record = type(made)(made.recipe, made.params, made.inputs, made.rows, made.path, content)
-            self.memory.records[node] = record
+            contents: dict[str, Content] = {}
+            for output, path in made.paths.items():
+                content = self.content(path)
+                self._require(content is not None, f"{path} isn't there after it was built")
+                assert content is not None
+                held = held_in(content, self.root / path)
+                self._require(held == made.held[output], f"{node} holds {held}, right is {made.held[output]}")
+                contents[output] = content
+            self.memory.records[node] = replace(made, contents=contents, moment=moment)
             self.memory.failed.discard(node)
 
     def _check_summary(self, expected: Expected, summary: Summary) -> None:
@@ -255,36 +369,34 @@ class Trial:
         )
 
     def _check_values(self, expected: Expected) -> None:
-        """Every partition that is fresh now holds what a clean build would make."""
+        """Every partition that is fresh now holds what a clean build would make, but for what people want to stay."""
+        given: dict[Node, dict[str, Held]] = {}
+        for node in expected.fresh:
+            record = self.memory.records.get(node)
+            if node in expected.frozen or (record is not None and record.is_accepted):
+                given[node] = {output: self._held(node, output) for output in self.project.targets[node[0]].outputs}
         nodes = [*expected.built, *expected.fresh]
-        for node, rows in clean_rows(self.project, nodes, domain_of(self.project)).items():
-            path = path_of(self.project.targets[node[0]], node[1])
-            content = self.content(path)
-            self._require(content is not None, f"{path} is said to be fresh, and isn't there")
-            assert content is not None
-            is_kept = content == self.memory.records[node].content
-            found = self.memory.records[node].rows if is_kept else parse(content, self.root / path)
-            self._require(found == rows, f"{node} holds {found}, a clean build makes {rows}")
+        for node, outputs in clean(self.project, nodes, domain_of(self.project), given).items():
+            for output, held in outputs.items():
+                found = self._held(node, output)
+                self._require(found == held, f"{node} {output} holds {found}, a clean build makes {held}")
+
+    def _held(self, node: Node, output: str) -> Held:
+        found = self.there(node, output)
+        self._require(found is not None, f"{node} {output} is said to be fresh, and isn't there")
+        if isinstance(found, tuple):
+            return found
+        path = path_of(self.project.targets[node[0]], node[1], output)
+        content = self.content(path)
+        assert content is not None
+        return held_in(content, self.root / path)
 
     def _check_leftovers(self) -> None:
         left = [name for _, _, names in os.walk(self.root / "out") for name in names if name.startswith(".dbuild")]
         self._require(not left, f"temporary files are left: {left}")
 
 
-def parse(content: bytes, path: Path) -> Rows:
-    """The rows in an output."""
-    match path.suffix:
-        case ".json":
-            return tuple(row["v"] for row in json.loads(content))
-        case ".parquet":
-            found = duckdb.execute("SELECT v FROM read_parquet(?)", [str(path)]).fetchall()
-            return tuple(row[0] for row in found)
-        case _:
-            head, *rows = content.decode().splitlines()
-            return tuple(int(row) for row in rows) if head == "v" else (-1,)
-
-
-def _node(event: TaskEnded) -> Node:
+def _node(event: TaskEnded | TaskRetried | TaskStopped) -> Node:
     return event.target, tuple(value for _, value in event.key)
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from tests.cli.sandbox import FLOW, Sandbox
 
-COMMANDS = ["build", "plan", "status", "why", "lint", "list", "log"]
+COMMANDS = ["build", "plan", "status", "why", "show", "lint", "list", "log", "mark", "clean"]
 FAILING = FLOW.replace("cp {raw} {output}", "cat {raw}; grep -v 'day 2' {raw} > {output}")
 
 

@@ -232,6 +232,19 @@ def test_what_a_mark_accepted_was_not_made(tmp_path: Path) -> None:
     assert project.build().ran == ["step@2013-01-02", "step@2013-01-03", "sum"]
 
 
+def test_what_a_mark_accepted_is_not_made_either_when_it_is_made_elsewhere(tmp_path: Path) -> None:
+    project = Cleaned(tmp_path / "project", FLOW)
+    project.days("data", *DATES)
+    project.days("out/step", "01-01", text="from before dbuild\n")
+    say(project, "step@2013-01-01", "fresh")
+    project.build()
+    project.swap("Dataflowfile", "out/step/{day}", "out/new/{day}")
+    project.build()
+    done = project.clean(ORPHANS)
+    assert (paths(done), list(reasons(done))) == (STEPS[1:], STEPS[:1])
+    assert project.read(STEPS[0]) == "from before dbuild\n"
+
+
 def test_what_was_made_and_then_accepted_goes(project: Cleaned) -> None:
     project.swap("Dataflowfile", "cp {raw}", "cp  {raw}")
     say(project, "step", "fresh")
@@ -426,6 +439,14 @@ def test_everything_goes_and_all_that_is_known_of_it(project: Cleaned) -> None:
     state.close()
     assert project.build().counts == {"step": 3, "sum": 1}
     assert project.build(file="Other").ran == []
+
+
+def test_outputs_that_no_stat_vouches_for_are_missed(tmp_path: Path) -> None:
+    flow = '[targets.a]\npath = "out/{k}.txt"\nshell = "echo > {output}; touch -d 2099-01-01 {output}"\n'
+    project = Cleaned(tmp_path / "project", f'{flow}[partitions.k]\nvalues = ["x", "y"]\n')
+    project.build()
+    project.clean(Wanted(("a@x",)))
+    assert project.build().ran == ["a@x"]
 
 
 def test_a_cleaned_project_holds_no_old_answer(project: Cleaned) -> None:

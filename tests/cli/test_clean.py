@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+from dbuild.state.lock import BuildLock
 from tests.cli.sandbox import Sandbox
 
 OUTPUTS = ["out/copy/2013-01-01.txt", "out/copy/2013-01-02.txt", "out/copy/2013-01-03.txt"]
@@ -106,6 +107,20 @@ def test_all_is_all_and_then_nothing(sandbox: Sandbox) -> None:
     (run,) = sandbox.json("log")
     assert (run["command"], run["outcome"]) == ("clean --all --yes", "cleaned")
     assert sandbox.summary()["built"] == 5
+
+
+def test_it_waits_for_a_build(sandbox: Sandbox) -> None:
+    sandbox.run()
+    lock = BuildLock(str(sandbox.root / ".dbuild/lock"))
+    lock.acquire(lambda holder: None)
+    words = [sys.executable, "-m", "dbuild", "clean", "--outputs", "plan", "--yes"]
+    done = subprocess.Popen(words, cwd=sandbox.root, env=sandbox.environment(), stderr=subprocess.PIPE, text=True)
+    assert done.stderr is not None
+    assert "waiting" in done.stderr.readline()
+    assert "out/plan.txt" in made(sandbox)
+    lock.release()
+    done.communicate(timeout=60)
+    assert (done.returncode, "out/plan.txt" in made(sandbox)) == (0, False)
 
 
 def test_quiet_lists_and_says_nothing_else(sandbox: Sandbox) -> None:

@@ -304,7 +304,8 @@ class Run:
     def _give_up(self) -> None:
         """A run that stops doesn't try again: what failed before has failed."""
         for node, attempt in sorted(self._attempts.items()):
-            if self.schedule.states[node] is State.DELAYED:
+            # READY: its time had come, but there was no place for it.
+            if self.schedule.states[node] in (State.DELAYED, State.READY):
                 seconds, error, log = attempt.failure
                 attempt.number -= 1
                 self._fail(attempt, seconds, error, log)

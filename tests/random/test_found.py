@@ -262,3 +262,23 @@ def test_a_task_that_succeeds_at_last_tells_how_often_it_was_tried(tmp_path: Pat
     """
     (ended,) = Workshop(tmp_path / "shop", flow).build().ended
     assert (ended.status, ended.attempts) == ("built", 2)
+
+
+def test_what_was_about_to_be_tried_again_when_the_run_stopped_has_failed(tmp_path: Path) -> None:
+    """Its delay was over, but no place was free: it counted as never tried."""
+    flow = """
+    [sources.raw]
+    path = "raw.txt"
+    [targets.flaky]
+    path = "out/flaky.txt"
+    shell = "touch tried; cat {raw}; exit 75"
+    retries = { times = 1, delay = "1ms" }
+    [targets.bad]
+    path = "out/bad.txt"
+    shell = "test -e tried; for n in $(seq 100); do /bin/true; done; exit 1"
+    """
+    shop = Workshop(tmp_path / "shop", flow)
+    shop.write("raw.txt", "what has the largest input starts first\n" * 100)
+    built = shop.build(jobs=1)
+    assert sorted(built.errors) == ["bad", "flaky"]
+    assert built.standing == (0, 0, 2, 0, 0)

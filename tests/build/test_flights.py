@@ -294,7 +294,9 @@ def test_the_tour_builds(tmp_path: Path) -> None:
     copy_of(ROOT / "examples" / "tour", tmp_path / "examples" / "tour")
     shutil.copy(ROOT / "Dataflowfile.example", tmp_path)
     done = build(tmp_path, "-f", "Dataflowfile.example")
-    assert done.ran == {"delays": 93, "week": 31, "kennedy": 1, "airline": 16, "ranking": 1, "summary": 1}
+    assert done.ran == {
+        "delays": 93, "week": 31, "kennedy": 1, "airline": 16, "ranking": 1, "summary": 1, "worst": 1, "pages": 1
+    }  # fmt: skip
     late = raw(tmp_path / "examples" / "flights").execute(
         "SELECT count(*) || ' flights ' || format('{:5.1f}', 100 * avg((coalesce(dep_delay, 0) >= 15)::INT)) || '%'"
         " FROM f WHERE carrier = 'B6' AND d < DATE '2013-02-01'"
@@ -302,4 +304,10 @@ def test_the_tour_builds(tmp_path: Path) -> None:
     lines = (tmp_path / "out" / "tour" / "summary.txt").read_text().splitlines()
     (jetblue,) = [line for line in lines if line.startswith("JetBlue")]
     assert jetblue.endswith(late.fetchall()[0][0])
+    made = tmp_path / "out" / "tour"
+    hours = (made / "worst.csv").read_text().splitlines()[1:]
+    pages = {page.stem: page.read_text().splitlines() for page in (made / "pages").iterdir()}
+    assert {origin: len(lines) for origin, lines in pages.items()} == Counter(line.split(",")[1] for line in hours)
     assert build(tmp_path, "-f", "Dataflowfile.example").tasks == []
+    assert build(tmp_path, "-f", "Dataflowfile.example", "announce").ran == {"announce": 1}
+    assert build(tmp_path, "-f", "Dataflowfile.example", "announce").tasks == []

@@ -11,6 +11,7 @@ import sys
 
 import pytest
 
+from dbuild import __version__
 from tests.cli.sandbox import FLOW, Sandbox
 
 COMMANDS = ["build", "plan", "status", "why", "show", "lint", "list", "log", "mark", "clean"]
@@ -327,7 +328,7 @@ def test_version_loads_no_engine_and_no_room(sandbox: Sandbox) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], env=sandbox.environment(), capture_output=True, text=True)
     version, loaded = done.stdout.splitlines()
-    assert version == "dbuild 0.1.0"
+    assert version == f"dbuild {__version__}"
     assert loaded == "['dbuild', 'dbuild.cli', 'dbuild.cli.main', 'dbuild.cli.options']"
 
 

@@ -15,7 +15,7 @@ from dbuild.core.mapping import Mapping, mapping_of
 from dbuild.core.model import Analysis, Input, Output, Project, ShellRecipe, Source, Target
 from dbuild.core.partitions import PartitionSet, TimeAxis
 from dbuild.core.plan import Plan, TargetPlan
-from dbuild.core.report import Cause, DatasetStatus, Explanation
+from dbuild.core.report import Cause, DatasetStatus, Explanation, FailureRecord
 from dbuild.core.staleness import Reason
 from dbuild.errors import Place, ProjectError, UserError
 from dbuild.ui.datasets import STATES, graph_lines, list_lines, status_lines, status_record
@@ -283,7 +283,8 @@ def test_status_record_has_the_stable_fields() -> None:
     found = status_record(DATASETS)["datasets"][1]  # type: ignore[index]
     assert (found["name"], found["kind"]) == ("copy", "target")
     assert found["partitions"] == {
-        "fresh": 2, "stale": 1, "undecided": 0, "missing": 0, "late": 0, "waiting": 1, "failed": 1, "provisional": 0
+        "fresh": 2, "stale": 1, "undecided": 0, "missing": 0, "late": 0, "waiting": 1, "failed": 1, "provisional": 0,
+        "frozen": 0
     }  # fmt: skip
 
 
@@ -304,13 +305,18 @@ def test_an_explanation_names_the_change_and_the_last_build() -> None:
         "2026-11-20 01:00:00",
         0.3,
         ("never built",),
-        "boom\nbang",
+        FailureRecord(
+            "copy", (("day", "2013-01-05"),), "8", "2026-11-21 03:00:00", "boom\nbang", ("one", "two"), 2, "a.log"
+        ),
     )
     assert explanation_lines([told]) == [
         "copy@2013-01-05: will run",
         "  input changed raw@2013-01-05: aa -> bb (changed 2026-11-21 03:10:02)",
-        "  failed when it was last tried: boom",
+        "  failed when it was last tried (in run 8, 2026-11-21 03:00:00) after 2 attempts: boom",
         "    bang",
+        "    | one",
+        "    | two",
+        "    its output is in a.log",
         "  last built 2026-11-20 01:00:00 in run 7 (0.30s), because: never built",
     ]
 

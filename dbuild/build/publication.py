@@ -17,7 +17,7 @@ from dbuild.core.trace import OutputRecord, Trace, joined_key, pack_inputs, pack
 from dbuild.errors import UserError
 from dbuild.execute.publish import Journal, discard, publish
 from dbuild.observe.digests import is_racy
-from dbuild.observe.listing import Stat, stat_file
+from dbuild.observe.listing import DOUBTFUL, Stat, stat_file
 from dbuild.state.leftovers import Orphan
 from dbuild.state.store import FileRow
 
@@ -60,7 +60,7 @@ class Publisher:
             self._move_in(target, key, prepared, trace, made)
         else:
             self.discard(prepared)  # the very same bytes are there: the file keeps its place and its stats
-        if before is not None:
+        if before is not None and not self._world.words.is_accepted(before.run):
             self._groups.open.orphans += _orphans(target, key, before, trace)
         self._learn(node, trace, changed)
         self._groups.open.traces.append((target, key, trace))
@@ -123,8 +123,7 @@ class Publisher:
         survey.learn(row)
         self._groups.open.files.append(row)
         self._groups.open.paths.append(os.path.join(survey.root, path))
-        if not row.is_racy:
-            self.made.setdefault(root, {})[path] = stat
+        self.made.setdefault(root, {})[path] = DOUBTFUL if row.is_racy else stat
 
     def _learn(self, node: Node, trace: Trace, changed: bool) -> None:
         target, index = node

@@ -17,6 +17,7 @@ from dbuild.core.model import DiscoveredDimension, Project, TimeDimension
 from dbuild.core.pattern import PathPattern
 from dbuild.observe.digests import combine, digest_bytes, hash_file, is_racy, probe_clock
 from dbuild.observe.listing import (
+    DOUBTFUL,
     Stat,
     Tree,
     differences,
@@ -402,20 +403,22 @@ class Survey:
         `made`: root -> path -> stats, None for what it took away (of a folder that was made anew).
 
         Not as they are now: what others changed meanwhile has to differ next time. Files whose stats vouch for
-        nothing are left out, so that they are looked at again.
+        nothing are kept with stats that no file has: they are looked at again, and are missed when they are gone.
         """
         racy = {path for path, row in self.hashed.items() if row.is_racy}
         for root, view in self.views.items():
             self._drop_outdated(state, view)
             own = made.get(root, {})
             prefix = _prefix(root)
-            dropped = own.keys() | {path for path in racy if path.startswith(prefix)}
-            if view.is_known and not dropped:
+            doubtful = {path for path in racy if path.startswith(prefix)} - own.keys()
+            if view.is_known and not own and not doubtful:
                 continue
             content = view.content if root != SINGLES else self._with_unseen(state, view)
-            if dropped:
-                kept = [record for record in records_of(content) if prefix + _name(record) not in dropped]
-                added = [pack_record(path[len(prefix) :], stat)[:-1] for path, stat in own.items() if stat]
+            if own or doubtful:
+                records = [(prefix + _name(record), record) for record in records_of(content)]
+                kept = [record for path, record in records if path not in own and path not in doubtful]
+                stats = {path: DOUBTFUL for path, _ in records if path in doubtful} | dict(own)
+                added = [pack_record(path[len(prefix) :], stat)[:-1] for path, stat in stats.items() if stat]
                 content = b"".join(record + b"\0" for record in (*kept, *added))
             state.put_listing(root, digest_bytes(content), self.boot, content.count(b"\0"), content)
 

@@ -37,9 +37,11 @@ class Words:
         self._moment = now.replace(tzinfo=UTC).timestamp()
         self._now = now
         self._marks: dict[str, list[Mark]] = {}
+        self._accepted: set[int] = set()  # runs of the marks that accepted something
         for mark in marks:
             if mark.target in flow.steps:
                 self._marks.setdefault(mark.target, []).append(mark)
+                self._accepted |= {mark.run} if mark.word == "fresh" else set()
         self._held: dict[str, list[Marked]] = {name: self._hold(name) for name in self._marks}
 
     def __bool__(self) -> bool:
@@ -71,6 +73,10 @@ class Words:
         elif mark.word == "fresh":  # what has been built since is fresh by itself
             found = found & self._built(mark.target, lambda run: run == mark.run)
         return mark, found
+
+    def is_accepted(self, run: int) -> bool:
+        """Whether a trace of that run is no build's, but was accepted by a person."""
+        return run in self._accepted
 
     def of(self, target: str) -> list[Marked]:
         """The words that hold on partitions of a target, newest first, each on partitions of its own."""

@@ -42,6 +42,10 @@ class Tree:
     expected: int = 0
 
 
+# Of a file whose stats vouch for nothing: as no file has it, whatever is there differs from it, and so does nothing.
+DOUBTFUL = Stat(0, 0, 0, 0)
+
+
 def stat_of(found: os.stat_result) -> Stat:
     """The stats that count."""
     return Stat(found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)

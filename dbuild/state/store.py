@@ -150,12 +150,27 @@ def _migrate(connection: sqlite3.Connection, path: str) -> sqlite3.Connection:
     if version < VERSION:
         connection.execute("PRAGMA query_only = 0")
         connection.execute("PRAGMA journal_mode = WAL")
-        steps = "".join(STEPS[step] for step in range(version + 1, VERSION + 1))
-        connection.executescript(f"BEGIN IMMEDIATE; {steps} PRAGMA user_version = {VERSION}; COMMIT;")
+        _take_steps(connection)
         os.chmod(path, 0o600) if os.path.exists(path) else None
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("PRAGMA cache_size = -65536")
     return connection
+
+
+def _take_steps(connection: sqlite3.Connection) -> None:
+    """All steps to the present version in one transaction, unless another process has just taken them."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        for step in range(version + 1, VERSION + 1):
+            for statement in STEPS[step].split(";"):
+                connection.execute(statement)
+        if version < VERSION:
+            connection.execute(f"PRAGMA user_version = {VERSION}")
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
 
 
 class State:

@@ -802,3 +802,39 @@ def test_a_json_field_that_is_null_on_the_first_day_keeps_its_later_values(tmp_p
     shop.build()
     assert "late" in (shop.root / "out/2013-01-02.csv").read_text()
     assert "7" in (shop.root / "out/2013-01-02.csv").read_text()
+
+
+# --- Files from the future -----------------------------------------------------------------------------------------
+
+FUTURE = """
+[sources.raw]
+path = "data/*.txt"
+[targets.x]
+path = "out/x.txt"
+shell = "cat {raw} > {output}; touch -d 2099-01-01 {output}"
+[targets.y]
+path = "out/y/y.txt"
+shell = "cp {x} {output}; touch -d 2099-01-01 {output}"
+"""
+
+
+@pytest.mark.parametrize("path", ["out/x.txt", "out/y/y.txt"])
+def test_an_output_from_the_future_that_is_gone_is_missed(tmp_path: Path, path: str) -> None:
+    shop = Workshop(tmp_path / "shop", FUTURE)
+    shop.write("data/a.txt", "a")
+    assert shop.build().counts == {"x": 1, "y": 1}
+    assert shop.build().ran == []
+    shop.path(path).unlink()
+    assert shop.build().ran == [path[4]]
+
+
+def test_a_source_from_the_future_that_is_gone_is_missed(tmp_path: Path) -> None:
+    shop = Workshop(tmp_path / "shop", FUTURE)
+    for name in "ab":
+        shop.write(f"data/{name}.txt", name)
+        os.utime(shop.path(f"data/{name}.txt"), (4e9, 4e9))
+    assert shop.build().counts == {"x": 1, "y": 1}
+    assert shop.build().ran == []
+    shop.path("data/a.txt").unlink()
+    assert shop.build().ran == ["x", "y"]
+    assert shop.read("out/x.txt") == "b"

@@ -12,7 +12,7 @@ from tests.random.flows import Key, Target
 from tests.random.memory import Mark
 from tests.random.output_edits import makes_sense
 from tests.random.trial import Mismatch, Trial
-from tests.random.words import Refused, chosen_by, say
+from tests.random.words import Refused, chosen_by, holding, say
 
 _WORDS = {"stale": 4.0, "frozen": 2.5, "fresh": 5.0, "clear": 2.5}
 
@@ -21,9 +21,11 @@ def say_something(rng: random.Random, trial: Trial) -> str:
     """A word on a partition, on some that have a value in common, or on a whole target."""
     (word,) = rng.choices(list(_WORDS), list(_WORDS.values()))
     target = rng.choice(trial.project.built)
-    if word == "clear" and trial.memory.marks:
-        target = trial.project.targets[rng.choice(trial.memory.marks).target]
     text, sides = _draw_keys(rng, trial, target)
+    held = _held(trial)
+    if word == "clear" and held and rng.random() < 0.8:
+        target, sides = rng.choice(held)
+        text = f"@{','.join(f'{name}={value}' for name, value in sides)}" if sides else ""
     until = trial.memory.hours + 1 if word in ("frozen", "fresh") and rng.random() < 0.4 else None
     if word == "fresh" and rng.random() < 0.6:  # what it is for: an edit that is said to change nothing
         target.constant += 1
@@ -36,6 +38,15 @@ def say_something(rng: random.Random, trial: Trial) -> str:
     ):
         return ""
     return _say(trial, made, f"{target.name}{text}", inputs_too=rng.random() < 0.3)
+
+
+def _held(trial: Trial) -> list[tuple[Target, tuple[tuple[str, str], ...]]]:
+    """The words that hold, each by its target and keys."""
+    return [
+        (target, mark.sides)
+        for target in trial.project.built
+        for mark, _ in holding(trial.project, trial.memory, target.name, trial.domain())
+    ]
 
 
 def _draw_keys(rng: random.Random, trial: Trial, target: Target) -> tuple[str, tuple[tuple[str, str], ...]]:

@@ -130,10 +130,10 @@ def break_down(rng: random.Random, trial: Trial) -> str:
         return ""
     node = rng.choice(nodes)
     target = trial.project.targets[node[0]]
-    trial.project.failing[node] = rng.choice((1, 1, 2, 3, ALWAYS))
+    trial.project.failing[node] = rng.choice((1, 1, 1, 2, 3, ALWAYS))
     trial.write(f"{GUARDS}/{label(*node)}", f"{trial.project.failing[node]}\n")
-    if rng.random() < 0.5:
-        target.times = max(target.times, rng.choice((1, 2)))
+    if rng.random() < 0.6:
+        target.times, target.retry_on = rng.choice((1, 2)), rng.choice(("any", "guard"))
     target.constant += 1
     return f"{node} fails {trial.project.failing[node]} times, and its recipe is edited"
 

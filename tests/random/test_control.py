@@ -4,19 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import pytest
 
-from dbuild.build.run import Run
-from dbuild.build.survey import Survey
+from dbuild.build import marking, session
+from dbuild.build.loading import Memos, load_flow
+from dbuild.build.run import Attempt, Run
+from dbuild.build.settings import Settings
+from dbuild.build.survey import Location, Survey
+from dbuild.build.words import Words
 from dbuild.build.world import World
 from dbuild.core import staleness
+from dbuild.core.graph import Flow
+from dbuild.core.mark import Mark, Marked
 from dbuild.core.partitions import PartitionSet
-from dbuild.core.staleness import Reason
+from dbuild.core.staleness import UNSETTLED, Reason
+from dbuild.core.trace import joined_key, pack_inputs
+from dbuild.observe.digests import digest_bytes
 from dbuild.observe.listing import Stat
-from dbuild.state.store import FileRow
+from dbuild.state.store import FileRow, State
 from tests.random.test_random import run_seed
 from tests.random.trial import Mismatch
 
@@ -60,6 +70,87 @@ def _hasty() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def _blind_to_views() -> Iterator[None]:
+    """What a view says doesn't count."""
+
+    def load(settings: Settings, state: State, keep: Memos) -> Flow:
+        flow = load_flow(settings, state, keep)
+        for name, step in flow.views.items():
+            flow.views[name] = replace(step, analysis=replace(step.analysis, fingerprint=bytes(16)))
+        return flow
+
+    with patch.object(session, "load_flow", load):
+        yield
+
+
+@contextmanager
+def _blind_to_strays() -> Iterator[None]:
+    """What is in a folder and no recipe put there isn't seen."""
+    known = Survey.paths
+
+    def paths(survey: Survey, location: Location, key: tuple[str, ...]) -> list[str]:
+        found = known(survey, location, key)
+        return [path for path in found if "stray" not in path] if location.pattern.is_folder else found
+
+    with patch.object(Survey, "paths", paths):
+        yield
+
+
+@contextmanager
+def _lumping() -> Iterator[None]:
+    """One digest for all outputs of a target."""
+    known = World._digests
+
+    def digests(world: World, dataset: str, location: Location, *rest: Any) -> list[bytes]:
+        all_outputs = [known(world, dataset, one, *rest) for one in world.survey.locations[dataset]]
+        lumps = zip(*all_outputs, strict=True)
+        return [UNSETTLED if UNSETTLED in lump else digest_bytes(b"".join(lump)) for lump in lumps]
+
+    with patch.object(World, "_digests", digests):
+        yield
+
+
+@contextmanager
+def _obstinate() -> Iterator[None]:
+    """Marks of stale partitions that never end."""
+    known = Words._resolved
+
+    def resolved(words: Words, mark: Mark) -> Marked:
+        return mark, known(words, replace(mark, word="frozen"))[1] if mark.word == "stale" else known(words, mark)[1]
+
+    with patch.object(Words, "_resolved", resolved), patch.object(marking, "drop_done", lambda looked: None):
+        yield
+
+
+@contextmanager
+def _thawing() -> Iterator[None]:
+    """Frozen partitions are built like others."""
+    with patch.object(World, "frozen", lambda world, target: PartitionSet.empty(world.domains.of(target).axes)):
+        yield
+
+
+@contextmanager
+def _flattering(from_attempt: int) -> Iterator[None]:
+    """Failures that are recorded as if what is there had been made."""
+    known = Run._fail
+
+    def fail(run: Run, attempt: Attempt, seconds: float, error: str, log: str | None) -> None:
+        known(run, attempt, seconds, error, log)
+        target, index = attempt.node
+        key = joined_key(run.plan.domains.of(target).key(index))
+        before, made = run.world.trace(target, key), attempt.prepared
+        if before is not None and made is not None and attempt.number >= from_attempt:
+            params = made.params_recorded(tuple(name for name, _ in before.params))
+            inputs = pack_inputs(made.records)
+            trace = replace(before, fingerprint=made.fingerprint, params=params, inputs=inputs, run=run.number)
+            run._groups.open.failures.clear()
+            run._groups.open.traces.append((target, key, trace))
+
+    with patch.object(Run, "_fail", fail):
+        yield
+
+
 # How each goes wrong, and a seed that shows it soon; others are tried after it, should the random flows change.
 WRONG: dict[str, tuple[Callable[[], AbstractContextManager[None]], int]] = {
     "params don't count": (lambda: _deaf("_compare_params"), 8),
@@ -68,6 +159,13 @@ WRONG: dict[str, tuple[Callable[[], AbstractContextManager[None]], int]] = {
     "size and mtime are enough": (_trusting, 0),
     "seals hold for ever": (_forgetful, 10),
     "what may run is run": (_hasty, 4),
+    "what a view says doesn't count": (_blind_to_views, 0),
+    "stray files don't count": (_blind_to_strays, 0),
+    "one digest for all outputs": (_lumping, 0),
+    "what is marked stale stays stale": (_obstinate, 0),
+    "what is frozen is built": (_thawing, 0),
+    "a failure is recorded as a success": (lambda: _flattering(1), 0),
+    "retries forget the failure": (lambda: _flattering(2), 0),
 }
 
 

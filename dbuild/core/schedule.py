@@ -209,10 +209,6 @@ class Schedule:
     def _is_ready(self, node: Node) -> bool:
         return self.states[node] is State.READY
 
-    def put_back(self, node: Node) -> None:
-        """A task that was taken and not started."""
-        self._ready.push(self._claims[node[0]], self._entries[node].rank)
-
     def free(self) -> dict[str, float]:
         """How much of each limited resource no running task holds."""
         return self._resources.amounts_free()

@@ -75,9 +75,7 @@ class Run:
         states = self.schedule.states
         assert all(states.get(given, State.BUILT) in (State.BUILT, State.FRESH) for given in self.behind(one))
         choice = self.random.random()
-        if choice < 0.1:
-            self.schedule.put_back(one)
-        elif choice < 0.2 and one not in self.failing:
+        if choice < 0.2 and one not in self.failing:
             self.schedule.move(one, State.FRESH)
         elif choice < 0.3 and one in self.failing:
             self.schedule.move(one, State.FAILED)  # its inputs changed before it could start, say
@@ -167,15 +165,6 @@ def test_tasks_of_a_longer_path_start_first_and_equals_in_building_order() -> No
     while (one := schedule.take()) is not None:
         order.append(one[1][0])
     assert order == [4, 5, 2, 3, 0, 1]
-
-
-def test_a_task_that_is_put_back_is_taken_again() -> None:
-    schedule = chain(2)
-    first = schedule.take()
-    assert first is not None
-    schedule.put_back(first)
-    assert schedule.take() == first
-    assert schedule.take() is None
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from dbuild.core.grain import Grain
-from dbuild.core.model import All, MappingRule, Overlap, Values, Window
+from dbuild.core.model import All, MappingRule, Overlap, Since, Values, Window
 from dbuild.core.partitions import Axis, Index, Interval, ListAxis, PartitionSet, TimeAxis, common, joined
 
 _SPANS = {
@@ -42,11 +42,19 @@ class Periods:
     low: int = 0
     high: int = 0
     unit: str = "day"
+    since: str = ""  # a unit of the calendar: from the start of its period in which the target's own begins
 
     def image(self, number: int) -> Interval:
         """The input's periods for one period of the target."""
-        first = self.given.index_at(_moved(self.target.start(number), self.low, self.unit))
+        first = self.given.index_at(_moved(self._start(number), self.low, self.unit))
         return first, max(first, self.given.index_at(self._last(number)) + 1)
+
+    def _start(self, number: int) -> datetime:
+        start = self.target.start(number)
+        if not self.since:
+            return start
+        whole = Grain(self.since, self.target.timezone)
+        return whole.start(whole.index_at(start))
 
     def _last(self, number: int) -> datetime:
         """The last moment that is read: the period's own last one moved, or the last before its end moved.
@@ -62,7 +70,12 @@ class Periods:
     @property
     def is_single(self) -> bool:
         """Whether each of the target's periods lands on one of the input's."""
-        return self.target == self.given and self.low == self.high and _is_whole(self.low, self.unit, self.given.unit)
+        return (
+            not self.since
+            and self.target == self.given
+            and self.low == self.high
+            and _is_whole(self.low, self.unit, self.given.unit)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,10 +160,9 @@ def _link(axis: Axis, target: Sequence[Axis], given: Sequence[Axis], rule: Mappi
     if isinstance(rule, Values):
         return Fixed(_intervals(axis, rule.values))
     if isinstance(rule, Window):
-        position, own = _time_axis(axis, target, given)
-        if not isinstance(axis, TimeAxis) or own is None:
-            raise ValueError(f'a window on "{axis.name}" needs a time dimension on both sides')
-        return Periods(position, own.grain, axis.grain, rule.low, rule.high, rule.unit)
+        return Periods(*_both_times(axis, target, given, "a window"), rule.low, rule.high, rule.unit)
+    if isinstance(rule, Since):
+        return Periods(*_both_times(axis, target, given, f'"since {rule.unit}"'), since=rule.unit)
     if axis.name in names:
         return Same(names.index(axis.name))
     if isinstance(axis, TimeAxis):
@@ -164,6 +176,14 @@ def _intervals(axis: Axis, values: Sequence[str]) -> tuple[Interval, ...]:
     """These values on an axis. A list may lack some that are only discovered with the data: nothing is there yet."""
     known = [value for value in values if not isinstance(axis, ListAxis) or value in axis]
     return tuple(joined((axis.index(value), axis.index(value) + 1) for value in known))
+
+
+def _both_times(axis: Axis, target: Sequence[Axis], given: Sequence[Axis], what: str) -> tuple[int, Grain, Grain]:
+    """The target's time axis that an input's is tied to, and the grains of both; ValueError where one is no time."""
+    position, own = _time_axis(axis, target, given)
+    if not isinstance(axis, TimeAxis) or own is None:
+        raise ValueError(f'{what} on "{axis.name}" needs a time dimension on both sides')
+    return position, own.grain, axis.grain
 
 
 def _time_axis(axis: Axis, target: Sequence[Axis], given: Sequence[Axis]) -> tuple[int, TimeAxis | None]:

@@ -62,6 +62,13 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
+class Since:
+    """From the start of the calendar's period in which the target's own begins, to the end of the target's own."""
+
+    unit: str  # "week", "month", "quarter" or "year"
+
+
+@dataclass(frozen=True, slots=True)
 class All:
     """Every partition along this dimension."""
 
@@ -73,7 +80,7 @@ class Values:
     values: tuple[str, ...]
 
 
-MappingRule = Overlap | Window | All | Values
+MappingRule = Overlap | Window | Since | All | Values
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 
-from dbuild.core.model import All, Dimension, ListDimension, MappingRule, TimeDimension, Values, Window
+from dbuild.core.model import All, Dimension, ListDimension, MappingRule, Since, TimeDimension, Values, Window
 from dbuild.core.pieces import is_key
 from dbuild.errors import UserError, nearest
 
-_KNOWN_LATER = re.compile(r"previous|last\b.*|since\b.*")
+_KNOWN_LATER = re.compile(r"previous|last\b.*")
+SINCE = ("week", "month", "quarter", "year")  # what "since" takes
 _UNITS = {
     **dict.fromkeys(("min", "minute", "minutes"), "minute"),
     **dict.fromkeys(("h", "hour", "hours"), "hour"),
@@ -33,7 +34,8 @@ _CENTURY = {
     "quarter": 400,
     "year": 100,
 }
-_POSSIBLE = 'possible are a window ("-6d..0d"), "all", and a list of keys (["JFK"])'
+_POSSIBLE = 'possible are a window ("-6d..0d"), "since month", "all", and a list of keys (["JFK"])'
+_OF_LISTS = 'possible are "all" and a list of keys (["JFK"])'
 
 
 def read_rule(value: object, dimension: Dimension) -> MappingRule:
@@ -47,6 +49,9 @@ def read_rule(value: object, dimension: Dimension) -> MappingRule:
     found = _SHAPE.fullmatch(value.strip())
     if found:
         return _read_window(found, dimension)
+    word, _, rest = value.strip().partition(" ")
+    if word == "since":
+        return _read_since(value, rest.strip(), dimension)
     if _KNOWN_LATER.fullmatch(value):
         raise UserError(f'the rule "{value}" is not supported by this version of dbuild', hint=_POSSIBLE)
     raise UserError(f'"{value}" is no rule for "{dimension.name}"', hint=_POSSIBLE)
@@ -55,7 +60,7 @@ def read_rule(value: object, dimension: Dimension) -> MappingRule:
 def _read_window(found: re.Match[str], dimension: Dimension) -> Window:
     if not isinstance(dimension, TimeDimension):
         what = f'"{found[0]}" is a window of time, and "{dimension.name}" is no time'
-        raise UserError(what, hint='possible are "all" and a list of keys (["JFK"])')
+        raise UserError(what, hint=_OF_LISTS)
     low, high = int(found[1]), int(found[3])
     units = {_unit(text) for count, text in ((low, found[2]), (high, found[4])) if text or count}
     if len(units) > 1:
@@ -66,6 +71,19 @@ def _read_window(found: re.Match[str], dimension: Dimension) -> Window:
     if max(-low, high) > _CENTURY[unit]:  # calendars end at the year 9999: a window has to stay far from it
         raise UserError(f'the window "{found[0]}" reaches further than a century', hint='"all" reads all there is')
     return Window(low, high, unit)
+
+
+def _read_since(text: str, unit: str, dimension: Dimension) -> Since:
+    _check_time(text, dimension)
+    if unit not in SINCE:
+        hint = nearest(unit, SINCE) or 'possible are "since week", "since month", "since quarter" and "since year"'
+        raise UserError(f'"{text}" names no period that "since" takes', hint=hint)
+    return Since(unit)
+
+
+def _check_time(text: str, dimension: Dimension) -> None:
+    if not isinstance(dimension, TimeDimension):
+        raise UserError(f'"{text}" speaks of time, and "{dimension.name}" is no time', hint=_OF_LISTS)
 
 
 def _unit(text: str) -> str:

@@ -21,7 +21,7 @@ from dbuild.project.keys import ANY, KEYS, READER_OPTIONS, RESERVED, UNSUPPORTED
 from dbuild.project.limits import CAUSE
 from dbuild.project.names import IDENTIFIER
 from dbuild.project.quantities import DURATION, SIZE
-from dbuild.project.rules import WINDOW
+from dbuild.project.rules import SINCE, WINDOW
 
 Schema = dict[str, object]
 
@@ -42,8 +42,13 @@ _KEY: Schema = {"type": "string", "pattern": r"^[^/\u0000-\u001f\u007f-\u009f]+$
 _DATE = r"^[0-9]{4}(-(Q[1-4]|W[0-9]{2}|[0-9]{2}(-[0-9]{2}([T ][0-9]{2}(:[0-9]{2}(:00)?)?)?)?))?$"
 _RULE: Schema = {
     "description": "Which partitions along a dimension are read.",
-    "anyOf": [{"const": "all"}, {"type": "string", "pattern": f"^{WINDOW}$"}, {**_LIST, "minItems": 1}],
-    "examples": ["-6d..0d", "all", ["JFK"]],
+    "anyOf": [
+        {"const": "all"},
+        {"type": "string", "pattern": f"^ *since +({'|'.join(SINCE)}) *$"},
+        {"type": "string", "pattern": f"^{WINDOW}$"},
+        {**_LIST, "minItems": 1},
+    ],
+    "examples": ["-6d..0d", "since month", "all", ["JFK"]],
 }
 _TYPES = {str: "string", bool: "boolean", int: "integer"}
 

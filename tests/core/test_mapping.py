@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from dbuild.core.grain import Grain
 from dbuild.core.mapping import Mapping, mapping_of
-from dbuild.core.model import All, MappingRule, Values, Window
+from dbuild.core.model import All, MappingRule, Since, Values, Window
 from dbuild.core.partitions import Axis, Index, ListAxis, PartitionSet, TimeAxis
 
 ORIGIN = ListAxis("origin", ("EWR", "JFK", "LGA"))
@@ -27,6 +27,7 @@ SPANS = {  # few enough to try each, around leap days and the ends of years
     "quarter": ("2011-Q3", "2012-Q4"),
     "year": ("2011", "2013"),
 }
+SINCE = ("week", "month", "quarter", "year")
 
 
 def time(unit: str, name: str = "") -> TimeAxis:
@@ -80,6 +81,7 @@ def _rules(axis: Axis, has_time: bool) -> st.SearchStrategy[MappingRule | None]:
         ends = st.lists(st.integers(-9, 4), min_size=2, max_size=2).map(sorted)
         units = st.sampled_from(list(SPANS))
         possible += [st.builds(lambda e, u: Window(e[0], e[1], u), ends, units)] * 2
+        possible.append(st.sampled_from(SINCE).map(Since))
     return st.one_of(possible)
 
 
@@ -168,6 +170,31 @@ def test_a_window_widens_the_period_at_both_ends(
     assert list(mapping.of_index((number,), there).indices()) == wanted
 
 
+@given(grains, grains, st.sampled_from(SINCE), st.data())
+def test_since_reads_from_the_start_of_the_calendars_period(
+    own: str, given_unit: str, unit: str, data: st.DataObject
+) -> None:
+    one, two = time(own, "own"), time(given_unit, "given")
+    there = domain([two])
+    number = data.draw(st.sampled_from(list(domain([one]).indices())))[0]
+    begins, end = one.grain.start(number), one.grain.start(number + 1)
+    day = begins.date()
+    match unit:
+        case "week":
+            day -= timedelta(days=day.weekday())
+        case "month":
+            day = day.replace(day=1)
+        case "quarter":
+            day = day.replace(month=1 + (day.month - 1) // 3 * 3, day=1)
+        case _:
+            day = day.replace(month=1, day=1)
+    start = datetime.combine(day, datetime.min.time())
+    wanted = [(n,) for (n,) in there.indices() if two.grain.start(n) < end and two.grain.start(n + 1) > start]
+    mapping = mapping_of([one], [two], {"given": Since(unit)})
+    assert list(mapping.of_index((number,), there).indices()) == wanted
+    assert not mapping.is_single
+
+
 def keys_read(own: str, given_unit: str, rule: MappingRule | None, key: str) -> list[str]:
     one, two = time(own, "own"), time(given_unit, "given")
     mapping = mapping_of([one], [two], {"given": rule} if rule else {})
@@ -194,6 +221,12 @@ def test_seven_days_up_to_the_key_are_clipped_to_what_there_is() -> None:
     assert keys_read("month", "day", Window(-1, 1, "day"), "2012-02")[-1] == "2012-03-01"
     assert keys_read("month", "month", Window(-1, -1, "month"), "2012-03") == ["2012-02"]
     assert keys_read("day", "month", Window(-1, 0, "month"), "2012-03-31") == ["2012-02", "2012-03"]
+
+
+def test_since_a_month_reads_up_to_the_key() -> None:
+    assert keys_read("day", "day", Since("month"), "2012-02-03") == ["2012-02-01", "2012-02-02", "2012-02-03"]
+    assert keys_read("day", "month", Since("year"), "2012-03-31") == ["2012-01", "2012-02", "2012-03"]
+    assert keys_read("month", "week", Since("week"), "2012-02")[0] == "2012-W05"  # its Monday is in January
 
 
 def test_days_that_the_month_before_lacks_read_its_last() -> None:
@@ -280,6 +313,8 @@ def test_a_window_needs_time_on_both_sides() -> None:
     for own, read in pairs:
         with pytest.raises(ValueError, match="needs a time dimension on both sides"):
             mapping_of(own, (read,), {read.name: Window(-1, 0, "day")})
+        with pytest.raises(ValueError, match="needs a time dimension on both sides"):
+            mapping_of(own, (read,), {read.name: Since("month")})
 
 
 def test_a_fixed_period_that_is_none_is_refused() -> None:

@@ -147,6 +147,8 @@ CASES = [
     (TARGET + 'inputs.raw = { day = "yesterday" }\n', 4, '"yesterday" is no rule', '"-6d..0d"'),
     (TARGET + 'inputs.raw = { day = "previous" }\n', 4, '"previous" is not supported by this version', "all"),
     (TARGET + 'inputs.raw = { day = "last 7" }\n', 4, '"last 7" is not supported by this version', "all"),
+    (TARGET + 'inputs.raw = { day = "since day" }\n', 4, '"since day" names no period', "since week"),
+    (TARGET + 'inputs.raw = { day = "since moth" }\n', 4, '"since moth" names no period', 'did you mean "month"?'),
     (TARGET + 'inputs.raw = { day = "-6d..1mo" }\n', 4, "different units", "as in"),
     (TARGET + 'inputs.raw = { day = "-6..0" }\n', 4, "names no unit", "units are"),
     (TARGET + 'inputs.raw = { day = "-6m..0" }\n', 4, '"m" is no unit', '"mo" months'),

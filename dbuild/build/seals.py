@@ -44,7 +44,9 @@ def _fresh(world: World, plan: Plan, run: Run | None, name: str) -> PartitionSet
     part = plan.targets[name]
     unseen = (world.sealed(name) - world.touched(name) - part.needed) & world.domains.of(name)
     held = PartitionSet.of_indices(part.needed.axes, part.held)  # frozen, but not fresh
-    fresh = (unseen - _touched_by(world, plan, run, name)) | (part.fresh - held)
+    touched = _touched_by(world, plan, run, name)
+    # What is frozen wasn't planned behind what it reads, which may have come out different.
+    fresh = (unseen - touched) | (part.fresh - held - (touched & world.frozen(name)))
     return fresh | run.settled(name) if run else fresh
 
 

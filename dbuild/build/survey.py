@@ -425,9 +425,9 @@ class Survey:
     def _drop_outdated(self, state: State, view: View) -> None:
         """Forgets digests of files that changed and that nobody asked for: the new listing mustn't vouch for them."""
         paths = [path for path in view.changed if path not in self.hashed and not is_temporary(path)]
-        rows = state.files([path for path in paths if path.isprintable()])
+        rows = state.files([path for path in paths if _is_text(path)])
         outdated = [path for path, row in rows.items() if not self._vouches(row, view.changed[path])]
-        state.drop_files([*outdated, *(path for path in view.gone if path.isprintable())])
+        state.drop_files([*outdated, *(path for path in view.gone if _is_text(path))])
 
     def _with_unseen(self, state: State, view: View) -> bytes:
         seen = {_name(record) for record in records_of(view.content)} | view.gone
@@ -437,6 +437,15 @@ class Survey:
 
 def _name(record: bytes) -> str:
     return record.rsplit(b"\t", 4)[0].decode("utf-8", "surrogateescape")
+
+
+def _is_text(path: str) -> bool:
+    """Whether a path is UTF-8: no other is ever kept."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _prefix(root: str) -> str:

@@ -18,6 +18,7 @@ from dbuild.build.survey import SINGLES, Location, Survey, discovered_values
 from dbuild.build.words import Words
 from dbuild.core.domain import axes_for, axes_of, domains_of, mappings_of
 from dbuild.core.graph import Flow, Step
+from dbuild.core.layout import layout_of
 from dbuild.core.mapping import Mapping
 from dbuild.core.model import Input, Project, Source
 from dbuild.core.partitions import EMPTY, UNIT, Axis, Body, Index, ListAxis, PartitionSet
@@ -41,6 +42,7 @@ class World:
         self.state = state
         self.forced: dict[str, PartitionSet] = {}
         self._fingerprints: dict[str, bytes] = {}
+        self._fingerprints_0_1: dict[str, bytes] = {}
         self._traces: dict[str, dict[str, Trace]] = {}
         self._failures: dict[str, dict[str, Failure]] = {}
         self._touched: dict[str, PartitionSet] = {}
@@ -214,8 +216,15 @@ class World:
                 parts += (use.name.encode(), self.flow.views[use.view].analysis.fingerprint)
             if step.target.env or step.target.secrets:  # of secrets the names: a new password makes nothing stale
                 parts.append(repr((sorted(step.target.env), sorted(step.target.secrets))).encode())
+            self._fingerprints_0_1[target] = digest_bytes(b"\0".join(parts))
+            parts.append(repr(layout_of(self.flow.project, step)).encode("utf-8", "surrogateescape"))
             self._fingerprints[target] = digest_bytes(b"\0".join(parts))
         return self._fingerprints[target]
+
+    def fingerprint_0_1(self, target: str) -> bytes:
+        """The same as version 0.1 had it, without the layout: traces that it left vouch for what they did."""
+        self.fingerprint(target)
+        return self._fingerprints_0_1[target]
 
     def survey_single(self, path: str) -> bytes | None:
         """The digest of a file of the project that stands alone."""
@@ -277,6 +286,7 @@ class World:
             self.params_of(step),
             self.params_read(step),
             self.records(step, index, unsettled) if trace is not None else (),
+            self.fingerprint_0_1(target),
         )
         found = self.outputs_found(step, index) if trace is not None else ()
         marked = self.words.reason(target, index, trace)

@@ -65,6 +65,7 @@ class Declared:
     params: dict[str, str]  # all values that could be read, as JSON
     params_read: tuple[str, ...] | None  # those that the recipe reads; None: as the trace recorded
     inputs: Sequence[InputRecord]  # a digest, or a schema, is UNSETTLED where it isn't known yet
+    fingerprint_0_1: bytes = b""  # as the traces of version 0.1 have it; newer ones never do
 
 
 def judge(
@@ -89,7 +90,7 @@ def judge(
         reasons.append(Reason("failed before", f"in run {failed}"))
     if trace is None:
         return Verdict((*reasons, Reason("never built")), _is_unsettled(declared.inputs))
-    if trace.fingerprint != declared.fingerprint:
+    if trace.fingerprint not in (declared.fingerprint, declared.fingerprint_0_1):
         reasons.append(Reason("recipe changed", "", trace.fingerprint.hex()[:12], declared.fingerprint.hex()[:12]))
     reasons.extend(_compare_params(declared, trace))
     if pack_inputs(declared.inputs) != trace.inputs:

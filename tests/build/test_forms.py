@@ -356,3 +356,70 @@ def test_an_action_makes_nothing_that_could_be_read(actions: Workshop) -> None:
     actions.write("Dataflowfile", ACTIONS + '[targets.after]\nshell = "cat {upload}"\n')
     with pytest.raises(ProjectError, match='"upload" is an action'):
         actions.build()
+
+
+# --- What keys and paths mean ---------------------------------------------------------------------------------------
+
+
+def test_outputs_that_change_places_are_made_again(tmp_path: Path) -> None:
+    one = """
+[targets.pair]
+path = { a = "out/1.txt", b = "out/2.txt" }
+shell = "echo a > {output.a}; echo b > {output.b}"
+[targets.reader]
+path = "out/reader.txt"
+shell = "cat {pair.a} > {output}"
+"""
+    pair = Workshop(tmp_path / "pair", one)
+    assert pair.build().counts == {"pair": 1, "reader": 1}
+    pair.write("Dataflowfile", one.replace("out/1", "out/-").replace("out/2", "out/1").replace("out/-", "out/2"))
+    done = pair.build()
+    assert (done.ran, done.skipped) == (["pair"], ["reader"])
+    assert [pair.read(f"out/{name}.txt") for name in ("1", "2", "reader")] == ["b\n", "a\n", "a\n"]
+    assert pair.build().ran == []
+
+
+def test_dimensions_that_change_places_in_a_path_make_another_key(tmp_path: Path) -> None:
+    grid = Workshop(
+        tmp_path / "grid",
+        """
+[partitions.row]
+values = ["x", "y"]
+[partitions.column]
+values = ["x", "y"]
+[targets.cell]
+path = "out/{row}-{column}.txt"
+shell = "echo row={row} column={column} > {output}"
+""",
+    )
+    assert grid.build().counts == {"cell": 4}
+    grid.swap("Dataflowfile", "{row}-{column}.txt", "{column}-{row}.txt")
+    assert grid.build().counts == {"cell": 4}
+    assert grid.read("out/x-y.txt") == "row=y column=x\n"
+    assert grid.build().ran == []
+
+
+def test_a_dimension_of_an_input_with_another_name_is_another_column(tmp_path: Path) -> None:
+    flow = DAYS + (
+        '[sources.raw]\npath = "data/{day}.csv"\n'
+        '[targets.all]\npath = "out/all.csv"\nsql = "SELECT * FROM raw"\n'
+        '[targets.lines]\npath = "out/lines.txt"\nshell = "cat {raw} | wc -l > {output}"\n'
+    )
+    shop = Workshop(tmp_path / "shop", flow)
+    shop.write("data/2013-01-01.csv", "x\n1\n")
+    assert shop.build().counts == {"all": 1, "lines": 1}
+    shop.write("Dataflowfile", flow.replace("partitions.day", "partitions.date").replace("{day}", "{date}"))
+    assert shop.build().counts == {"all": 1}, "a command sees files, not columns"
+    assert shop.read("out/all.csv").splitlines()[0] == "x,date"
+
+
+def test_a_param_that_a_command_is_not_given_any_more(tmp_path: Path) -> None:
+    flow = (
+        "[project]\nparams = { x = 1 }\n[targets.t]\n"
+        'path = "out/t.txt"\nshell = "echo ${DBUILD_PARAM_X:-none} > {output}"\n'
+    )
+    shop = Workshop(tmp_path / "shop", flow + 'params = ["x"]\n')
+    assert shop.build().counts == {"t": 1}
+    shop.write("Dataflowfile", flow)
+    assert shop.build().counts == {"t": 1}
+    assert shop.read("out/t.txt") == "none\n"

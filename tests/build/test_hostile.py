@@ -250,3 +250,17 @@ def test_an_output_that_vanishes_during_a_build_fails_what_reads_it(plain: Works
     plain.swap("Dataflowfile", "rm -f out/2013-01-02.txt; ", "")
     assert plain.build().ran == ["all", "copy@2013-01-02"]
     assert plain.build().ran == []
+
+
+@pytest.mark.parametrize("shop", ["no\u00a0break", "wide\u3000space"])
+def test_a_file_of_an_unprintable_name_that_changes_while_nobody_asks_for_it(tmp_path: Path, shop: str) -> None:
+    other = '\n[targets.other]\npath = "other/x.txt"\nshell = "echo x > {output}"\n'
+    flow = Workshop(tmp_path / "flow", FLOW + other, **{"step.py": STEP})
+    flow.write(f"data/{shop}.csv", "n\n1\n")
+    os.utime(flow.path(f"data/{shop}.csv"), (1e9, 1e9))
+    assert flow.build().errors == {}
+    assert flow.build().ran == []
+    flow.write(f"data/{shop}.csv", "n\n2222\n")
+    os.utime(flow.path(f"data/{shop}.csv"), (1.1e9, 1.1e9))
+    assert flow.build("other").ran == []
+    assert flow.build().counts == {"shell": 1, "sql": 1, "python": 1, "count": 1, "all": 1}

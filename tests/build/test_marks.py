@@ -297,3 +297,22 @@ def later(monkeypatch: pytest.MonkeyPatch, *, hours: int) -> None:
             return datetime.now(tz) + timedelta(hours=hours)  # type: ignore[arg-type]
 
     monkeypatch.setattr(session, "datetime", Later)
+
+
+def test_what_is_frozen_behind_what_ran_is_not_fresh_when_it_thaws(tmp_path: Path) -> None:
+    chain = Marked(tmp_path / "chain", FLOW.replace("cat {daily}", "cat {copy}"))
+    chain.write(
+        "Dataflowfile",
+        chain.read("Dataflowfile") + '[targets.copy]\npath = "out/copy/{day}.txt"\nshell = "cat {daily} > {output}"\n',
+    )
+    chain.days("data", "01-01", "01-02")
+    assert chain.build().counts == {"daily": 2, "copy": 2, "total": 1}
+    chain.mark("copy@2013-01-02", "frozen")
+    chain.days("data", "01-02", text="later {day}\n")
+    assert chain.build().ran == [DAY]
+    done = chain.build()
+    assert done.ran == []
+    assert [notice.partition(" (")[0] for notice in done.notices] == ["copy: 1 partition is frozen and not up to date"]
+    chain.mark("copy@2013-01-02", "clear")
+    assert chain.build().ran == ["copy@2013-01-02", "total"]
+    assert "later 01-02" in chain.read("out/total.txt")

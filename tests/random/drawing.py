@@ -139,7 +139,7 @@ def _draw_form(rng: random.Random, kind: Kind, makes: Makes) -> str:
 def _draw_inputs(rng: random.Random, project: Project, kind: Kind, *, is_table: bool) -> list[Given]:
     forms = ("csv", "parquet", "json", "view") if is_table else ("csv", "folder")
     known = [*project.sources, *project.targets, *list(project.targets)[-2:]]
-    known += [name for name, target in project.targets.items() if target.is_view or target.makes == "several"]
+    known += 2 * [name for name, target in project.targets.items() if target.is_view or target.makes == "several"]
     readable = [one for one in known if project.form_of(one) in forms]
     if kind != "shell":
         readable = [one for one in readable if not _lacks_columns(project, one)]

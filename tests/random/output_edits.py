@@ -43,18 +43,30 @@ def _damage_file(rng: random.Random, place: Path) -> str:
 
 def _damage_folder(rng: random.Random, place: Path) -> str:
     files = sorted(file for file in place.rglob("*") if file.is_file())
-    how = rng.choice(("deleted", "given a stray file", "given a stray file", "short of a file", "renamed within"))
+    how = rng.choice(("deleted", "short of a file", "renamed within"))
     if how == "deleted":
         shutil.rmtree(place)
-    elif how == "given a stray file":
-        (place / rng.choice(("", "sub")) / "stray.csv").parent.mkdir(exist_ok=True)
-        (place / rng.choice(("", "sub" if (place / "sub").exists() else "")) / "stray.csv").write_text(csv_text((5,)))
     elif how == "short of a file":
         rng.choice(files).unlink()
     else:
         file = rng.choice(files)
         file.rename(file.with_name(f"q{file.name}"))
     return how
+
+
+def add_stray(rng: random.Random, trial: Trial) -> str:
+    """A file in a folder that a recipe made, which isn't the recipe's."""
+    folders = [
+        trial.root / trial.memory.records[node].paths[output]
+        for node, output in trial.made_outputs()
+        if trial.memory.records[node].paths[output].endswith("/")
+    ]
+    if not folders:
+        return ""
+    place = rng.choice(folders) / rng.choice(("stray.csv", "sub/stray.csv", "more/stray.csv"))
+    place.parent.mkdir(exist_ok=True)
+    place.write_text(csv_text((5,)))
+    return f"{place} has strayed in"
 
 
 def rewrite_output(rng: random.Random, trial: Trial) -> str:

@@ -154,8 +154,9 @@ def edit_remarks(rng: random.Random, trial: Trial) -> str:
 
 
 def edit_view(rng: random.Random, trial: Trial) -> str:
-    """A number in a view."""
-    views = [target for target in trial.project.targets.values() if target.is_view]
+    """A number in a view that is read."""
+    read = {given.dataset for target in trial.project.targets.values() for given in target.inputs}
+    views = [target for target in trial.project.targets.values() if target.is_view and target.name in read]
     if not views:
         return ""
     view = rng.choice(views)

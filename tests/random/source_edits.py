@@ -80,6 +80,8 @@ def delete_part(rng: random.Random, trial: Trial) -> str:
     if picked is None:
         return ""
     source, key, _ = picked
+    if source.name == trial.project.discoverer and len(source.parts) == 1:
+        return ""  # without any item, inputs are empty, and have columns only where they are declared
     for file in source.parts.pop(key):
         _place(trial, source, key, file).unlink()
     return f"{source.name}@{','.join(key)} is gone"

@@ -74,7 +74,7 @@ class Periods:
             not self.since
             and self.target == self.given
             and self.low == self.high
-            and _is_whole(self.low, self.unit, self.given.unit)
+            and _is_whole(self.low, self.unit, self.given)
         )
 
 
@@ -146,11 +146,13 @@ def _is_single(link: Link, rule: MappingRule) -> bool:
     return isinstance(link, Same) or (isinstance(rule, Values) and len(rule.values) == 1)
 
 
-def _is_whole(count: int, unit: str, grain: str) -> bool:
+def _is_whole(count: int, unit: str, grain: Grain) -> bool:
     """Whether so many units of the calendar are always a whole number of a grain's periods."""
-    if unit in _SPANS and grain in _SPANS:
-        return not count * _SPANS[unit] % _SPANS[grain]
-    return count == 0 or (unit in _MONTHS and grain in _MONTHS and count * _MONTHS[unit] % _MONTHS[grain] == 0)
+    if unit in _SPANS and grain.unit in _SPANS:
+        return not count * _SPANS[unit] % (grain.count * _SPANS[grain.unit])
+    if unit in _MONTHS and grain.unit in _MONTHS:
+        return not count * _MONTHS[unit] % (grain.count * _MONTHS[grain.unit])
+    return count == 0
 
 
 def _link(axis: Axis, target: Sequence[Axis], given: Sequence[Axis], rule: MappingRule) -> Link:

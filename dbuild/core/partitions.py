@@ -45,7 +45,7 @@ class TimeAxis:
     @property
     def identity(self) -> str:
         """What numbers on this axis mean; equal for axes whose numbers can be compared."""
-        return f"{self.grain.unit} {self.grain.timezone}"
+        return self.grain.identity
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import date, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from dbuild.core.grain import Grain
 from dbuild.core.overlap import DIGIT, Atom, Some
@@ -59,18 +59,20 @@ class PeriodFormat:
     (ValueError where it is no key), `read` a text of that shape into the key (None where there is no such period).
     """
 
-    __slots__ = ("_grain", "_tokens", "_where", "atoms", "read", "regex", "write")
+    __slots__ = ("_grain", "_is_key", "_tokens", "_where", "atoms", "read", "regex", "write")
 
     def __init__(self, grain: Grain, text: str | None) -> None:
         """`text` None stands for the key as it is. UserError (without a place) where it can't be read back."""
         self._grain = grain
+        self._is_key = partial(_is_period, grain.unit) if grain.count == 1 else partial(_is_start, grain)
         self.atoms: tuple[Atom, ...]
         self.read: Callable[[str], str | None]
         self.write: Callable[[str], str]
         if text is None:
             self.regex = _PLAIN[grain.unit]
             self.atoms = tuple(Some(DIGIT) if character.isdigit() else character for character in grain.example)
-            self.read, self.write = _READERS[grain.unit], self._check
+            self.read = _READERS[grain.unit] if grain.count == 1 else self._known
+            self.write = self._check
             return
         self._tokens = _tokens(text)
         self._where = _positions(self._tokens, grain, text)
@@ -82,14 +84,17 @@ class PeriodFormat:
             self.read, self.write = lru_cache(_CACHED)(self._parse), lru_cache(_CACHED)(self._format)
 
     def _check(self, key: str) -> str:
-        if not _is_period(self._grain.unit, key):
-            raise ValueError(f'"{key}" is not a {self._grain.unit} (as in {self._grain.example})')
+        if not self._is_key(key):
+            raise ValueError(f'"{key}" is not a {self._grain.words} (as in {self._grain.example})')
         return key
+
+    def _known(self, text: str) -> str | None:
+        return text if self._is_key(text) else None
 
     # Where a format has each number of the key once, text and key are the same digits in another order: no calendar.
     def _rearrange(self, text: str) -> str | None:
         key = _KEYS[self._grain.unit] % {name: text[start:end] for name, start, end in self._where}
-        return key if _is_period(self._grain.unit, key) else None
+        return key if self._is_key(key) else None
 
     def _place(self, key: str) -> str:
         self._check(key)
@@ -112,6 +117,15 @@ class PeriodFormat:
 def _is_period(unit: str, key: str) -> bool:
     """Whether a text is the key of a period. (core.grain numbers periods too, which costs ten times as much.)"""
     return re.fullmatch(_PLAIN[unit], key) is not None and _READERS[unit](key) is not None
+
+
+@lru_cache(_CACHED)
+def _is_start(grain: Grain, key: str) -> bool:
+    """Whether a text is the key of a period of several units."""
+    try:
+        return grain.index(key) is not None
+    except (ValueError, OverflowError):
+        return False
 
 
 def _tokens(text: str) -> tuple[tuple[str, str], ...]:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import date, datetime, time
 
 from dbuild.core.grain import UNITS, Grain
 from dbuild.core.model import Dimension, DiscoveredDimension, ListDimension, TimeDimension
 from dbuild.core.pieces import is_key
+from dbuild.core.unit import CENTURY, MONTHS
 from dbuild.errors import nearest
 from dbuild.project.document import Table
 
 _KINDS = ("every", "values", "discover")
-_MULTIPLE = re.compile(r"\d+ *\w+")
+_OF_A_DAY = {"minute": 1440, "hour": 24}  # units that start at midnight: periods of several have to divide a day
+EVERY = rf"0*[1-9][0-9]{{0,7}} *(?:{'|'.join(UNITS)})s?"  # so many of a unit, as editors are told
+_EVERY = re.compile(r"([0-9]{1,9}) *([a-z]+?)s?|([a-z]+)", re.ASCII)
 
 
 def read_dimension(name: str, table: Table) -> Dimension | None:
@@ -54,16 +58,15 @@ def _read_values(table: Table) -> tuple[str, ...]:
 
 
 def _read_time(name: str, table: Table) -> TimeDimension | None:
-    unit = table.string("every") or ""
-    if unit not in UNITS:
-        _report_unit(table, unit)
+    grain = _read_grain(table)
+    if grain is None:
         return None
-    grain = Grain(unit)
     if table.string("timezone") not in (None, "UTC"):
         what = f'the timezone "{table.string("timezone")}" of {table.title} is not supported by this version of dbuild'
         table.report(what, "timezone", hint='periods follow "UTC"')
     if not table.is_tried("start"):
         table.report(f"{table.title} has no start", hint=f'add the first key, as in start = "{grain.example}"')
+    grain = _anchored(table, grain)
     start, end = _read_bound(table, grain, "start"), _read_bound(table, grain, "end")
     if start is not None and end is not None and end < start:
         what = f"{table.title} ends before it starts: {grain.text(end)} is before {grain.text(start)}"
@@ -72,12 +75,55 @@ def _read_time(name: str, table: Table) -> TimeDimension | None:
     return TimeDimension(name, grain, start or 0, end, table.place())
 
 
+def _read_grain(table: Table) -> Grain | None:
+    """The grain that `every` writes, not anchored yet; None, reported, where it is none."""
+    every = table.string("every") or ""
+    found = _EVERY.fullmatch(every)
+    unit = (found[2] or found[3]) if found else every
+    if unit not in UNITS:
+        _report_unit(table, unit)
+        return None
+    count = int(found[1] or 1) if found else 1
+    problem = _problem_of_count(unit, count)
+    if problem:
+        table.report(f'every = "{every}": {problem[0]}', "every", hint=problem[1])
+        return None
+    return Grain(unit, count=count)
+
+
+def _problem_of_count(unit: str, count: int) -> tuple[str, str] | None:
+    """What is wrong with a number of units as a period, and what to do; None where it can be one."""
+    if not count:
+        return "a period has a length", f'the shortest of this unit is "{unit}"'
+    parts = _OF_A_DAY.get(unit)
+    if parts and parts % count:
+        near = sorted((n for n in range(1, parts + 1) if parts % n == 0), key=lambda n: abs(n - count))[:2]
+        return "a day can't be divided evenly into these", f"use {' or '.join(_said(n, unit) for n in sorted(near))}"
+    if not parts and count > CENTURY[unit]:
+        return "a period longer than a century", f"the longest is {_said(CENTURY[unit], unit)}"
+    return None
+
+
+def _said(count: int, unit: str) -> str:
+    return f"{count} {unit}{'s' * (count > 1)}"
+
+
+def _anchored(table: Table, grain: Grain) -> Grain:
+    """The grain with periods that begin at `start`, unless the calendar tells where they begin."""
+    text = _bound_text(table.value("start"))
+    if grain.count == 1 or grain.unit in _OF_A_DAY or text is None:
+        return grain
+    if grain.unit in MONTHS and not 12 % (grain.count * MONTHS[grain.unit]):
+        return grain  # from January on
+    try:
+        anchor = replace(grain, count=1).bounded(text)
+    except (ValueError, OverflowError):
+        return grain  # reported where the bounds are read
+    return replace(grain, anchor=anchor % grain.count)
+
+
 def _report_unit(table: Table, unit: str) -> None:
-    known = f"every is one of {', '.join(UNITS)}"
-    if _MULTIPLE.fullmatch(unit):
-        what = f'every = "{unit}" is not supported by this version of dbuild'
-        table.report(what, "every", hint=known)
-        return
+    known = f'every is one of {", ".join(UNITS)}, or so many of them, as in "15 minutes"'
     singular = {"hourly": "hour", "daily": "day", "weekly": "week", "monthly": "month", "yearly": "year"}
     hint = nearest(singular.get(unit.lower(), unit), UNITS) or known
     table.report(f'"{unit}" is no period of time', "every", hint=hint)

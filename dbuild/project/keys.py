@@ -67,7 +67,12 @@ _ROWS: dict[str, tuple[tuple[str, Kind, str, str], ...]] = {
         (ANY, "count", "4", "A pool of your own, and how many of it there are."),
     ),
     "partitions": (
-        ("every", "string", '"day"', "A time dimension: minute, hour, day, week (ISO), month, quarter or year."),
+        (
+            "every",
+            "string",
+            '"day"',
+            'A time dimension: minute, hour, day, week (ISO), month, quarter, year, or "15 minutes".',
+        ),
         ("start", "date", "2013-01-01", "The first key of a time dimension."),
         ("end", "date", "2013-03-31", "The last key; without it, the newest partition that a source has."),
         ("timezone", "string", '"UTC"', 'The zone whose clock the periods follow: "UTC".'),

@@ -6,6 +6,7 @@ import re
 
 from dbuild.core.model import All, Dimension, ListDimension, MappingRule, Since, TimeDimension, Values, Window
 from dbuild.core.pieces import is_key
+from dbuild.core.unit import CENTURY
 from dbuild.errors import UserError, nearest
 
 _KNOWN_LATER = re.compile(r"previous|last\b.*")
@@ -25,15 +26,6 @@ WINDOW = rf" *{_END} *\.\. *{_END} *"
 _SHAPE = re.compile(
     r"([+-]?\d{1,9})\s*([A-Za-z]*)\s*\.\.\s*([+-]?\d{1,9})\s*([A-Za-z]*)", re.ASCII
 )  # units may be wrong
-_CENTURY = {
-    "minute": 52_596_000,
-    "hour": 876_600,
-    "day": 36_525,
-    "week": 5_218,
-    "month": 1200,
-    "quarter": 400,
-    "year": 100,
-}
 _POSSIBLE = 'possible are a window ("-6d..0d"), "since month", "all", and a list of keys (["JFK"])'
 _OF_LISTS = 'possible are "all" and a list of keys (["JFK"])'
 
@@ -68,7 +60,7 @@ def _read_window(found: re.Match[str], dimension: Dimension) -> Window:
     if low > high:
         raise UserError(f'the window "{found[0]}" ends before it starts', hint='as in "-6d..0d"')
     unit = units.pop() if units else dimension.grain.unit
-    if max(-low, high) > _CENTURY[unit]:  # calendars end at the year 9999: a window has to stay far from it
+    if max(-low, high) > CENTURY[unit]:  # calendars end at the year 9999: a window has to stay far from it
         raise UserError(f'the window "{found[0]}" reaches further than a century', hint='"all" reads all there is')
     return Window(low, high, unit)
 

@@ -16,6 +16,7 @@ from datetime import date
 import tomli
 
 from dbuild.core.grain import UNITS
+from dbuild.project.dimensions import EVERY
 from dbuild.project.environment import PREFIX
 from dbuild.project.keys import ANY, KEYS, READER_OPTIONS, RESERVED, UNSUPPORTED, AcceptedKey
 from dbuild.project.limits import CAUSE
@@ -163,7 +164,7 @@ _SPECIAL: dict[tuple[str, str], Schema] = {
         "propertyNames": {**_NAMES, "not": {"enum": sorted(RESERVED)}},
         "additionalProperties": {"type": ["string", "number", "boolean"]},
     },
-    ("partitions", "every"): {"enum": list(UNITS)},
+    ("partitions", "every"): {"anyOf": [{"enum": list(UNITS)}, {"type": "string", "pattern": f"^(?:{EVERY})$"}]},
     ("partitions", "timezone"): {"enum": ["UTC"]},
     ("partitions", "values"): {"type": "array", "items": _KEY, "minItems": 1, "uniqueItems": True},
     ("targets", "python"): {"type": "string", "pattern": rf"^{IDENTIFIER}(\.{IDENTIFIER})*:{IDENTIFIER}$"},

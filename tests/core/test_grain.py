@@ -16,7 +16,19 @@ moments = st.one_of(
     st.datetimes(datetime(2011, 12, 20), datetime(2016, 3, 10)),
     st.sampled_from([FIRST, LAST, datetime(2012, 2, 29), datetime(2013, 2, 28, 23, 59), datetime(2012, 12, 31)]),
 )
+multiples = [
+    Grain("minute", count=15),
+    Grain("minute", count=480),
+    Grain("hour", count=4),
+    Grain("day", count=10, anchor=7),
+    Grain("week", count=2, anchor=1),
+    Grain("month", count=6),
+    Grain("month", count=5, anchor=3),
+    Grain("quarter", count=2),
+    Grain("year", count=5, anchor=3),
+]
 grains = st.sampled_from([Grain(unit) for unit in UNITS])
+several = st.sampled_from([*[Grain(unit) for unit in UNITS], *multiples])
 
 
 def end_of(grain: Grain, index: int) -> datetime:
@@ -25,6 +37,14 @@ def end_of(grain: Grain, index: int) -> datetime:
         return grain.start(index + 1)
     except OverflowError:
         return LAST
+
+
+def start_of(grain: Grain, index: int) -> datetime:
+    """The first moment, or the calendar's."""
+    try:
+        return grain.start(index)
+    except OverflowError:
+        return FIRST
 
 
 @given(grains, moments)
@@ -41,7 +61,22 @@ def test_the_text_of_a_period_leads_back_to_it(grain: Grain, moment: datetime) -
     assert grain_of(grain.text(index)) == grain.unit
 
 
-@given(grains, st.datetimes(datetime(1600, 1, 1), datetime(2400, 1, 1)))
+@given(st.sampled_from(multiples), st.datetimes(datetime(1600, 1, 1), datetime(2400, 1, 1)))
+def test_a_period_of_several_units_is_named_by_its_first(grain: Grain, moment: datetime) -> None:
+    unit = Grain(grain.unit)
+    number = grain.index_at(moment)
+    low, high = grain.overlapping(unit, number, number + 1)
+    assert high - low == grain.count
+    assert grain.text(number) == unit.text(low)
+    assert grain.index(grain.text(number)) == number
+    for other in range(low + 1, high):
+        near = f"near it are {grain.text(number)} and {grain.text(number + 1)}"
+        with pytest.raises(ValueError, match=near):
+            grain.index(unit.text(other))
+        assert grain.bounded(unit.text(other)) == number
+
+
+@given(several, st.datetimes(datetime(1600, 1, 1), datetime(2400, 1, 1)))
 def test_periods_follow_each_other_without_gaps(grain: Grain, moment: datetime) -> None:
     index = grain.index_at(moment)
     assert grain.index_at(grain.start(index)) == index
@@ -49,18 +84,32 @@ def test_periods_follow_each_other_without_gaps(grain: Grain, moment: datetime) 
     assert grain.index_at(grain.start(index + 1) - timedelta(microseconds=1)) == index
 
 
-@given(grains, grains, moments, st.integers(1, 40))
+@given(several, several, moments, st.integers(1, 40))
 def test_overlapping_gives_just_the_periods_that_intersect(
     own: Grain, other: Grain, moment: datetime, count: int
 ) -> None:
     low = own.index_at(moment)
     high = min(low + count, own.index_at(LAST) + 1)
     first, end = own.overlapping(other, low, high)
-    start, stop = own.start(low), end_of(own, high - 1)
+    start, stop = start_of(own, low), end_of(own, high - 1)
     assert first < end
-    assert end_of(other, first) > start >= other.start(first)  # the first one holds the start
-    assert other.start(end - 1) < stop <= end_of(other, end - 1)  # and the last one the end
-    assert first == end - 1 or end_of(other, first) <= other.start(end - 1)
+    assert end_of(other, first) > start >= start_of(other, first)  # the first one holds the start
+    assert start_of(other, end - 1) < stop <= end_of(other, end - 1)  # and the last one the end
+    assert first == end - 1 or end_of(other, first) <= start_of(other, end - 1)
+
+
+@pytest.mark.parametrize("grain", multiples, ids=str)
+def test_grains_of_several_units_have_examples_and_no_equals(grain: Grain) -> None:
+    assert grain.text(grain.index(grain.example)) == grain.example
+    others = [Grain(grain.unit), Grain(grain.unit, count=grain.count, anchor=(grain.anchor + 1) % grain.count)]
+    assert grain.identity not in {other.identity for other in others}
+    assert repr(grain) not in {repr(other) for other in others}
+    assert eval(repr(grain)) == grain
+
+
+def test_grains_are_written_as_states_have_them() -> None:
+    assert repr(Grain("day")) == "Grain(unit='day', timezone='UTC')"
+    assert Grain("day").identity == "day UTC"
 
 
 @given(grains, grains, moments)

@@ -92,6 +92,34 @@ def test_a_path_has_a_key_only_if_the_key_has_that_path(
         assert key is None or made.path(key) == near
 
 
+SEVERAL = [
+    (Grain("minute", count=15), ("", "%Y%m%d-%H%M", "%Y/%j/%H%M")),
+    (Grain("hour", count=4), ("", "%Y%m%d-%H")),
+    (Grain("day", count=10, anchor=7), ("", "%Y/%m/%d", "%Y-%j")),
+    (Grain("week", count=2, anchor=1), ("", "%G%V", "%Y%m%d")),
+    (Grain("month", count=6), ("", "%Y%m")),
+    (Grain("quarter", count=2), ("", "%Y-%q", "%Y%m")),
+    (Grain("year", count=5, anchor=3), ("", "%Y")),
+]
+
+
+@pytest.mark.parametrize(("grain", "form"), [(grain, form) for grain, forms in SEVERAL for form in forms])
+@given(moment=st.datetimes(datetime(1601, 1, 8), datetime(2398, 12, 31)))
+def test_paths_of_periods_of_several_units_have_their_starts_and_no_others(
+    grain: Grain, form: str, moment: datetime
+) -> None:
+    made = PathPattern(f"a/{{x{':' if form else ''}{form}}}.csv", {"x": grain})
+    unit = PathPattern(made.text, {"x": Grain(grain.unit)})
+    key = (grain.text(grain.index_at(moment)),)
+    some = (Grain(grain.unit).text(Grain(grain.unit).index_at(moment)),)
+    assert made.key(made.path(key)) == key
+    assert made.path(key) == unit.path(key)
+    assert made.key(unit.path(some)) == (some if some == key else None)
+    if some != key:
+        with pytest.raises(ValueError, match=f"is not a {grain.words}"):
+            made.path(some)
+
+
 @pytest.mark.parametrize(
     "path",
     [

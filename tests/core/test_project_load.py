@@ -233,6 +233,37 @@ def test_an_end_bounds_all_periods_inside_it(tmp_path: Path) -> None:
     assert dimension.grain.text(dimension.end) == "2013-02-28T23"
 
 
+@pytest.mark.parametrize(
+    ("every", "start", "grain", "keys"),
+    [
+        ("15 minutes", '"2013-01-05T13:20"', Grain("minute", count=15), ("2013-01-05T13:15", "2013-01-05T13:30")),
+        ("4 hours", "2013-01-05", Grain("hour", count=4), ("2013-01-05T00", "2013-01-05T04")),
+        ("1 day", "2013-01-05", Grain("day"), ("2013-01-05", "2013-01-06")),
+        ("10 days", "2013-01-05", Grain("day", count=10, anchor=0), ("2013-01-05", "2013-01-15")),
+        ("2 weeks", '"2013-W05"', Grain("week", count=2, anchor=1), ("2013-W05", "2013-W07")),
+        ("2 weeks", '"2013-W06"', Grain("week", count=2, anchor=0), ("2013-W06", "2013-W08")),
+        ("6 months", '"2013-03"', Grain("month", count=6), ("2013-01", "2013-07")),
+        ("5 months", '"2013-03"', Grain("month", count=5, anchor=3), ("2013-03", "2013-08")),
+        ("2 quarters", '"2013-Q2"', Grain("quarter", count=2), ("2013-Q1", "2013-Q3")),
+        ("5 years", '"2013"', Grain("year", count=5, anchor=3), ("2013", "2018")),
+    ],
+)
+def test_periods_of_several_units(tmp_path: Path, every: str, start: str, grain: Grain, keys: tuple[str, str]) -> None:
+    dimension = load(tmp_path, f'[partitions.x]\nevery = "{every}"\nstart = {start}\n').dimensions["x"]
+    assert isinstance(dimension, TimeDimension)
+    assert dimension.grain == grain
+    assert tuple(dimension.grain.text(dimension.start + n) for n in (0, 1)) == keys
+
+
+def test_a_start_moved_by_whole_periods_is_the_same_grain(tmp_path: Path) -> None:
+    grains = set()
+    for start in ("2013-01-05", "2013-01-15", "2012-12-26"):
+        dimension = load(tmp_path, f'[partitions.x]\nevery = "10 days"\nstart = {start}\n').dimensions["x"]
+        assert isinstance(dimension, TimeDimension)
+        grains.add(dimension.grain)
+    assert len(grains) == 1
+
+
 DEFAULTS = """
 [project]
 params = { a = 1, b = 2 }

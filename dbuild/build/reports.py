@@ -246,6 +246,7 @@ def _explanation(looked: Looked, planned: Plan, state: State, name: str, index: 
         last_reasons=tuple(json.loads(last[0][1].reasons)) if last else (),
         failure=_failure(name, _named(domain, index), failure) if failure else None,
         mark=_mark_on(looked.world, name, index),
+        uncounted=tuple(given.name for given in looked.flow.steps[name].inputs if not given.counts),
     )
 
 

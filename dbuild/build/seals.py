@@ -77,7 +77,7 @@ def _touched_by(world: World, plan: Plan, run: Run | None, name: str) -> Partiti
         return touched
     for given, mapping in inputs_of(world.flow, world.domains, name):
         changed = run.published.changed.get(given.dataset)
-        if changed:
+        if changed and given.counts:
             axes = world.domains.of(given.dataset).axes
             touched |= mapping.touches(PartitionSet.of_indices(axes, changed), domain)
     return touched

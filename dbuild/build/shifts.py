@@ -34,7 +34,8 @@ class Shifts:
         domain = self.domains.of(target)
         touched = PartitionSet.empty(domain.axes)
         for given, mapping in inputs_of(self.flow, self.domains, target):
-            touched |= self._by_input(target, given, mapping)
+            if given.counts:
+                touched |= self._by_input(target, given, mapping)
         return touched & domain
 
     def _by_input(self, target: str, given: Input, mapping: Mapping) -> PartitionSet:

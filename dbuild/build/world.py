@@ -149,7 +149,8 @@ class World:
             domain = self.domains.of(target)
             touched = self.changed(target)
             for given, mapping in inputs_of(self.flow, self.domains, target):
-                touched |= mapping.touches(self.changed(given.dataset), domain)
+                if given.counts:
+                    touched |= mapping.touches(self.changed(given.dataset), domain)
             touched |= Shifts(self.flow, self.domains, self.state.axis_values).touched(target)
             self._touched[target] = touched & domain
         return self._touched[target]
@@ -193,7 +194,7 @@ class World:
             repr([(dimension, _declared_text(self.flow.project, dimension)) for dimension in step.target.dimensions]),
         ]
         for given in step.inputs:
-            schema = self.schemas.identity(given, step)
+            schema: object = self.schemas.identity(given, step) if given.counts else 'impact = "none"'
             dataset = self.flow.project.dataset(given.dataset)
             assert dataset is not None
             paths = dataset.path if isinstance(dataset, Source) else [(o.name, o.path) for o in dataset.outputs]
@@ -287,6 +288,7 @@ class World:
             self.params_read(step),
             self.records(step, index, unsettled) if trace is not None else (),
             self.fingerprint_0_1(target),
+            uncounted=frozenset(given.name for given in step.inputs if not given.counts),
         )
         found = self.outputs_found(step, index) if trace is not None else ()
         marked = self.words.reason(target, index, trace)

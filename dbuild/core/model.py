@@ -92,6 +92,7 @@ class Input:
     output: str  # which of the target's named outputs; "" where it has one
     rules: tuple[tuple[str, MappingRule], ...]  # given rules by the input's dimension; overlap where none is given
     place: Place
+    counts: bool = True  # whether its changes make the target stale (not with `impact = "none"`)
 
 
 @dataclass(frozen=True, slots=True)

@@ -181,6 +181,8 @@ def _plan_target(
             waiting |= mapping.touches(lacking, domain)
         if upstream and (upstream.will or upstream.may):
             unsettled[given.dataset] = upstream.will_set | upstream.may
+            if not given.counts:
+                continue
             undecided |= mapping.touches(unsettled[given.dataset], domain)
             first = domains.of(given.dataset).first()
             is_open = first is not None and first in unsettled[given.dataset]

@@ -97,6 +97,7 @@ class Explanation:
     last_reasons: tuple[str, ...]  # why that run built it
     failure: FailureRecord | None  # its last failure since
     mark: MarkRecord | None = None
+    uncounted: tuple[str, ...] = ()  # the inputs that are read, and whose changes are no cause
 
 
 @dataclass(frozen=True, slots=True)

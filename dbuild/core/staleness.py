@@ -66,6 +66,7 @@ class Declared:
     params_read: tuple[str, ...] | None  # those that the recipe reads; None: as the trace recorded
     inputs: Sequence[InputRecord]  # a digest, or a schema, is UNSETTLED where it isn't known yet
     fingerprint_0_1: bytes = b""  # as the traces of version 0.1 have it; newer ones never do
+    uncounted: frozenset[str] = frozenset()  # names of inputs of which no difference is a reason
 
 
 def judge(
@@ -89,17 +90,23 @@ def judge(
     if failed is not None:
         reasons.append(Reason("failed before", f"in run {failed}"))
     if trace is None:
-        return Verdict((*reasons, Reason("never built")), _is_unsettled(declared.inputs))
+        return Verdict((*reasons, Reason("never built")), _is_unsettled(declared))
     if trace.fingerprint not in (declared.fingerprint, declared.fingerprint_0_1):
         reasons.append(Reason("recipe changed", "", trace.fingerprint.hex()[:12], declared.fingerprint.hex()[:12]))
     reasons.extend(_compare_params(declared, trace))
     if pack_inputs(declared.inputs) != trace.inputs:
-        reasons.extend(_compare_inputs(declared.inputs, unpack_inputs(trace.inputs)))
+        before = unpack_inputs(trace.inputs)
+        reasons.extend(_compare_inputs(_counted(declared, declared.inputs), _counted(declared, before)))
     reasons.extend(_compare_outputs(trace, found))
-    return Verdict(tuple(reasons), _is_unsettled(declared.inputs))
+    return Verdict(tuple(reasons), _is_unsettled(declared))
 
 
-def _is_unsettled(inputs: Sequence[InputRecord]) -> bool:
+def _counted(declared: Declared, records: Sequence[InputRecord]) -> list[InputRecord]:
+    return [record for record in records if record.name not in declared.uncounted]
+
+
+def _is_unsettled(declared: Declared) -> bool:
+    inputs = _counted(declared, declared.inputs)
     return any(record.schema == UNSETTLED or _has_unsettled(record) for record in inputs)
 
 

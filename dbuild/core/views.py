@@ -62,7 +62,8 @@ def _behind(project: Project, given: Input, inner: Input) -> Input:
     own = [rule for rule in given.rules if dataset is not None and rule[0] in dataset.dimensions]
     said = {name for name, _ in own}
     rules = (*own, *(rule for rule in inner.rules if rule[0] not in said))
-    return replace(inner, name=f"{given.name}/{inner.name}", rules=rules, place=given.place)
+    counts = given.counts and inner.counts
+    return replace(inner, name=f"{given.name}/{inner.name}", rules=rules, place=given.place, counts=counts)
 
 
 def _stray_rules(project: Project, given: Input, behind: Step) -> Iterable[UserError]:

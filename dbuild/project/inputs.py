@@ -98,7 +98,11 @@ def _read_entry(table: Table, name: str, value: object, datasets: Datasets) -> I
     if found is None:
         return None
     rules = _read_rules(table, name, options, datasets, found.dataset)
-    return Input(name, found.dataset, found.output, rules, table.place(*path))
+    impact = options.get("impact")
+    if impact not in (None, "none"):
+        hint = "without it, changes of the input count"
+        table.report(f'"impact" of the input "{name}" can only be "none"', *path, "impact", hint=hint)
+    return Input(name, found.dataset, found.output, rules, table.place(*path), impact is None)
 
 
 def _read_named(

@@ -122,7 +122,10 @@ _ROWS: dict[str, tuple[tuple[str, Kind, str, str], ...]] = {
         ("tags", "strings", '["nightly"]', "Words to select it by."),
         ("owner", "string", '"data team"', "Who to ask; a text for people."),
     ),
-    "inputs": (("from", "string", '"weekly_trend"', "The dataset that is read; the input's own name without it."),),
+    "inputs": (
+        ("from", "string", '"weekly_trend"', "The dataset that is read; the input's own name without it."),
+        ("impact", "string", '"none"', 'With "none" it is read, and its changes alone make nothing stale.'),
+    ),
     "needs": (
         ("cpus", "number", "2", "How many of the `-j` tasks at once it counts for; 1 without it."),
         ("memory", "size", '"2GB"', "The most memory that it may use; more ends it."),
@@ -153,7 +156,7 @@ UNSUPPORTED: dict[str, frozenset[str]] = {
     "targets": frozenset(
         {"batch", "by", "environment", "expect", "freeze_after", "gone", "impact", "max_age", "min", "missing", "was"}
     ),
-    "inputs": frozenset({"missing", "min", "max_age", "by", "impact", "gone"}),
+    "inputs": frozenset({"missing", "min", "max_age", "by", "gone"}),
 }
 
 # The options of DuckDB's readers that are taken, each with the type of its value.

@@ -37,6 +37,8 @@ def _lines(each: Explanation) -> Iterator[str]:
         yield f"  needs {listed(each.lacks)}"
     if each.standing == "absent":
         yield "  it lies past the newest partition"
+    if each.uncounted:
+        yield f'  whatever happens to {listed(each.uncounted)} does not count (impact = "none")'
     if each.mark:
         yield f"  {mark_text(each.mark)}"
     if each.failure:
@@ -89,6 +91,7 @@ def explanation_record(each: Explanation) -> dict[str, object]:
         "causes": [_cause_record(cause) for cause in each.causes],
         "after": list(each.after),
         "missing": list(each.lacks),
+        "uncounted": list(each.uncounted),
         "last": {
             "run": each.last_run,
             "built": each.last_built,

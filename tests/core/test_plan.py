@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 
 from hypothesis import given
@@ -109,6 +109,23 @@ def test_one_changed_day_runs_and_what_reads_it_may() -> None:
     ((index, why),) = plan.targets["clean"].will.items()
     assert why == (STALE,)
     assert said.domains.of("clean").key(index) == ("2013-01-30",)
+
+
+def test_what_does_not_count_makes_nothing_undecided_and_holds_back_all_the_same() -> None:
+    flow = flow_of(
+        project(
+            time("day", "2013-01-01", "2013-01-09"),
+            source("flights", "day"),
+            target("clean", ("day",), [reads("flights")]),
+            target("daily", ("day",), [replace(reads("clean"), counts=False)]),
+        )
+    )
+    said = Sayings(domains(flow)[0], flow)
+    said.stale["clean"] = said.keys("clean", "2013-01-04")
+    said.gone["flights"] = said.keys("flights", "2013-01-07")
+    plan = planned(said)
+    assert counts(plan, "clean") == (1, 0, 7, 1)
+    assert counts(plan, "daily") == (0, 0, 8, 1)
 
 
 def test_a_reason_of_its_own_outweighs_those_that_are_only_possible() -> None:

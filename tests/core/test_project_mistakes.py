@@ -152,6 +152,7 @@ CASES = [
     (TARGET + "inputs.raw.from = 3\n", 4, '"from" of the input "raw" must be a string', "dataset"),
     (TARGET + 'inputs."a b" = "raw"\n', 4, '"a b" can\'t be the name of an input', "letters"),
     (TARGET + 'inputs.raw = { missing = "latest" }\n', 4, '"missing" of the input "raw" is not supported', "remove"),
+    (TARGET + 'inputs.raw = { impact = "some" }\n', 4, '"impact" of the input "raw" can only be "none"', "count"),
     (TARGET + 'inputs.raw = { dya = "all" }\n', 4, 'unknown key "dya" of the input "raw"', 'did you mean "day"?'),
     (TARGET + 'inputs.raw = { origin = "all" }\n', 4, '"raw" is not partitioned by "origin"', "day"),
     (TARGET + "inputs.raw = { day = 3 }\n", 4, "must be a string or a list", '"-6d..0d"'),

@@ -108,6 +108,23 @@ def test_the_same_partitions_in_another_order_are_another_input() -> None:
     assert "order" in reason.subject
 
 
+def test_no_difference_of_an_input_that_does_not_count_is_a_reason() -> None:
+    alone = {"uncounted": frozenset({"weather"})}
+    for changes in (
+        {"digests": ONE + THREE},
+        {"keys": DAYS[:1], "digests": ONE},
+        {"schema": b"S" * 16},
+        {"dataset": "climate"},
+        {"digests": ONE + UNSETTLED},
+        {"schema": UNSETTLED},
+    ):
+        assert judge(replace(with_weather(**changes), **alone), TRACE, FOUND).is_fresh  # type: ignore[arg-type]
+    without = replace(DECLARED, inputs=(AIRPORTS,), uncounted=frozenset({"weather"}))
+    assert judge(without, TRACE, FOUND).is_fresh
+    other = replace(with_weather(digests=ONE + THREE), inputs=(replace(WEATHER), replace(AIRPORTS, digests=ONE)))
+    assert [reason.subject for reason in reasons(replace(other, **alone))] == ["airports"]  # type: ignore[arg-type]
+
+
 def test_an_output_with_another_name_is_missing() -> None:
     assert list(judge(DECLARED, TRACE, (("out/c.parquet", b"o" * 16), FOUND[1])).reasons) == [
         Reason("output missing", "out/c.parquet")

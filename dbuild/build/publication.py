@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from dbuild.build.groups import Groups
 from dbuild.build.schemas import typed_digest
+from dbuild.build.strangers import Strangers
 from dbuild.build.tasks import Prepared
 from dbuild.build.world import World
 from dbuild.core.partitions import Index
@@ -28,10 +29,12 @@ class Publisher:
     def __init__(self, world: World, journal: Journal, groups: Groups, run: int) -> None:
         self.made: dict[str, dict[str, Stat | None]] = {}  # root -> path -> stats of what this run put there, or None
         self.changed: dict[str, set[Index]] = {}  # target -> partitions whose outputs came out different
+        self.notes: dict[Node, tuple[str, ...]] = {}  # what was found where outputs went
         self._world = world
         self._journal = journal
         self._groups = groups
         self._run = run
+        self._strangers = Strangers(world.survey.root, world.state, run)
 
     def publish(self, node: Node, prepared: Prepared, result: Result) -> bool:
         """Gives the outputs their places and records them; whether any differs from before.
@@ -57,6 +60,7 @@ class Publisher:
         before = self._world.trace(target, key)
         changed = before is None or _contents(before) != _contents(trace)
         if changed or not self._is_intact(prepared, trace, made):
+            self._make_way(node, prepared, made, before)
             self._move_in(target, key, prepared, trace, made)
         else:
             self.discard(prepared)  # the very same bytes are there: the file keeps its place and its stats
@@ -98,6 +102,13 @@ class Publisher:
     def _there(self, prepared: Prepared, output: OutputRecord) -> set[str]:
         location = self._world.location(prepared.task.target, output.name)
         return set(self._world.survey.paths(location, prepared.task.key))
+
+    def _make_way(self, node: Node, prepared: Prepared, made: dict[str, Made], before: Trace | None) -> None:
+        old = before.outputs if before is not None else ()
+        for name, path in prepared.paths.items():
+            note = self._strangers.make_way(path, {file for file, _ in made[name].files}, old)
+            if note is not None:
+                self.notes[node] = (*self.notes.get(node, ()), note)
 
     def _move_in(self, target: str, key: str, prepared: Prepared, trace: Trace, made: dict[str, Made]) -> None:
         survey = self._world.survey

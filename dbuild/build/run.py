@@ -266,7 +266,8 @@ class Run:
                 self.schedule.move(node, State.BUILT)
                 self._note(attempt, "built", changed, result.seconds, None, log)
                 ended = TaskEnded(node[0], self._key(node), "built", changed, result.seconds)
-                self._emit(replace(ended, notes=result.notes, attempts=attempt.number))
+                notes = (*result.notes, *self.published.notes.get(node, ()))
+                self._emit(replace(ended, notes=notes, attempts=attempt.number))
                 return
         self.published.discard(prepared)
         self._unsuccessful(attempt, result, error or "", log)
@@ -308,16 +309,17 @@ class Run:
             if self.schedule.states[node] in (State.DELAYED, State.READY):
                 seconds, error, log = attempt.failure
                 attempt.number -= 1
-                self._fail(attempt, seconds, error, log)
+                self._fail(attempt, seconds, error, log, has_ended=True)
 
-    def _fail(self, attempt: Attempt, seconds: float, error: str, log: str | None) -> None:
-        node = attempt.node
+    def _fail(self, attempt: Attempt, seconds: float, error: str, log: str | None, *, has_ended: bool = False) -> None:
+        """`has_ended`: it had failed before anybody interrupted the run."""
+        node, is_cut_off = attempt.node, self.is_interrupted and not has_ended
         self.schedule.move(node, State.FAILED)
-        if self.is_interrupted:
+        if is_cut_off:
             error = "interrupted"
         self._note(attempt, "failed", False, seconds, error, log)
         tail, relative = _tail(log), self._relative(log)
-        if not self.is_interrupted:  # else nobody's fault: what was there before stands as it was
+        if not is_cut_off:  # else nobody's fault: what was there before stands as it was
             failure = Failure(self.number, error, relative, time.time(), tail, attempt.number)
             self._groups.open.failures.append((node[0], self._joined(node), failure))
         self._emit(

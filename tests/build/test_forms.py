@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -187,6 +188,61 @@ def test_an_empty_folder_is_no_output(site: Workshop) -> None:
 def test_a_lost_state_and_a_copied_tree_find_the_folders_again(site: Workshop, tmp_path: Path) -> None:
     other = site.copy(tmp_path / "other")
     assert other.build().ran == []
+
+
+PAGES = """
+[targets.pages]
+path = "pages/"
+shell = "echo page > {output}/index.html"
+"""
+
+
+def test_files_that_dbuild_did_not_make_are_kept_when_a_folder_takes_their_place(tmp_path: Path) -> None:
+    site = Workshop(tmp_path / "site", PAGES, **{"pages/notes/mine.txt": "precious\n", "pages/index.html": "old\n"})
+    done = site.build()
+    assert done.ended[0].notes == (
+        "pages/ held files that dbuild didn't make: it is kept as .dbuild/replaced/1-1-pages/",
+    )
+    assert list(site.outputs("pages")) == ["pages/index.html"]
+    assert site.read(".dbuild/replaced/1-1-pages/notes/mine.txt") == "precious\n"
+    assert site.build().ran == []
+    site.write("pages/stray.html", "")
+    done = site.build()
+    assert (done.ran, done.ended[0].notes) == (["pages"], ()), "in a folder that is dbuild's, stray files go"
+    assert list(site.outputs(".dbuild/replaced")) == [
+        ".dbuild/replaced/1-1-pages/index.html",
+        ".dbuild/replaced/1-1-pages/notes/mine.txt",
+    ]
+
+
+def test_a_folder_that_is_found_again_without_a_state_is_not_kept_twice(tmp_path: Path) -> None:
+    site = Workshop(tmp_path / "site", PAGES)
+    site.build()
+    shutil.rmtree(site.path(".dbuild"))
+    done = site.build()
+    assert (done.ran, done.ended[0].notes) == (["pages"], ())
+
+
+def test_a_file_becomes_a_folder_and_a_folder_a_file(tmp_path: Path) -> None:
+    site = Workshop(tmp_path / "site", PAGES)
+    site.build()
+    site.swap("Dataflowfile", 'path = "pages/"', 'path = "pages"')
+    site.swap("Dataflowfile", "{output}/index.html", "{output}")
+    done = site.build()
+    assert (done.errors, done.ended[0].notes, site.read("pages")) == ({}, (), "page\n")
+    assert site.build().ran == []
+    site.write("Dataflowfile", PAGES)
+    assert site.build().errors == {}
+    assert site.build().ran == []
+    assert list(site.outputs("pages")) == ["pages/index.html"]
+
+
+def test_a_folder_of_strangers_makes_way_for_a_file(tmp_path: Path) -> None:
+    flow = '[targets.report]\npath = "out/report"\nshell = "echo new > {output}"\n'
+    shop = Workshop(tmp_path / "shop", flow, **{"out/report/mine.txt": "precious\n"})
+    assert shop.build().errors == {}
+    assert shop.read("out/report") == "new\n"
+    assert shop.read(".dbuild/replaced/1-1-report/mine.txt") == "precious\n"
 
 
 # --- Views -----------------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -108,6 +109,26 @@ def test_a_run_that_stops_does_not_try_again(tmp_path: Path) -> None:
     done = Workshop(tmp_path / "shop", flow).build(jobs=2)
     assert sorted(done.errors) == ["bad", "flaky"]
     assert done.standing == (0, 0, 2, 0, 0)
+
+
+def test_what_had_failed_before_an_interrupt_has_failed(tmp_path: Path) -> None:
+    flow = """
+    [targets.flaky]
+    path = "out/flaky.txt"
+    shell = "echo no use; exit 75"
+    retries = { times = 5, delay = "5m" }
+    """
+    shop = Workshop(tmp_path / "shop", flow)
+
+    def interrupt(event: Event) -> None:
+        if isinstance(event, TaskRetried):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    done = shop.build(hear=interrupt)
+    assert (done.summary.was_interrupted, done.errors) == (True, {"flaky": "exited with status 75"})
+    failure = explain(Settings(str(shop.root)), "flaky")[0].failure
+    assert failure is not None
+    assert (failure.error, failure.tail) == ("exited with status 75", ("no use",))
 
 
 # --- Timeouts --------------------------------------------------------------------------------------------------------

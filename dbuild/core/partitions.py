@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from dbuild.core.grain import Grain
+from dbuild.core.keytext import ALL, NONE, Part, Span, choices_of, spans_of, written_key, written_set
 
 Key = tuple[str, ...]  # a value for each dimension of a dataset, in the order of its path
 Index = tuple[int, ...]  # the same as numbers on the axes
@@ -41,6 +42,8 @@ class TimeAxis:
     def text(self, index: int) -> str:
         """The name of a period."""
         return self.grain.text(index)
+
+    written = text  # periods have no signs but the plus of an offset, which `parse` knows
 
     @property
     def identity(self) -> str:
@@ -72,6 +75,10 @@ class ListAxis:
     def text(self, index: int) -> str:
         """The value at a position."""
         return self.values[index]
+
+    def written(self, index: int) -> str:
+        """The value at a position, as it is written in a choice."""
+        return written_key(self.values[index])
 
     @cached_property
     def identity(self) -> str:
@@ -190,16 +197,32 @@ class PartitionSet:
         return PartitionSet(axes, _renumber(self.body, tables))
 
     def __str__(self) -> str:
-        """The set as people type it: `2013-01-01..2013-01-05,JFK`; boxes are separated by blanks."""
-        if not self.axes:
-            return "all" if self.body else "none"
-        return " ".join(
-            ",".join(
-                axis.text(low) if high - low == 1 else f"{axis.text(low)}..{axis.text(high - 1)}"
-                for axis, (low, high) in zip(self.axes, box, strict=True)
-            )
-            for box in self.boxes()
-        )
+        """The set as people type it, and as `parse` reads it: `2013-01-01..2013-01-05,JFK@2013-02-01,EWR+LGA`."""
+        return written_set(self.axes, self.body)
+
+    @classmethod
+    def parse(cls, axes: tuple[Axis, ...], text: str) -> PartitionSet:
+        """The set that is written so, every dimension of it. Raises ValueError for what is none."""
+        if text in (ALL, NONE):
+            if text == ALL and axes:
+                raise ValueError('"all" names no dimension')
+            return cls.empty(axes) if text == NONE else cls(axes, UNIT)
+        return cls.union_of(axes, (cls._parsed(axes, parts).body for parts in choices_of(text)))
+
+    @classmethod
+    def _parsed(cls, axes: tuple[Axis, ...], parts: list[Part]) -> PartitionSet:
+        named = {part.name or axes[place].name: part.text for place, part in enumerate(parts[: len(axes)])}
+        if len(parts) != len(axes) or named.keys() != {axis.name for axis in axes}:
+            raise ValueError(f"a choice names each of {', '.join(axis.name for axis in axes) or 'no dimensions'} once")
+        return cls.box(axes, [joined(_interval(axis, span) for span in _spans_on(axis, named)) for axis in axes])
+
+
+def _spans_on(axis: Axis, named: dict[str, str]) -> list[Span]:
+    return spans_of(named[axis.name], is_time=isinstance(axis, TimeAxis))
+
+
+def _interval(axis: Axis, span: Span) -> Interval:
+    return axis.index(span.first), axis.index(span.last) + 1
 
 
 def _at(body: Body, number: int) -> int:

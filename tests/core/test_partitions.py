@@ -207,7 +207,7 @@ def test_a_set_reads_as_people_type_it() -> None:
     first = DAY.index("2013-01-01")
     found = PartitionSet.box(AXES[:2], [[(first, first + 5)], [(1, 2)]])
     assert str(found | PartitionSet.of_keys(AXES[:2], [("2013-01-09", "EWR")])) == (
-        "2013-01-01..2013-01-05,JFK 2013-01-09,EWR"
+        "2013-01-01..2013-01-05,JFK@2013-01-09,EWR"
     )
 
 

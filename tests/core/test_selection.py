@@ -95,18 +95,18 @@ def test_what_names_nothing_is_refused(text: str) -> None:
         ("trend@2013-02-09..2013-12-31", "2013-02-09..2013-02-10"),
         ("trend@2013-01-30..9999", "2013-01-30..2013-02-10"),
         ("trend@day=2013-01-05", "2013-01-05"),
-        ("trend@day=2013-01-05,day=2013-01-07", "2013-01-05 2013-01-07"),
+        ("trend@day=2013-01-05,day=2013-01-07", "2013-01-05+2013-01-07"),
         ("monthly@2013-02", "2013-02"),
         ("monthly@2013-02-14", "2013-02"),
         ("monthly@2013", "2013-01..2013-12"),
         ("monthly@today", "2013-02"),
         ("weekly@2013-01", "2013-W01..2013-W05"),
-        ("daily@2013-01-05", "2013-01-05,EWR..a=b"),
+        ("daily@2013-01-05", "2013-01-05,EWR..a%3Db"),
         ("daily@2013-01-05,JFK", "2013-01-05,JFK"),
         ("daily@origin=JFK", "2013-01-01..2013-02-10,JFK"),
         ("daily@origin=JFK,day=2013-01", "2013-01-01..2013-01-31,JFK"),
         ("daily@origin=JFK,origin=EWR,day=2013-01-01", "2013-01-01,EWR..JFK"),
-        ("daily@origin=a=b,day=2013-01-01", "2013-01-01,a=b"),
+        ("daily@origin=a=b,day=2013-01-01", "2013-01-01,a%3Db"),
         ("report", "all"),
     ],
 )
@@ -122,13 +122,13 @@ def test_without_arguments_the_default_or_else_everything() -> None:
 
 def test_several_arguments_are_united() -> None:
     selection = chosen("trend@2013-01-05", "trend@2013-01-07", "report")
-    assert str(selection.wanted["trend"]) == "2013-01-05 2013-01-07"
+    assert str(selection.wanted["trend"]) == "2013-01-05+2013-01-07"
     assert set(selection.wanted) == {"trend", "report"}
 
 
 def test_what_is_down_the_flow_is_just_what_reads_it() -> None:
     found = chosen("daily@2013-01-30+").wanted
-    assert str(found["daily"]) == "2013-01-30,EWR..a=b"
+    assert str(found["daily"]) == "2013-01-30,EWR..a%3Db"
     assert str(found["trend"]) == "2013-01-30..2013-02-05"
     assert str(found["monthly"]) == "2013-01"
     assert str(found["weekly"]) == "2013-W05"
@@ -138,7 +138,7 @@ def test_what_is_down_the_flow_is_just_what_reads_it() -> None:
 def test_what_is_up_the_flow_is_just_what_it_reads() -> None:
     found = chosen("+trend@2013-01-03").wanted
     assert str(found["trend"]) == "2013-01-03"
-    assert str(found["daily"]) == "2013-01-01..2013-01-03,EWR..a=b"
+    assert str(found["daily"]) == "2013-01-01..2013-01-03,EWR..a%3Db"
     assert set(found) == {"trend", "daily"}
     with_sources = chosen("+trend@2013-01-03", with_sources=True).wanted
     assert str(with_sources["flights"]) == "2013-01-01..2013-01-03"
@@ -173,7 +173,7 @@ def test_a_key_past_the_newest_partition_is_absent_and_no_mistake() -> None:
 
 def test_absent_keys_of_several_arguments_are_united() -> None:
     absent = chosen("trend@2014-01-01", "trend@2014-01-03").absent
-    assert str(absent["trend"]) == "2014-01-01 2014-01-03"
+    assert str(absent["trend"]) == "2014-01-01+2014-01-03"
 
 
 @pytest.mark.parametrize(
@@ -181,16 +181,14 @@ def test_absent_keys_of_several_arguments_are_united() -> None:
     [
         ("montly", 'there is no target "montly"', 'did you mean "monthly"?'),
         ("zzz", 'there is no target "zzz"', "dbuild list shows what there is"),
-        ("flights", '"flights" is a source: dbuild never writes it', "flights+ builds all that is made from it"),
-        ("+flights", '"flights" is a source: dbuild never writes it', "flights+ builds all that is made from it"),
+        ("flights", '"flights" is a source: dbuild never writes it', "flights+ stands for all that is made from it"),
+        ("+flights", '"flights" is a source: dbuild never writes it', "flights+ stands for all that is made from it"),
         ("monthly@soon", "is not a month", "a key of month looks like 2013-01"),
         ("monthly@2013-13", "is not a month", "a key of month looks like 2013-01"),
         ("trend@2013-02-30", "is not a day", "a key of day looks like 2013-01-05"),
-        ("trend@2013-01-05..", "the range has no end", "write 2013-01-05..2013-01-05"),
-        ("trend@..2013-01-05", "is not a day", "a key of day looks like 2013-01-05"),
         ("trend@2013-01-05..2013-01-01", "the range ends before it starts", "write FIRST..LAST"),
-        ("trend@2012-12-31", "lies outside day", "day goes from 2013-01-01"),
-        ("trend@0001", "lies outside day", "day goes from 2013-01-01"),
+        ("trend@2012-12-31", "lies outside day", "day goes from 2013-01-01 to 2013-02-10"),
+        ("trend@0001", "lies outside day", "day goes from 2013-01-01 to 2013-02-10"),
         ("monthly@2014-01", "lies outside month", "month goes from 2013-01 to 2013-12"),
         ("monthly@9999", "lies outside month", "month goes from 2013-01 to 2013-12"),
         ("daily@2013-01-05,JKF", '"JKF" is not a value of origin', 'did you mean "JFK"?'),

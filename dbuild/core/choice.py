@@ -1,0 +1,217 @@
+"""Which partitions of one dataset KEYS choose: `2013-01`, `..2013-03,JFK+LGA`, `-7d..`, `stale`. Text in, sets out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from dbuild.core.domain import Domains
+from dbuild.core.graph import Flow
+from dbuild.core.keytext import (
+    ALL,
+    NONE,
+    STANDINGS,
+    Part,
+    Span,
+    choices_of,
+    plain_key,
+    spans_of,
+    written_key,
+)
+from dbuild.core.model import Source, Target, TimeDimension
+from dbuild.core.partitions import Interval, ListAxis, PartitionSet, TimeAxis, joined
+from dbuild.core.relative import Calendar
+from dbuild.errors import UsageError, nearest
+
+Standing = Callable[[str, str], PartitionSet]  # (dataset, word) -> its partitions that stand so
+_SHOWN = 8  # values of a list that a hint names
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What KEYS choose of a dataset."""
+
+    inside: PartitionSet
+    absent: PartitionSet  # past the newest partition: asked for where nothing inside was
+
+
+class Chooser:
+    """Resolves KEYS at one moment."""
+
+    def __init__(self, flow: Flow, domains: Domains, now: datetime, standing: Standing | None = None) -> None:
+        """`now` is UTC, without a zone. `standing` says how partitions stand; without it such words are refused."""
+        self._flow = flow
+        self._domains = domains
+        self._standing = standing
+        self._calendar = Calendar(now)
+        self.by_standing = False  # whether a word on how partitions stand was used
+
+    @property
+    def until(self) -> datetime | None:
+        """The moment (UTC) from which on what was resolved means something else; None: never."""
+        return self._calendar.until
+
+    def choose(self, dataset: Source | Target, keys: str | None, text: str) -> Choice:
+        """The partitions that KEYS choose; all without. Raises UsageError, which quotes `text`."""
+        domain = self._domains.of(dataset.name)
+        inside, absent = PartitionSet.empty(domain.axes), PartitionSet.empty(domain.axes)
+        if keys is None:
+            return Choice(domain, absent)
+        for parts in choices_of(keys):
+            words = [part.text for part in parts if part.is_word]
+            asked = self._asked(dataset, [part for part in parts if not part.is_word], text)
+            found = asked & domain
+            if found or words:
+                inside |= self._narrowed(dataset, found, words, text)
+            else:
+                absent |= asked
+        return Choice(inside, absent if not inside else PartitionSet.empty(domain.axes))
+
+    def _narrowed(self, dataset: Source | Target, found: PartitionSet, words: Iterable[str], text: str) -> PartitionSet:
+        for word in words:
+            if word == NONE:
+                raise UsageError(f'"{text}" names no partitions', hint="leave it out")
+            if word in STANDINGS:
+                if self._standing is None:
+                    raise UsageError(f'"{text}": how partitions stand isn\'t known here', hint="name keys")
+                self.by_standing = True
+                found &= self._standing(dataset.name, word)
+        return found
+
+    def _asked(self, dataset: Source | Target, parts: list[Part], text: str) -> PartitionSet:
+        """The product of what the parts say, and of all there is on other dimensions."""
+        domain = self._domains.of(dataset.name)
+        chosen: dict[str, list[Interval]] = {}
+        for place, part in enumerate(parts):
+            name = part.name or (dataset.dimensions[place] if place < len(dataset.dimensions) else "")
+            if name not in dataset.dimensions:
+                raise _no_dimension(dataset, text, name or part.text)
+            chosen.setdefault(name, []).extend(self._intervals(name, part, text))
+        bounds = self._domains.bounds
+        sides = [joined(chosen[name]) if name in chosen else bounds[name] for name in dataset.dimensions]
+        return PartitionSet.box(domain.axes, sides)
+
+    def _intervals(self, name: str, part: Part, text: str) -> list[Interval]:
+        axis = self._domains.axes[name]
+        try:
+            spans = spans_of(part.text, is_time=isinstance(axis, TimeAxis))
+        except ValueError as error:
+            if isinstance(axis, ListAxis) and part.text in axis:
+                return [_single(axis.index(part.text))]
+            raise UsageError(f'"{text}": {error}', hint=self._example(name)) from None
+        if isinstance(axis, TimeAxis):
+            return [self._period(axis, span, text) for span in spans]
+        is_whole = any(end and end not in axis for span in spans for end in (span.first, span.last))
+        if is_whole and part.text in axis:  # a key with signs in it, typed as it is
+            return [_single(axis.index(part.text))]
+        return [_of_list(axis, span, text) for span in spans]
+
+    def _example(self, name: str) -> str:
+        axis = self._domains.axes[name]
+        if isinstance(axis, TimeAxis):
+            return f"a key of {name} looks like {axis.grain.example}"
+        return _values(axis)
+
+    # -- time ------------------------------------------------------------------------------------------------------
+
+    def _period(self, axis: TimeAxis, span: Span, text: str) -> Interval:
+        dimension = self._flow.project.dimensions[axis.name]
+        assert isinstance(dimension, TimeDimension)
+        try:
+            low = self._calendar.first(axis, span.first) if span.first else dimension.start
+            last = self._calendar.last(axis, span.last) if span.last else self._open_end(axis, dimension, low)
+        except (ValueError, OverflowError) as error:
+            raise UsageError(f'"{text}": {error}', hint=self._example(axis.name)) from None
+        is_outside = last < dimension.start or (dimension.end is not None and low > dimension.end)
+        if last < low and not is_outside:
+            raise UsageError(f'"{text}": the range ends before it starts', hint="write FIRST..LAST")
+        if is_outside:
+            raise UsageError(f'"{text}" lies outside {axis.name}', hint=self._extent(axis, dimension))
+        return max(low, dimension.start), (last if dimension.end is None else min(last, dimension.end)) + 1
+
+    def _open_end(self, axis: TimeAxis, dimension: TimeDimension, low: int) -> int:
+        """The newest partition; where the range begins later, the period of this moment, at least its first."""
+        if dimension.end is not None:
+            return max(dimension.end, low)
+        bounds = self._domains.bounds[axis.name]
+        newest = bounds[-1][1] - 1 if bounds else dimension.start - 1
+        return newest if newest >= low else max(low, self._calendar.present(axis))
+
+    def _extent(self, axis: TimeAxis, dimension: TimeDimension) -> str:
+        bounds = self._domains.bounds[axis.name]
+        last = f" to {axis.text(bounds[-1][1] - 1)}" if bounds else ""
+        return f"{axis.name} goes from {axis.text(dimension.start)}{last}"
+
+    # -- text ------------------------------------------------------------------------------------------------------
+
+    def settled(self, dataset: Source | Target, keys: str, text: str) -> str:
+        """KEYS so that they mean the same for ever: words on today, and how partitions stand, as what they are now.
+
+        What is open stays open, and what comes later is part of it. Ranges of lists become their values, whose order
+        may change. Raises UsageError.
+        """
+        self.choose(dataset, keys, text)
+        settled = []
+        for choice, parts in zip(keys.split("@"), choices_of(keys), strict=True):
+            if any(part.is_word for part in parts):
+                settled.append(str(self.choose(dataset, choice, text).inside))
+            else:
+                settled.append(",".join(self._settled(dataset, place, part) for place, part in enumerate(parts)))
+        return "@".join(settled)
+
+    def _settled(self, dataset: Source | Target, place: int, part: Part) -> str:
+        axis = self._domains.axes[part.name or dataset.dimensions[place]]
+        name = f"{part.name}=" if part.name else ""
+        if isinstance(axis, TimeAxis):
+            spans = spans_of(part.text, is_time=True)
+            return name + "+".join(self._settled_period(axis, span) for span in spans)
+        numbers = [number for low, high in self._intervals(axis.name, part, "") for number in range(low, high)]
+        return name + "+".join(written_key(axis.text(number)) for number in numbers)
+
+    def _settled_period(self, axis: TimeAxis, span: Span) -> str:
+        first, last = (self._calendar.settled(axis, end) for end in (span.first, span.last))
+        return f"{first}..{last}" if span.is_range else first
+
+
+def key_of(dataset: Source | Target, keys: str) -> tuple[str, ...]:
+    """The one key that KEYS spell out, whether or not there is such a partition. Raises UsageError for more or less."""
+    named: dict[str, str] = {}
+    for place, part in enumerate(choices_of(keys)[0]):
+        own = dataset.dimensions[place] if place < len(dataset.dimensions) else ""
+        named[part.name or own] = plain_key(part.text)
+    if named.keys() != set(dataset.dimensions) or "@" in keys:
+        dimensions = ", ".join(dataset.dimensions)
+        hint = f"its dimensions are {dimensions}" if dimensions else "it has no keys"
+        raise UsageError(f'"{keys}" names no single partition', hint=hint)
+    return tuple(named[name] for name in dataset.dimensions)
+
+
+def _single(number: int) -> Interval:
+    return number, number + 1
+
+
+def _no_dimension(dataset: Source | Target, text: str, name: str) -> UsageError:
+    if not dataset.dimensions:
+        return UsageError(f'"{dataset.name}" has no partitions, so "{text}" names none', hint=dataset.name)
+    words = (*dataset.dimensions, *STANDINGS, ALL)
+    hint = nearest(name, words) or f"its dimensions are {', '.join(dataset.dimensions)}"
+    return UsageError(f'"{text}": "{name}" is no dimension of {dataset.name}', hint=hint)
+
+
+def _of_list(axis: ListAxis, span: Span, text: str) -> Interval:
+    for end in (span.first, span.last):
+        if end and end not in axis:
+            hint = nearest(end, axis.values) or (nearest(end, STANDINGS) if not span.is_range else None)
+            raise UsageError(f'"{text}": "{end}" is not a value of {axis.name}', hint=hint or _values(axis))
+    low = axis.index(span.first) if span.first else 0
+    high = axis.index(span.last) + 1 if span.last else len(axis.values)
+    if high <= low and span.first and span.last:
+        what = f'"{text}": "{span.last}" comes before "{span.first}" in {axis.name}'
+        raise UsageError(what, hint=_values(axis))
+    return low, high
+
+
+def _values(axis: ListAxis) -> str:
+    known = ", ".join(axis.values[:_SHOWN]) + (", …" if len(axis.values) > _SHOWN else "")
+    return f"its values are {known}" if known else f"{axis.name} has no values yet"

@@ -1,0 +1,62 @@
+"""Which datasets the name in a selector means: `daily`, `daily_*`, `*`, `tag:nightly`. Unaware of partitions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from dbuild.core.graph import Flow
+from dbuild.core.model import Source, Target
+from dbuild.errors import UsageError, nearest
+
+_TAG = "tag:"
+_GLOB = re.compile(r"[*?]")
+
+
+def is_pattern(name: str) -> bool:
+    """Whether a name may mean several datasets, so that those to which KEYS don't apply are left out."""
+    return name.startswith(_TAG) or _GLOB.search(name) is not None
+
+
+def datasets_named(flow: Flow, name: str, *, with_sources: bool) -> list[Source | Target]:
+    """The datasets that a name means: sources in the order of the file, then targets in building order.
+
+    Sources among them only `with_sources`. Raises UsageError where it means none, with what is near.
+    """
+    every: list[Source | Target] = [*flow.project.sources.values()]
+    every += [flow.project.targets[target] for target in flow.order if target in flow.project.targets]
+    if name.startswith(_TAG):
+        found = _tagged(every, name.removeprefix(_TAG))
+    elif _GLOB.search(name):
+        found = [dataset for dataset in every if _matches(name, dataset.name)]
+        if not found:
+            raise UsageError(f'"{name}" matches no target', hint=_near(name, (dataset.name for dataset in every)))
+    else:
+        dataset = flow.project.dataset(name)
+        if dataset is None:
+            raise UsageError(f'there is no target "{name}"', hint=_near(name, (one.name for one in every)))
+        found = [dataset]
+    wanted = [dataset for dataset in found if with_sources or isinstance(dataset, Target)]
+    if not wanted:
+        what = "is a source: dbuild never writes it" if found[0].name == name else "matches only sources"
+        raise UsageError(f'"{name}" {what}', hint=f"{name}+ stands for all that is made from it")
+    return wanted
+
+
+def _tagged(every: Iterable[Source | Target], pattern: str) -> list[Source | Target]:
+    found = [dataset for dataset in every if any(_matches(pattern, tag) for tag in dataset.tags)]
+    if not found:
+        tags = list(dict.fromkeys(tag for dataset in every for tag in dataset.tags))
+        known = f"there are {', '.join(tags[:8])}" if tags else "nothing has tags"
+        raise UsageError(f'nothing has the tag "{pattern}"', hint=nearest(pattern, tags) or known)
+    return found
+
+
+def _matches(pattern: str, name: str) -> bool:
+    """As a shell does: `*` is any text, `?` one character."""
+    parts = (".*" if sign == "*" else "." if sign == "?" else re.escape(sign) for sign in pattern)
+    return re.fullmatch("".join(parts), name, re.DOTALL) is not None
+
+
+def _near(name: str, names: Iterable[str]) -> str:
+    return nearest(name.replace("*", ""), names) or "dbuild list shows what there is"

@@ -161,7 +161,7 @@ WRONG: dict[str, tuple[Callable[[], AbstractContextManager[None]], int]] = {
     "what may run is run": (_hasty, 0),
     "what a view says doesn't count": (_blind_to_views, 9),
     "stray files don't count": (_blind_to_strays, 3),
-    "one digest for all outputs": (_lumping, 0),
+    "one digest for all outputs": (_lumping, 89),
     "what is marked stale stays stale": (_obstinate, 1),
     "what is frozen is built": (_thawing, 1),
     "a failure is recorded as a success": (lambda: _flattering(1), 6),

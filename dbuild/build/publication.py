@@ -162,5 +162,6 @@ def _files(output: OutputRecord, made: Made) -> Iterator[tuple[str, bytes]]:
 
 def _orphans(target: str, key: str, before: Trace, now: Trace) -> Iterable[Orphan]:
     """The outputs of a partition that is made elsewhere now."""
-    paths = {output.path for output in now.outputs}
-    return [Orphan(old.path, target, key, old.digest) for old in before.outputs if old.path not in paths]
+    taken = {output.path.rstrip("/") for output in now.outputs}  # a file may have taken a folder's place
+    left = [old for old in before.outputs if old.path.rstrip("/") not in taken]
+    return [Orphan(old.path, target, key, old.digest) for old in left]

@@ -44,9 +44,9 @@ def _fresh(world: World, plan: Plan, run: Run | None, name: str) -> PartitionSet
     part = plan.targets[name]
     unseen = (world.sealed(name) - world.touched(name) - part.needed) & world.domains.of(name)
     held = PartitionSet.of_indices(part.needed.axes, part.held)  # frozen, but not fresh
-    touched = _touched_by(world, plan, run, name)
-    # What is frozen wasn't planned behind what it reads, which may have come out different.
-    fresh = (unseen - touched) | (part.fresh - held - (touched & world.frozen(name)))
+    fresh = (unseen - _touched_by(world, plan, run, name)) | (part.fresh - held)
+    if run and any(given.dataset in run.published.changed for given in world.flow.steps[name].inputs):
+        fresh = fresh - world.frozen(name)  # which wasn't planned behind what it reads, a first partition's columns too
     return fresh | run.settled(name) if run else fresh
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from dbuild.build import Settings, find_cleaning
+from dbuild.core.cleaning import Wanted
 from dbuild.errors import ProjectError, UserError
 from tests.build.workshop import DAYS, Workshop
 
@@ -235,6 +237,8 @@ def test_a_file_becomes_a_folder_and_a_folder_a_file(tmp_path: Path) -> None:
     assert site.build().errors == {}
     assert site.build().ran == []
     assert list(site.outputs("pages")) == ["pages/index.html"]
+    found = find_cleaning(Settings(str(site.root)), Wanted(orphans=True))
+    assert (found.removed, found.kept) == ((), ()), "what took the place of another isn't left over"
 
 
 def test_a_folder_of_strangers_makes_way_for_a_file(tmp_path: Path) -> None:

@@ -316,3 +316,26 @@ def test_what_is_frozen_behind_what_ran_is_not_fresh_when_it_thaws(tmp_path: Pat
     chain.mark("copy@2013-01-02", "clear")
     assert chain.build().ran == ["copy@2013-01-02", "total"]
     assert "later 01-02" in chain.read("out/total.txt")
+
+
+def test_what_is_frozen_notices_the_columns_of_a_first_partition(tmp_path: Path) -> None:
+    flow = f"""
+{DAYS}
+[sources.raw]
+path = "data/{{day}}.txt"
+[targets.rows]
+path = "out/rows/{{day}}.csv"
+shell = "cat {{raw}} > {{output}}"
+[targets.kinds]
+path = "out/kinds/{{day}}.csv"
+sql = "SELECT typeof(any_value(x)) AS kind FROM rows"
+"""
+    shop = Marked(tmp_path / "shop", flow)
+    shop.days("data", "01-01", "01-02", text="x\n1\n")
+    assert shop.build().counts == {"rows": 2, "kinds": 2}
+    shop.mark("kinds@2013-01-02", "frozen")
+    shop.days("data", "01-01", text="x\n1.5\n")
+    assert shop.build().ran == ["kinds@2013-01-01", "rows@2013-01-01"]
+    shop.mark("kinds@2013-01-02", "clear")
+    assert shop.build().ran == ["kinds@2013-01-02"]
+    assert shop.read("out/kinds/2013-01-02.csv") == "kind\nDOUBLE\n"

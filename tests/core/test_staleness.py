@@ -38,6 +38,12 @@ def test_what_is_as_it_was_is_fresh() -> None:
     assert judge(DECLARED, TRACE, FOUND).is_fresh
 
 
+def test_a_trace_of_an_older_version_vouches_as_it_did() -> None:
+    newer = replace(DECLARED, fingerprint=OTHER_CODE, fingerprint_0_1=CODE)
+    assert judge(newer, TRACE, FOUND).is_fresh
+    assert not judge(replace(newer, fingerprint_0_1=OTHER_CODE), TRACE, FOUND).is_fresh
+
+
 CASES: dict[Kind, tuple[list[Reason], list[Reason]]] = {
     "forced": (reasons(is_forced=True), [Reason("forced")]),
     "failed before": (reasons(failed="12"), [Reason("failed before", "in run 12")]),

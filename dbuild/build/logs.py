@@ -108,6 +108,10 @@ def _sought(settings: Settings, state: State, argument: str) -> Sought:
     flow = load_flow(settings, state, _forget)
     step = flow.steps.get(selector.name)
     if step is None:
+        if flow.project.dataset(selector.name) is not None:
+            kind = "view" if selector.name in flow.views else "source"
+            what = f'"{selector.name}" is a {kind}: it has no recipe that runs, and so no log'
+            raise UsageError(what, hint="name a target that reads it")
         hint = nearest(selector.name, flow.steps) or "dbuild list shows what there is"
         raise UsageError(f'there is no target "{selector.name}"', hint=hint)
     if selector.keys is None:

@@ -25,14 +25,16 @@ and still declared is built again by the next dbuild.
 
 \b
 Examples:
-  dbuild clean --outputs daily -n              what would go, and how large it is
-  dbuild clean --outputs daily@2013-01         a month of one target
-  dbuild clean --orphans --logs --yes          what no target makes any more, and all logs; without asking
-  dbuild clean --all                           everything, and all that is known of it
+  dbuild clean --outputs daily -n          what would go, and how large it is
+  dbuild clean --outputs daily@2013-01     a month of one target
+  dbuild clean --orphans --logs --yes      what no target makes any more, and
+                                           all logs; without asking
+  dbuild clean --all                       everything, and all that is known
 """
 
 
 @click.command("clean", help=HELP)
+@click.argument("targets", nargs=-1, metavar="")
 @click.option("--outputs", multiple=True, metavar="TARGET[@KEYS]", help="Remove a target's outputs; may be repeated.")
 @click.option("--orphans", is_flag=True, help="Remove outputs that no declared target makes any more.")
 @click.option("--logs", is_flag=True, help="Remove what recipes printed.")
@@ -41,6 +43,7 @@ Examples:
 @click.option("--yes", is_flag=True, help="Remove without asking.")
 @common_options
 def command(
+    targets: Sequence[str],
     outputs: Sequence[str],
     orphans: bool,
     logs: bool,
@@ -56,6 +59,9 @@ def command(
 ) -> int:
     """Lists and removes; the exit code."""
     settings = settings_of(directory, file, params)
+    if targets:
+        hint = f"dbuild clean {' '.join(f'--outputs {name}' for name in (*outputs, *targets))}"
+        raise UsageError("a target whose outputs are to be removed is named after --outputs", hint=hint)
     wanted = Wanted(tuple(outputs), orphans, logs, everything)
     if not wanted.has_outputs and not logs:
         raise UsageError("what is to be removed?", hint="one or more of --outputs, --orphans, --logs, --all")

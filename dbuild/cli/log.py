@@ -97,7 +97,7 @@ def _show_tasks(settings: Settings, run: str | None, argument: str | None, limit
 def _show_log(settings: Settings, what: str) -> None:
     path = building.log_path(settings, what)
     if path is None:
-        print_notes(f"{clean(what)} has no log: it hasn't run, or its recipe printed nothing")
+        print_notes(f"{clean(what)} has no log: it hasn't run, its recipe printed nothing, or the log was cleaned away")
         return
     with open(path, "rb") as log:
         if sys.stdout.isatty():
@@ -115,7 +115,7 @@ def _follow(settings: Settings, what: str) -> int:
     finally:
         printer.finish()
     if not printer.has_printed:
-        print_notes(f"{clean(what)} printed nothing")
+        print_notes(f"{f'run {what}' if _is_run(what) else clean(what)} printed nothing")
     return 0
 
 

@@ -21,8 +21,9 @@ HELP = """Say that partitions are stale, fresh or frozen; without arguments, lis
 
 \b
 stale   build them once more, although nothing that they depend on changed
-fresh   take their outputs for what today's recipe would make: after a change that makes no difference, or for
-        outputs that are there from before dbuild; their inputs have to be those that they were built from
+fresh   take their outputs for what today's recipe would make: after a change
+        that makes no difference, or for outputs from before dbuild; their
+        inputs have to be those that they were built from
 frozen  leave them as they are, whatever changes
 
 \b

@@ -94,7 +94,13 @@ def build_options(function: Decorated) -> Decorated:
 
 
 def settings_of(directory: Sequence[str], file: str, params: tuple[tuple[str, str], ...]) -> Settings:
-    """Where the project is. Several -C go on from each other, as in make."""
+    """Where the project is. Several -C go on from each other, as in make. Raises UsageError for no folder."""
     from dbuild.build import Settings
+    from dbuild.errors import UsageError
 
-    return Settings(os.path.join(".", *directory) if directory else ".", file, params)
+    folder = os.path.join(".", *directory) if directory else "."
+    if directory and not os.path.isdir(folder):
+        raise UsageError(
+            f'there is no folder "{os.path.join(*directory)}"', hint="-C names the one that the Dataflowfile is in"
+        )
+    return Settings(folder, file, params)

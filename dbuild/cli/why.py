@@ -10,7 +10,8 @@ from dbuild import build as building
 from dbuild.cli.options import common_options, settings_of
 from dbuild.ui.explanations import explanation_lines, explanation_record
 from dbuild.ui.json import print_record
-from dbuild.ui.stream import print_lines
+from dbuild.ui.stream import print_lines, print_notes
+from dbuild.ui.text import clean
 
 HELP = """Explain why partitions are, or aren't, to be built: what changed, from what to what, and when.
 
@@ -38,6 +39,8 @@ def command(
     if json:
         for each in explanations:
             print_record(explanation_record(each))
-    else:
+    elif explanations:
         print_lines(*explanation_lines(explanations))
+    else:
+        print_notes(f"{clean(target)} has no partitions yet: dbuild status shows what there is")
     return 0

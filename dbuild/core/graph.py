@@ -5,7 +5,7 @@ Unaware of partitions and of files.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from dbuild.core.model import Analysis, Input, Project, PythonRecipe, Reference, ShellRecipe, Source, SqlRecipe, Target
@@ -63,6 +63,7 @@ def link(project: Project, analyses: Mapping[str, Analysis]) -> tuple[Flow, list
         linked[name] = Step(target, _inputs(project, target, analysis, problems), analysis)
         problems.extend(view_problems(project, linked[name]))
         problems.extend(binding_problems(project, target, analysis))
+        problems.extend(_output_problems(target, analysis))
         problems.extend(reading_problems(project, linked[name]))
     order = _order(linked, problems)
     whole, more = see_through(project, order, linked)
@@ -145,6 +146,18 @@ def _unknown(project: Project, target: Target, reference: Reference) -> UserErro
             names += ["output", "key", "params"]
             other = "a recipe's parameters are its inputs, and output, key, params"
     return UserError(what, reference.place, nearest(reference.name, names) or other)
+
+
+def _output_problems(target: Target, analysis: Analysis) -> Iterator[UserError]:
+    """The placeholders of a command that stand for an output which its target hasn't."""
+    if not isinstance(target.recipe, ShellRecipe):
+        return
+    names = [f"output.{made.name}" if made.name else "output" for made in target.outputs]
+    known = {*names, "output"} if len(names) == 1 else set(names)
+    for call in sorted(analysis.calls - known):
+        what = f'the placeholder "{{{call}}}" is no output of target "{target.name}"'
+        hint = f"it has {', '.join(f'{{{name}}}' for name in names)}" if names else "an action has none; give it a path"
+        yield UserError(what, target.recipe.place, hint)
 
 
 def _order(steps: Mapping[str, Step], problems: list[UserError]) -> list[str]:

@@ -147,7 +147,7 @@ class TaskRecord:
     run: str
     target: str
     key: Key
-    status: str  # built, failed
+    status: str  # built, failed, retried
     changed: bool
     seconds: float
     at: str  # ISO local time of its end

@@ -15,6 +15,16 @@ from dbuild.project.lines import KeyPath, Lines, read_key
 
 _POSITION = re.compile(r" \(at (?:line \d+, column \d+|end of document)\)$")
 
+_THEIRS = {  # keys of targets, and what people who come from other tools write for them
+    "path": ("out", "output", "outputs", "outs", "file"),
+    "inputs": ("depends_on", "depends", "dependencies", "deps", "reads", "sources"),
+    "shell": ("bash", "cmd", "command", "run", "script"),
+    "sql": ("query", "select"),
+    "needs": ("cores", "cpus", "gpus", "mem", "memory", "requires", "resources", "threads"),
+    "retries": ("retry", "attempts"),
+    "env": ("environment", "environ"),
+}
+
 
 class Document:
     """A file's values and their lines; mistakes are collected in `problems`, which a project's files share."""
@@ -117,10 +127,16 @@ def report_unknown(document: Document, section: str, path: KeyPath, known: Itera
         return None
     choices = list(known)
     elsewhere = _elsewhere(name, section)
-    meant = None if elsewhere else nearest(name, choices)
+    meant = None if elsewhere else _translated(name, section) or nearest(name, choices)
     hint = elsewhere or meant or f"known are {', '.join(choices)}"
     document.report(f'unknown key "{name}"{where}', path, hint)
     return meant
+
+
+def _translated(name: str, section: str) -> str | None:
+    """A hint for a key of a target as other tools call it."""
+    ours = next((key for key, theirs in _THEIRS.items() if name.lower() in theirs), None)
+    return f'here it is "{ours}"' if ours and section == "targets" else None
 
 
 def _elsewhere(name: str, section: str) -> str | None:

@@ -40,7 +40,10 @@ def read_recipe(table: Table, defaults: Table, root: str, macros: Macros) -> tup
             return _read_python(table) or nothing, {}
         case _:
             interpreter = table.string("interpreter") or defaults.string("interpreter") or ""
-            return ShellRecipe(table.string("shell") or "", interpreter, _text_place(table, "shell")), {}
+            text = table.string("shell") or ""
+            if text and not text.strip():
+                table.report("the command is empty", "shell", hint='as in shell = "sort {raw} > {output}"')
+            return ShellRecipe(text, interpreter, _text_place(table, "shell")), {}
 
 
 def _report_misfits(table: Table, kind: str) -> None:

@@ -122,8 +122,6 @@ def _problems(recipe: ShellRecipe, dimensions: Collection[str], params: Collecti
     except ValueError as error:
         yield UserError(f"the interpreter {recipe.interpreter!r} can't be read: {error}", recipe.place)
         return
-    if not recipe.text.strip():
-        yield UserError("the command is empty", recipe.place)
     for found in located(recipe.text, _program(words)):
         if isinstance(found, str):
             continue

@@ -43,7 +43,8 @@ def _lines(each: Explanation) -> Iterator[str]:
         yield f"  {mark_text(each.mark)}"
     if each.failure:
         yield from failed_lines(each.failure)
-    yield f"  {_last(each)}"
+    if each.last_built is not None or not any(cause.reason.kind == "never built" for cause in each.causes):
+        yield f"  {_last(each)}"
 
 
 def _cause(cause: Cause) -> str:

@@ -40,7 +40,7 @@ def task_lines(tasks: Sequence[TaskRecord], width: int | None = None) -> list[st
             clean(task.run),
             task.at,
             clip(partition_name(task.target, task.key), width // 3 if width else _LONGEST),
-            task.status if task.changed or task.status == "failed" else f"{task.status}, same",
+            f"{task.status}, same" if task.status in ("built", "restored") and not task.changed else task.status,
             duration(task.seconds),
             clip(clean(_note(task)), _WIDEST),
         ]

@@ -1,0 +1,104 @@
+"""What people write who see dbuild for the first time, and what they are told."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.cli.sandbox import FLOW, Sandbox
+
+WRONG = """
+[targets.a]
+path = "a.csv"
+sql = "a.sql"
+[targets.b]
+path = "b.csv"
+[targets.c]
+path = "c.csv"
+sql = "SELECT 1"
+shell = "x"
+[targets.d]
+path = "d.csv"
+python = "x.f"
+[targets.e]
+path = "e.csv"
+shell = " "
+[targets.f]
+pth = "f.csv"
+shell = "x > {output}"
+[targets.g]
+path = "{dya}.csv"
+shell = "x > {output}"
+[targets.h]
+path = 3
+shell = "x > {output}"
+"""
+
+
+def test_one_mistake_of_a_recipe_or_a_path_is_one_message(sandbox: Sandbox) -> None:
+    sandbox.write("Dataflowfile", WRONG)
+    (found,) = sandbox.json("lint", code=2)
+    assert [problem["line"] for problem in found["problems"]] == [4, 5, 10, 13, 16, 18, 21, 24]
+
+
+def test_a_command_can_write_only_to_the_outputs_of_its_target(sandbox: Sandbox) -> None:
+    several = '[targets.m]\npath = { a = "a.txt", b = "b.txt" }\nshell = "x > {output}; y > {output.b}"\n'
+    action = '[targets.n]\nshell = "x > {output}"\n'
+    named = '[targets.o]\npath = { only = "o.txt" }\nshell = "x > {output}; y > {output.only}"\n'
+    sandbox.write("Dataflowfile", several + action + named)
+    done = sandbox.run("lint")
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[:4] == [
+        'error: Dataflowfile:3: the placeholder "{output}" is no output of target "m"',
+        "  hint: it has {output.a}, {output.b}",
+        'error: Dataflowfile:5: the placeholder "{output}" is no output of target "n"',
+        "  hint: an action has none; give it a path",
+    ]
+    assert 'target "o"' not in done.stderr
+
+
+@pytest.mark.parametrize(("theirs", "ours"), [("depends_on", "inputs"), ("outputs", "path"), ("cmd", "shell")])
+def test_words_of_other_tools_are_known(sandbox: Sandbox, theirs: str, ours: str) -> None:
+    sandbox.write("Dataflowfile", f'{FLOW}{theirs} = "x"\n')
+    assert f'unknown key "{theirs}" in [targets.plan]\n  hint: here it is "{ours}"\n' in sandbox.run("lint").stderr
+
+
+def test_a_source_whose_path_leads_nowhere_is_told(sandbox: Sandbox) -> None:
+    said = 'warning: source "raw" has no partitions: there is no file like dta/{day}.txt\n'
+    sandbox.write("Dataflowfile", FLOW.replace("data/{day}", "dta/{day}"))
+    for _ in range(2):  # also where nothing is left to be done
+        assert sandbox.run("copy").stderr.startswith(said)
+    assert sandbox.run("why", "copy").stderr == "copy has no partitions yet: dbuild status shows what there is\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "what", "hint"),
+    [
+        (["-C", "nowhere"], 'there is no folder "nowhere"', "-C names the one"),
+        (["-C", "data", "-C", "nowhere", "status"], 'there is no folder "data/nowhere"', "-C names the one"),
+        (["clean", "copy", "total"], "is named after --outputs", "clean --outputs copy --outputs total"),
+        (["log", "raw"], '"raw" is a source: it has no recipe that runs', "name a target"),
+        (["log", "seen"], '"seen" is a view: it has no recipe that runs', "name a target"),
+        (["mark", "raw", "stale", "--why", "x"], '"raw" is a source', "mark what reads it"),
+    ],
+)
+def test_a_word_in_the_wrong_place_says_which_is_right(
+    sandbox: Sandbox, words: list[str], what: str, hint: str
+) -> None:
+    sandbox.write("Dataflowfile", FLOW + '[targets.seen]\nsql = "SELECT 1 AS one"\n')
+    done = sandbox.run(*words)
+    first, second = done.stderr.splitlines()
+    assert (done.returncode, what in first, hint in second) == (2, True, True), done.stderr
+
+
+def test_what_was_tried_again_is_neither_the_same_nor_told_twice(sandbox: Sandbox) -> None:
+    sandbox.write(
+        "Dataflowfile", '[targets.x]\npath = "x.txt"\nshell = "exit 3"\nretries = { times = 1, delay = "1ms" }\n'
+    )
+    assert sandbox.run().returncode == 1
+    assert [line.split()[4] for line in sandbox.run("log", "1").stdout.splitlines()[1:]] == ["failed", "retried"]
+    assert sandbox.run("why", "x").stdout.count("never built") == 1
+
+
+@pytest.mark.parametrize("command", ["build", "plan", "status", "why", "show", "lint", "list", "log", "mark", "clean"])
+def test_help_fits_on_a_terminal_of_96_columns(sandbox: Sandbox, command: str) -> None:
+    assert max(map(len, sandbox.run(command, "--help", COLUMNS="80").stdout.splitlines())) <= 96

@@ -30,9 +30,20 @@ class Question:
 
     @property
     def text(self) -> str:
-        """The question as the state keeps it; a word such as @today makes it another one each day."""
-        day = time.strftime("%Y-%m-%d", time.gmtime()) if any("@" in target for target in self.targets) else ""
-        return json.dumps([self.targets, self.params, day])
+        """The question as the state keeps it."""
+        return json.dumps([self.targets, self.params])
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """How long the words of a question mean what they meant: `@today` until midnight, `@-2h..` to the full hour."""
+
+    since: float  # seconds since the epoch, UTC
+    until: float | None  # the same, not included; None: whatever the time is
+
+    def holds(self, now: float) -> bool:
+        """Whether a moment lies in it. A clock that was set back makes it doubtful too."""
+        return self.until is None or self.since <= now < self.until
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +54,7 @@ class Grounds:
     trees: tuple[tuple[str, int, int, str], ...]  # root, depth, number of files, digest of the listing in hex
     folders: tuple[str, ...]  # folders of whose modules' names it matters which there are
     globs: tuple[str, ...]  # patterns whose matches matter
+    period: Period
 
 
 Seen = dict[tuple[str, int], bytes]  # (root, depth) -> the listing of a tree that has just been made
@@ -63,7 +75,10 @@ def find_answer(root: str, state: State, question: Question, seen: Seen) -> dict
         tuple((path, depth, files, digest) for path, depth, files, digest in found["trees"]),
         tuple(found["folders"]),
         tuple(found["globs"]),
+        Period(*found["period"]),
     )
+    if not grounds.period.holds(time.time()):
+        return None
     if stamp != _stamp(root, grounds, state.generation()):
         return None
     listings = list_trees(
@@ -93,6 +108,7 @@ def keep_answer(
             "trees": grounds.trees,
             "folders": grounds.folders,
             "globs": grounds.globs,
+            "period": (grounds.period.since, grounds.period.until),
             "counts": counts,
         }
     )

@@ -12,8 +12,10 @@ from dbuild.build.loading import load_flow
 from dbuild.build.session import Looked, _forget, look, make, reading
 from dbuild.build.settings import Settings
 from dbuild.build.world import World
+from dbuild.core.choice import key_of
 from dbuild.core.events import Key
 from dbuild.core.graph import Flow
+from dbuild.core.keytext import shortened_set
 from dbuild.core.mark import Mark
 from dbuild.core.model import PythonRecipe, ShellRecipe, Source, SqlRecipe, Target
 from dbuild.core.partitions import Index, PartitionSet
@@ -28,13 +30,14 @@ from dbuild.core.report import (
     Standing,
     TaskRecord,
 )
-from dbuild.core.selection import parse_selector, select
+from dbuild.core.selection import arguments_of, named_by, parse_selector
 from dbuild.core.staleness import Reason
 from dbuild.core.trace import joined_key, split_key
 from dbuild.errors import UsageError
 from dbuild.state.store import Failure, State, TaskRow
 
 _LONG = 200  # characters of a set of keys that are shown
+_RUNS = 8  # runs of each dimension that are looked at to show a set
 
 
 def lint(settings: Settings) -> Flow:
@@ -62,8 +65,8 @@ def status(settings: Settings, arguments: Sequence[str]) -> tuple[DatasetStatus,
 
 def _is_shown(flow: Flow, view: str, planned: Plan, arguments: Sequence[str]) -> bool:
     """Whether a view lies between what is shown, or was asked for."""
-    asked = {parse_selector(argument).name for argument in arguments}
-    return not asked or view in asked or any(name in planned.targets for name in flow.readers.get(view, ()))
+    asked = {one.name for selector in arguments_of(flow, arguments) for one in named_by(flow, selector)}
+    return not arguments or view in asked or any(name in planned.targets for name in flow.readers.get(view, ()))
 
 
 def overview(settings: Settings) -> tuple[DatasetStatus, ...]:
@@ -143,7 +146,7 @@ def _described(
 ) -> DatasetStatus:
     step = looked.flow.step(dataset.name)
     domain = keys if keys.axes else looked.world.domains.of(dataset.name)
-    text = _shortened(domain) if dataset.dimensions else ""
+    text = shortened_set(domain.axes, domain.body, _LONG, _RUNS) if dataset.dimensions else ""
     return DatasetStatus(
         name=dataset.name,
         kind="source" if isinstance(dataset, Source) else "target",
@@ -170,18 +173,6 @@ def _described(
     )
 
 
-def _shortened(domain: PartitionSet) -> str:
-    parts: list[str] = []
-    for position, axis in enumerate(domain.axes):
-        spans = domain.spans(position)
-        if not spans:
-            return "none"
-        texts = [axis.text(lo) if hi - lo == 1 else f"{axis.text(lo)}..{axis.text(hi - 1)}" for lo, hi in spans[:8]]
-        parts.append(" ".join(texts) + (" …" if len(spans) > 8 else ""))
-    text = ", ".join(parts)
-    return text if len(text) <= _LONG else f"{text[:_LONG]}…"
-
-
 def _recipe_kind(dataset: Source | Target) -> str:
     if isinstance(dataset, Source):
         return ""
@@ -204,9 +195,7 @@ def explain(settings: Settings, argument: str) -> tuple[Explanation, ...]:
     with reading(settings) as state:
         looked = look(settings, state, [argument], _forget)
         planned = make(looked)
-        chosen = select(
-            looked.flow, looked.world.domains, [parse_selector(argument).text], datetime.now(), with_sources=False
-        )
+        chosen = looked.selection
         found: list[Explanation] = []
         for name, wanted in chosen.wanted.items():
             found.extend(_explanation(looked, planned, state, name, index) for index in wanted.indices())
@@ -311,9 +300,7 @@ def tasks(settings: Settings, run: str | None, argument: str | None, limit: int)
     """The newest executions of a run, or of `X` or `X@K`, newest first. Raises UsageError for an unknown run."""
     with reading(settings) as state:
         flow = load_flow(settings, state, _forget)
-        target, key = _target_and_key(argument) if argument else (None, None)
-        if target is not None and target not in flow.steps:
-            raise UsageError(f'there is no target "{target}"', hint="dbuild list shows what there is")
+        target, key = _target_and_key(flow, argument) if argument else (None, None)
         number = None
         if run is not None:
             if not run.isdigit() or not any(str(found[0]) == run for found in state.runs(1_000_000)):
@@ -323,12 +310,12 @@ def tasks(settings: Settings, run: str | None, argument: str | None, limit: int)
         return tuple(_record(flow, run_number, row) for run_number, row in rows)
 
 
-def _target_and_key(argument: str) -> tuple[str, str | None]:
+def _target_and_key(flow: Flow, argument: str) -> tuple[str, str | None]:
     selector = parse_selector(argument)
-    if selector.keys is None:
-        return selector.name, None
-    values = [part.partition("=")[2] or part for part in selector.keys.split(",")]
-    return selector.name, joined_key(tuple(values))
+    step = flow.steps.get(selector.name)
+    if step is None:
+        raise UsageError(f'there is no target "{selector.name}"', hint="dbuild list shows what there is")
+    return selector.name, joined_key(key_of(step.target, selector.keys)) if selector.keys is not None else None
 
 
 def _record(flow: Flow, run: int, row: TaskRow) -> TaskRecord:

@@ -14,20 +14,21 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from types import FrameType
 
-from dbuild.build.answer import Grounds, Question, Seen, keep_answer
-from dbuild.build.loading import load_flow, module_folders, read_project
+from dbuild.build.answer import Seen
+from dbuild.build.keeping import keep_quiet_answer
+from dbuild.build.loading import load_flow, read_project
 from dbuild.build.recovery import recover, sweep
 from dbuild.build.seals import seal
 from dbuild.build.settings import Settings
 from dbuild.build.shortcut import journal_path
+from dbuild.build.standings import Standings
 from dbuild.build.survey import SINGLES, Survey, locations_of
 from dbuild.build.world import World
 from dbuild.core.events import Event, Notice, Summary
 from dbuild.core.graph import Flow
-from dbuild.core.model import PythonRecipe
 from dbuild.core.plan import Plan, make_plan
 from dbuild.core.schedule import State as Outcome
-from dbuild.core.selection import Selection, parse_selector, select
+from dbuild.core.selection import Selection, arguments_of, named_by, select
 from dbuild.errors import StateError, UserError
 from dbuild.observe.digests import probe_clock
 from dbuild.state.store import FOLDER, State, is_damage, make_folder, open_state, set_aside
@@ -61,7 +62,8 @@ def make(looked: Looked) -> Plan:
         looked.world,
         looked.world.notices,
     )
-    return replace(made, notices=(*made.notices, *_held(looked, made)))
+    idle = (f"{text} chooses nothing: no partition stands so" for text in looked.selection.empty)
+    return replace(made, notices=(*made.notices, *_held(looked, made), *idle))
 
 
 def _held(looked: Looked, planned: Plan) -> Iterator[str]:
@@ -114,7 +116,7 @@ def look(
     survey = Survey(settings.root, state, locations_of(flow), needed, singles, seen or {})
     now = datetime.now(UTC).replace(tzinfo=None)
     world = World(flow, survey, state, now)
-    selection = select(flow, world.domains, arguments, now)
+    selection = select(flow, world.domains, arguments, now, standing=Standings(world, names))
     if force:
         world.forced = dict(selection.wanted)
     return Looked(flow, world, selection, clock)
@@ -126,12 +128,13 @@ def _code(flow: Flow, name: str) -> tuple[str, ...]:
 
 
 def _named(flow: Flow, arguments: Sequence[str]) -> set[str]:
-    """The targets whose folders have to be looked at: those asked for, and for `x+` all that follows."""
-    if not arguments:
-        return set(flow.project.default or flow.steps)
+    """The datasets whose folders have to be looked at: those asked for, and for `x+` all that follows.
+
+    Raises UsageError for names of nothing.
+    """
     names: set[str] = set()
-    for selector in map(parse_selector, arguments):
-        found = {selector.name} if flow.project.dataset(selector.name) else set()
+    for selector in arguments_of(flow, arguments):
+        found = {dataset.name for dataset in named_by(flow, selector)}
         names |= flow.downstream(found) if selector.is_down else found
     return names
 
@@ -232,24 +235,12 @@ def _build(
     if not planned.will_run and not planned.may_run:
         if not looked.world.survey.is_known:
             seal(looked.world, planned, None)
-        _keep_answer(settings, state, arguments, looked, planned)
+        keep_quiet_answer(settings, state, arguments, looked, planned)
         return _quiet_summary(planned, started)
     _claim_outputs(settings, state, planned)
     _check_secrets(planned)
     _check_folders(looked.world.survey, planned)
     return _run(settings, state, looked, planned, options, emit, started)
-
-
-def _keep_answer(settings: Settings, state: State, arguments: Sequence[str], looked: Looked, planned: Plan) -> None:
-    """Leaves the answer for the next time; notices are to be given again, so there is none where there are any."""
-    survey = looked.world.survey
-    if survey.has_differences or planned.notices or looked.world.words.can_expire:
-        return
-    steps = [planned.flow.steps[name] for name in planned.targets]
-    modules = [f for step in steps if isinstance(step.target.recipe, PythonRecipe) for f in step.analysis.files]
-    grounds = Grounds(survey.singles(), survey.trees(), module_folders(tuple(modules)), planned.flow.project.globs)
-    counts = {"fresh": planned.fresh, "waiting": planned.waiting}
-    keep_answer(settings.root, state, Question(tuple(arguments), settings.params), grounds, counts, looked.clock)
 
 
 def _claim_outputs(settings: Settings, state: State, planned: Plan) -> None:

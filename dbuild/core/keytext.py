@@ -95,6 +95,24 @@ def written_set(axes: Sequence[Axis], body: Body) -> str:
     )
 
 
+def shortened_set(axes: Sequence[Axis], body: Body, width: int, runs: int) -> str:
+    """A set as it is written, for a line of text: `…` stands for what has no place, or lies beyond so many runs.
+
+    The cost doesn't grow with the set.
+    """
+    shown = _first_runs(body, len(axes), runs)
+    text = written_set(axes, shown)
+    if len(text) > width:
+        return text[: max(0, width - 1)] + "…"
+    return text if shown == body else f"{text} …"
+
+
+def _first_runs(body: Body, depth: int, runs: int) -> Body:
+    if depth <= 1:
+        return body[:runs]
+    return tuple((low, high, _first_runs(rest, depth - 1, runs)) for low, high, rest in body[:runs])
+
+
 def written_side(axis: Axis, side: Sequence[Interval]) -> str:
     """Intervals of one axis as a part."""
     return "+".join(

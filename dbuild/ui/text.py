@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dbuild.core.events import Key
@@ -19,7 +18,7 @@ _UNSAFE = re.compile(
 )
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\^_])")
 _WIDEST_SET = 120  # characters of a set of partitions on one line
-_RUNS = 4  # runs of the first axis that are looked at to print a set
+_RUNS = 4  # runs of each axis that are looked at to print a set
 
 
 def clean(text: str) -> str:
@@ -44,16 +43,16 @@ def clean_lines(text: str) -> list[str]:
 
 def partition_name(name: str, key: Key) -> str:
     """A partition as people type it, safe to print."""
-    return clean(f"{name}@{','.join(value for _, value in key)}" if key else name)
+    from dbuild.core.keytext import written_key
+
+    return clean(f"{name}@{','.join(written_key(value) for _, value in key)}" if key else name)
 
 
 def set_text(partitions: PartitionSet, width: int = _WIDEST_SET) -> str:
     """A set as people type it, safe to print and cut with `…`; the cost doesn't grow with the set."""
-    shown = replace(partitions, body=partitions.body[:_RUNS])
-    text = clean(str(shown))
-    if len(text) > width:
-        return clip(text, width)
-    return text if len(partitions.body) <= _RUNS else f"{text} …"
+    from dbuild.core.keytext import shortened_set
+
+    return clip(clean(shortened_set(partitions.axes, partitions.body, width, _RUNS)), width)
 
 
 def clip(text: str, width: int) -> str:

@@ -9,16 +9,20 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 
 from dbuild.build.reports import mark_record, marks_of
 from dbuild.build.session import Looked, _forget, _lock, _open, look, reading
 from dbuild.build.settings import Settings
+from dbuild.build.standings import Standings
+from dbuild.core.choice import Chooser
 from dbuild.core.events import Event
 from dbuild.core.graph import Step
 from dbuild.core.mark import Mark, Saying
+from dbuild.core.naming import is_pattern
 from dbuild.core.partitions import Index, PartitionSet
 from dbuild.core.report import MarkRecord
-from dbuild.core.selection import Selector, parse_selector, partitions_of
+from dbuild.core.selection import Selector, parse_selector
 from dbuild.core.staleness import UNSETTLED, Declared, judge, partition_name
 from dbuild.core.trace import InputRecord, OutputRecord, Trace, joined_key, pack_inputs
 from dbuild.errors import UsageError, UserError, nearest
@@ -40,31 +44,41 @@ def mark(settings: Settings, argument: str, saying: Saying, emit: Emit) -> MarkR
     Waits for a build that is under way. Raises UserError, and changes nothing, where the word can't be taken.
     """
     selector = parse_selector(argument)
-    if selector.is_up or selector.is_down:
+    if selector.is_up or selector.is_down or is_pattern(selector.name):
         raise UsageError(f'"{argument}" names more than one target', hint="mark them one by one")
     with ExitStack() as stack:
         _lock(settings, stack, emit)
         state = _open(settings, emit)
         stack.callback(state.close)
         looked = look(settings, state, [], state.put_memo, everything=True)
-        chosen = _chosen(looked, selector)
-        return _keep(looked, selector, chosen, saying)
+        settled, chosen = _chosen(looked, selector)
+        return _keep(looked, settled, chosen, saying)
 
 
-def _chosen(looked: Looked, selector: Selector) -> PartitionSet:
-    flow = looked.flow
+def _chosen(looked: Looked, selector: Selector) -> tuple[Selector, PartitionSet]:
+    """The partitions that are meant, and the selector in words that mean them from now on."""
+    flow, world = looked.flow, looked.world
     if selector.name not in flow.steps:
         if flow.project.dataset(selector.name) is not None:
             kind = "a view" if selector.name in flow.views else "a source"
             raise UsageError(f'"{selector.name}" is {kind}: nothing of it is built', hint="mark what reads it")
         hint = nearest(selector.name, flow.steps) or "dbuild list shows what there is"
         raise UsageError(f'there is no target "{selector.name}"', hint=hint)
-    return partitions_of(flow, looked.world.domains, selector.name, selector.keys, looked.world.now)
+    target = flow.steps[selector.name].target
+    chooser = Chooser(flow, world.domains, world.now, Standings(world, (target.name,)))
+    chosen = chooser.choose(target, selector.keys, selector.text).inside
+    if not chosen and chooser.by_standing:
+        raise UsageError(
+            f'"{selector.text}" chooses nothing: no partition stands so', hint=f"dbuild status {target.name}"
+        )
+    if selector.keys is None:
+        return selector, chosen
+    return replace(selector, keys=chooser.settled(target, selector.keys, selector.text)), chosen
 
 
 def _keep(looked: Looked, selector: Selector, chosen: PartitionSet, saying: Saying) -> MarkRecord:
     world, state, name = looked.world, looked.world.state, selector.name
-    before = [found for found in world.words.of(name) if found[1] & chosen]
+    before = [found for found in (*world.words.of(name), *world.words.expired(name)) if found[1] & chosen]
     if saying.word == "clear" and not before:
         raise UsageError(f'there is no mark on "{selector.text}"', hint="dbuild mark lists the marks")
     started = time.time()
@@ -102,14 +116,27 @@ def _restore(looked: Looked, mark: Mark, partitions: PartitionSet) -> None:
     """Puts back what a word of `fresh` took the place of, where nothing has been built since."""
     state, world = looked.world.state, looked.world
     state.put_seal(mark.target, b"", b"", "[]")  # it may vouch for what is taken back
-    for key, was in state.marks.replaced(mark.run).items():
+    failures = state.failures(mark.target)
+    for key in state.marks.replaced(mark.run):
         now = state.trace(mark.target, key)
         if now is None or now.run != mark.run or not (world.keyed(mark.target, {key: None}) & partitions):
             continue
+        was = _made(looked, mark.run, key)
         if was is None:
             state.leftovers.forget_partitions(mark.target, [key])
         else:
             state.put_traces([(mark.target, key, was)])
+        if key in failures:  # what failed since has not succeeded by being taken back
+            state.put_failure(mark.target, key, failures[key])
+
+
+def _made(looked: Looked, run: int, key: str) -> Trace | None:
+    """The trace that a build made before a word, or several one after the other, accepted something else."""
+    marks = looked.world.state.marks
+    was = marks.replaced(run).get(key)
+    while was is not None and looked.world.words.is_accepted(was.run):
+        was = marks.replaced(was.run).get(key)
+    return was
 
 
 # -- fresh -------------------------------------------------------------------------------------------------------------
@@ -203,5 +230,6 @@ def drop_done(looked: Looked) -> None:
     for name in looked.flow.steps:
         for found, partitions in looked.world.words.said(name, "stale"):
             old = {key: None for key, run in state.runs_by_key(name).items() if run < found.run}
-            if not looked.world.keyed(name, old) & partitions:
+            is_left = bool(looked.world.keyed(name, old) & partitions) if found.keys else bool(old)
+            if not is_left:  # of a whole target also what is out of its domain, and may come back
                 state.marks.forget(found.run)

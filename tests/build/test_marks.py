@@ -147,6 +147,27 @@ def test_what_was_accepted_can_be_taken_back(shop: Marked) -> None:
     assert shop.marks() == []
 
 
+def test_what_was_accepted_twice_is_taken_back_to_what_was_built(shop: Marked) -> None:
+    for command in ("tac {raw} >", "cat  {raw} >"):
+        shop.swap(
+            "Dataflowfile", next(c for c in ("cat {raw} >", "tac {raw} >") if c in shop.read("Dataflowfile")), command
+        )
+        shop.mark("daily", "fresh")
+    assert shop.plan().will_run == 0
+    shop.mark("daily", "clear")
+    assert shop.build().counts == {"daily": 3}
+    assert shop.build().ran == []
+
+
+def test_what_has_expired_can_be_taken_back_too(shop: Marked, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop.swap("Dataflowfile", "cat {raw} >", "tac {raw} >")
+    shop.mark("daily", "fresh", until=time.time() + 3600)
+    later(monkeypatch, hours=2)
+    shop.mark("daily", "clear")
+    (found,) = explain(Settings(str(shop.root)), DAY)
+    assert [cause.reason.kind for cause in found.causes] == ["recipe changed"]
+
+
 def test_what_was_adopted_and_taken_back_was_never_built(tmp_path: Path) -> None:
     shop = Marked(tmp_path / "shop", FLOW)
     shop.days("data", "01-01")

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from dbuild.build.loading import load_flow
@@ -15,6 +16,7 @@ from dbuild.build.session import _forget, reading
 from dbuild.build.settings import Settings
 from dbuild.build.tails import Tails
 from dbuild.build.tasks import log_file
+from dbuild.core.choice import key_of
 from dbuild.core.selection import parse_selector
 from dbuild.core.trace import joined_key
 from dbuild.errors import UsageError, nearest
@@ -116,21 +118,8 @@ def _sought(settings: Settings, state: State, argument: str) -> Sought:
         raise UsageError(f'there is no target "{selector.name}"', hint=hint)
     if selector.keys is None:
         return Sought(run, selector.name, None if step.target.dimensions else ())
-    return Sought(run, selector.name, _key(selector.keys, step.target.dimensions))
-
-
-def _key(text: str, dimensions: tuple[str, ...]) -> tuple[str, ...]:
-    """One key, its values in the order of the dimensions."""
-    values: dict[str, str] = {}
-    for number, part in enumerate(text.split(",")):
-        name, equals, value = part.partition("=")
-        if not equals:
-            name, value = dimensions[number] if number < len(dimensions) else "", part
-        values[name] = value
-    if values.keys() != set(dimensions):
-        what = f'"{text}" names no single partition'
-        raise UsageError(what, hint=f"its dimensions are {', '.join(dimensions)}" if dimensions else "it has no keys")
-    return tuple(values[name] for name in dimensions)
+    now = datetime.now(UTC).replace(tzinfo=None)
+    return Sought(run, selector.name, key_of(flow.project, step.target, selector.keys, now))
 
 
 # -- where -------------------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 from dbuild.build.loading import load_flow
 from dbuild.build.session import Looked, _forget, look, make, reading
@@ -15,7 +15,7 @@ from dbuild.build.world import World
 from dbuild.core.choice import key_of
 from dbuild.core.events import Key
 from dbuild.core.graph import Flow
-from dbuild.core.keytext import shortened_set
+from dbuild.core.keytext import plain_key, shortened_set
 from dbuild.core.mark import Mark
 from dbuild.core.model import PythonRecipe, ShellRecipe, Source, SqlRecipe, Target
 from dbuild.core.partitions import Index, PartitionSet
@@ -264,7 +264,7 @@ def _when(world: World, reason: Reason, built: float | None) -> str:
         return _written(world, reason.subject)
     dataset, _, key = reason.subject.partition("@")
     name, _, output = dataset.partition(".")
-    values = tuple(key.split(",")) if key else ()
+    values = tuple(map(plain_key, key.split(","))) if key else ()
     trace = world.trace(name, joined_key(values)) if name in world.flow.steps else None
     if trace is not None and (built is None or trace.at > built):
         return f"built {_local(trace.at)} in run {trace.run}"
@@ -315,7 +315,10 @@ def _target_and_key(flow: Flow, argument: str) -> tuple[str, str | None]:
     step = flow.steps.get(selector.name)
     if step is None:
         raise UsageError(f'there is no target "{selector.name}"', hint="dbuild list shows what there is")
-    return selector.name, joined_key(key_of(step.target, selector.keys)) if selector.keys is not None else None
+    if selector.keys is None:
+        return selector.name, None
+    now = datetime.now(UTC).replace(tzinfo=None)
+    return selector.name, joined_key(key_of(flow.project, step.target, selector.keys, now))
 
 
 def _record(flow: Flow, run: int, row: TaskRow) -> TaskRecord:

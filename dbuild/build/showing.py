@@ -12,6 +12,7 @@ from itertools import islice
 from dbuild.build.allotments import Allotments
 from dbuild.build.session import Looked, _directories, _forget, look, reading
 from dbuild.build.settings import Settings
+from dbuild.build.standings import Standings
 from dbuild.build.tasks import TaskMaker, last_of, views_of
 from dbuild.core.graph import Step
 from dbuild.core.model import PythonRecipe, ShellRecipe, SqlRecipe
@@ -103,11 +104,13 @@ def _step(looked: Looked, name: str) -> Step:
 def _index(looked: Looked, step: Step, argument: str) -> Index:
     """The partition that is meant: the only one, or of several the newest that was built, else the newest."""
     world, name = looked.world, step.target.name
-    chosen = partitions_of(looked.flow, world.domains, name, parse_selector(argument).keys, world.now)
+    keys = parse_selector(argument).keys
+    chosen = partitions_of(looked.flow, world.domains, name, keys, world.now, Standings(world, (name,)))
     built = world.keyed(name, world.state.runs_by_key(name)) & chosen
     last = last_of(built if built else chosen)
     if last is None:
-        raise UsageError(f'"{argument}" has no partitions yet', hint="dbuild status shows what there is")
+        what = f'"{argument}" has no partitions yet' if keys is None else f'"{argument}" chooses nothing that there is'
+        raise UsageError(what, hint="dbuild status shows what there is")
     return last
 
 

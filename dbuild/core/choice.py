@@ -19,7 +19,7 @@ from dbuild.core.keytext import (
     spans_of,
     written_key,
 )
-from dbuild.core.model import Source, Target, TimeDimension
+from dbuild.core.model import Dimension, Project, Source, Target, TimeDimension
 from dbuild.core.partitions import Interval, ListAxis, PartitionSet, TimeAxis, joined
 from dbuild.core.relative import Calendar
 from dbuild.errors import UsageError, nearest
@@ -174,17 +174,36 @@ class Chooser:
         return f"{first}..{last}" if span.is_range else first
 
 
-def key_of(dataset: Source | Target, keys: str) -> tuple[str, ...]:
-    """The one key that KEYS spell out, whether or not there is such a partition. Raises UsageError for more or less."""
+def key_of(project: Project, dataset: Source | Target, keys: str, now: datetime) -> tuple[str, ...]:
+    """The one key that KEYS name, whether or not there is such a partition. Raises UsageError for more or less.
+
+    For commands that don't look at what there is; `now` is UTC, without a zone.
+    """
     named: dict[str, str] = {}
     for place, part in enumerate(choices_of(keys)[0]):
         own = dataset.dimensions[place] if place < len(dataset.dimensions) else ""
-        named[part.name or own] = plain_key(part.text)
+        named[part.name or own] = part.text
     if named.keys() != set(dataset.dimensions) or "@" in keys:
         dimensions = ", ".join(dataset.dimensions)
         hint = f"its dimensions are {dimensions}" if dimensions else "it has no keys"
         raise UsageError(f'"{keys}" names no single partition', hint=hint)
-    return tuple(named[name] for name in dataset.dimensions)
+    return tuple(_one_value(project.dimensions[name], named[name], keys, now) for name in dataset.dimensions)
+
+
+def _one_value(dimension: Dimension, part: str, keys: str, now: datetime) -> str:
+    text = plain_key(part)
+    if not isinstance(dimension, TimeDimension):
+        return text
+    axis, calendar = TimeAxis(dimension.name, dimension.grain), Calendar(now)
+    try:
+        first, last = calendar.first(axis, text), calendar.last(axis, text)
+    except (ValueError, OverflowError) as error:
+        hint = f"a key of {axis.name} looks like {axis.grain.example}"
+        raise UsageError(f'"{keys}" names no single partition: {error}', hint=hint) from None
+    if first != last:
+        what = f'"{keys}" names no single partition, but several of {axis.name}'
+        raise UsageError(what, hint=f"as in {axis.text(first)}")
+    return axis.text(first)
 
 
 def _single(number: int) -> Interval:

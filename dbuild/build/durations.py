@@ -62,6 +62,7 @@ class Durations:
         return sum(
             len(mapping.of_index(first, domains.of(given.dataset))) * self._size(given.dataset)
             for given, mapping in inputs_of(self._plan.flow, domains, target)
+            if given.dataset != target  # the first partition of a chain reads none of it
         )
 
     def _size(self, dataset: str) -> float:

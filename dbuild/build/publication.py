@@ -13,7 +13,7 @@ from dbuild.build.tasks import Prepared
 from dbuild.build.world import World
 from dbuild.core.partitions import Index
 from dbuild.core.schedule import Node
-from dbuild.core.task import Made, Result
+from dbuild.core.task import Made, Result, format_of
 from dbuild.core.trace import OutputRecord, Trace, joined_key, pack_inputs, pack_outputs
 from dbuild.errors import UserError
 from dbuild.execute.publish import Journal, discard, publish
@@ -140,7 +140,9 @@ class Publisher:
         target, index = node
         schemas = self._world.schemas
         for output in trace.outputs:
-            schemas.fresh_digests[target, output.name, index] = typed_digest(output.digest, output.schema)
+            is_typed = format_of(output.path) in ("csv", "json")  # others hold their types, so their digests tell
+            digest = typed_digest(output.digest, output.schema) if is_typed else output.digest
+            schemas.fresh_digests[target, output.name, index] = digest
         if any(output.schema is not None for output in trace.outputs):
             schemas.fresh_outputs[target, index] = pack_outputs(trace.outputs)
         if changed:

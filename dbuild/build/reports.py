@@ -86,7 +86,7 @@ def _layers(flow: Flow) -> dict[str, int]:
     for name in flow.order:
         step = flow.step(name)
         assert step is not None
-        layers[name] = 1 + max((layers[dataset] for dataset in step.reads), default=0)
+        layers[name] = 1 + max((layers[dataset] for dataset in step.reads if dataset != name), default=0)
     return layers
 
 

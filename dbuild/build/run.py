@@ -31,7 +31,7 @@ from dbuild.core.events import (
     TaskStopped,
 )
 from dbuild.core.partitions import Index, PartitionSet
-from dbuild.core.plan import Plan, inputs_of
+from dbuild.core.plan import Plan, TargetPlan, chain_of, inputs_of
 from dbuild.core.schedule import Node, Schedule, State
 from dbuild.core.staleness import Reason
 from dbuild.core.task import Result
@@ -109,9 +109,7 @@ class Run:
         self.schedule = self._make_schedule()
 
     def _make_schedule(self) -> Schedule:
-        nodes = [
-            (name, index) for name, part in self.plan.targets.items() for index in (part.will_set | part.may).indices()
-        ]
+        nodes = [(name, index) for name, part in self.plan.targets.items() for index in self._in_order(part)]
         return Schedule(
             nodes,
             self._gates,
@@ -119,6 +117,12 @@ class Run:
             needs=self._allotments.needs,
             capacity=self._allotments.capacity,
         )
+
+    def _in_order(self, part: TargetPlan) -> Iterable[Index]:
+        """The partitions that will or may run, each after those of its target that it reads."""
+        indices = (part.will_set | part.may).indices()
+        chain = chain_of(self.plan.flow, self.plan.domains, part.target)
+        return chain.ordered(indices) if chain else indices
 
     def _gates(self, node: Node) -> Iterable[tuple[Hashable, Iterable[Node]]]:
         target, index = node
@@ -129,6 +133,8 @@ class Run:
                 continue
             domain = self.plan.domains.of(given.dataset)
             reads = mapping.of_index(index, domain)
+            if given.dataset == target and not reads:
+                continue  # where a chain begins
             yield (given.dataset, reads.body), ((given.dataset, one) for one in reads.indices())
             first = domain.first()
             if first is not None and self.world.needs_first(given, step):

@@ -68,6 +68,8 @@ class Schemas:
         partition looks like counts only where nothing is read.
         """
         dataset = self._flow.project.dataset(given.dataset)
+        if given.dataset == step.target.name and not has_partitions and not isinstance(step.target.recipe, ShellRecipe):
+            return _identity(step.target.schema, step.target.read)  # what it will have made doesn't come into it
         is_typed = isinstance(dataset, Target) and dataset.schema is None and isinstance(dataset.recipe, SqlRecipe)
         if not has_partitions or not is_typed or isinstance(step.target.recipe, ShellRecipe):
             return self.identity(given, step)
@@ -83,11 +85,7 @@ class Schemas:
             columns = found.schema
             if columns is None and not (isinstance(found, Target) and isinstance(found.recipe, SqlRecipe)):
                 columns = self._first_schema(found, output)  # SQL gives each partition's types with its digest
-            if columns is None and not found.read:
-                identity = b""
-            else:
-                identity = digest_bytes(json.dumps([columns, found.read]).encode())
-            schema = Schema(columns, identity)
+            schema = Schema(columns, _identity(columns, found.read))
             if columns is None and isinstance(found, Target):
                 return schema  # its first partition has yet to be built
             self._learnt[name] = schema
@@ -175,6 +173,12 @@ class Schemas:
         if target not in self._packed_outputs:
             self._packed_outputs[target] = self._state.outputs(target)
         return self._packed_outputs[target].get(joined_key(self._domains.of(target).key(index)))
+
+
+def _identity(columns: tuple[Column, ...] | None, read: tuple[tuple[str, str | int | float | bool], ...]) -> bytes:
+    if columns is None and not read:
+        return b""
+    return digest_bytes(json.dumps([columns, read]).encode())
 
 
 def typed_digest(digest: bytes, schema: tuple[Column, ...] | None) -> bytes:

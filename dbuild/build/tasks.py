@@ -262,6 +262,8 @@ class TaskMaker:
         if isinstance(step.target.recipe, ShellRecipe):
             return None, False
         world = self._world
+        if given.dataset == step.target.name and not record.keys:
+            return step.target.schema, False
         form = format_of(world.location(given.dataset, given.output).pattern.text)
         if given.dataset not in world.flow.steps or form not in ("csv", "json"):
             return world.schemas.of(given.dataset, given.output).columns, False

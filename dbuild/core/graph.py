@@ -8,7 +8,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from dbuild.core.model import Analysis, Input, Project, PythonRecipe, Reference, ShellRecipe, Source, SqlRecipe, Target
+from dbuild.core.chain import dimension_of
+from dbuild.core.model import (
+    Analysis,
+    Input,
+    Project,
+    PythonRecipe,
+    Reference,
+    ShellRecipe,
+    Source,
+    SqlRecipe,
+    Target,
+    TimeDimension,
+)
 from dbuild.core.views import Step, binding_problems, reading_problems, see_through, view_problems
 from dbuild.errors import UserError, nearest
 
@@ -98,8 +110,23 @@ def _inputs(project: Project, target: Target, analysis: Analysis, problems: list
     if not analysis.problems and not isinstance(target.recipe, ShellRecipe):
         problems.extend(_unread(target, given) for given in target.inputs if given.name not in read)
     own = [given for given in found.values() if given.dataset == target.name]
-    problems.extend(UserError(f'target "{target.name}" reads itself', given.place) for given in own)
+    if not own or _is_chain(project, target, own):
+        return tuple(found.values())
+    problems.extend(_reads_itself(project, target, given) for given in own)
     return tuple(given for given in found.values() if given not in own)
+
+
+def _is_chain(project: Project, target: Target, own: list[Input]) -> bool:
+    """Whether a target that reads itself reads earlier partitions only."""
+    declared = {name: project.dimensions[name] for name in target.dimensions if name in project.dimensions}
+    return dimension_of(declared, own) is not None
+
+
+def _reads_itself(project: Project, target: Target, given: Input) -> UserError:
+    times = [name for name in target.dimensions if isinstance(project.dimensions.get(name), TimeDimension)]
+    entry = f'inputs.{given.name} = {{ {times[0]} = "previous" }}' if times else ""
+    hint = f"its earlier partitions it may read: {entry}" if times else None
+    return UserError(f'target "{target.name}" reads itself', given.place, hint)
 
 
 def _unread(target: Target, given: Input) -> UserError:
@@ -195,4 +222,5 @@ def _order(steps: Mapping[str, Step], problems: list[UserError]) -> list[str]:
 
 
 def _needs(steps: Mapping[str, Step], name: str) -> list[str]:
-    return list(dict.fromkeys(given.dataset for given in steps[name].inputs if given.dataset in steps))
+    own = (given.dataset for given in steps[name].inputs if given.dataset in steps)
+    return [dataset for dataset in dict.fromkeys(own) if dataset != name]

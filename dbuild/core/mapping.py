@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from dbuild.core.grain import Grain
-from dbuild.core.model import All, MappingRule, Overlap, Since, Values, Window
+from dbuild.core.model import All, MappingRule, Overlap, Previous, Since, Values, Window
 from dbuild.core.partitions import Axis, Index, Interval, ListAxis, PartitionSet, TimeAxis, common, joined
 
 _SPANS = {
@@ -79,13 +79,40 @@ class Periods:
 
 
 @dataclass(frozen=True, slots=True)
+class Before:
+    """The one period of the input before that in which the target's own begins."""
+
+    axis: int
+    target: Grain
+    given: Grain
+
+    def image(self, number: int) -> Interval:
+        """The input's period for one period of the target."""
+        holds = number if self.target == self.given else self.given.index_at(self.target.start(number))
+        return holds - 1, holds
+
+    def images(self, low: int, high: int) -> list[Interval]:
+        """The input's periods for the target's [low, high): with gaps where the target's are the longer ones."""
+        if self.target == self.given:
+            return [(low - 1, high - 1)]
+        return joined(self._halves(low, high))
+
+    def _halves(self, low: int, high: int) -> list[Interval]:
+        first, last = self.image(low), self.image(high - 1)
+        if first[1] >= last[0]:  # one period, or two neighbours
+            return [(first[0], last[1])]
+        middle = (low + high) // 2
+        return self._halves(low, middle) + self._halves(middle, high)
+
+
+@dataclass(frozen=True, slots=True)
 class Fixed:
     """The same values whatever the target's key; None: all that there are."""
 
     intervals: tuple[Interval, ...] | None
 
 
-Link = Same | Periods | Fixed
+Link = Same | Periods | Before | Fixed
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +192,8 @@ def _link(axis: Axis, target: Sequence[Axis], given: Sequence[Axis], rule: Mappi
         return Periods(*_both_times(axis, target, given, "a window"), rule.low, rule.high, rule.unit)
     if isinstance(rule, Since):
         return Periods(*_both_times(axis, target, given, f'"since {rule.unit}"'), since=rule.unit)
+    if isinstance(rule, Previous):
+        return Before(*_both_times(axis, target, given, '"previous"'))
     if axis.name in names:
         return Same(names.index(axis.name))
     if isinstance(axis, TimeAxis):
@@ -221,6 +250,8 @@ def _forward(link: Link, box: Sequence[Interval]) -> Sequence[Interval]:
     if isinstance(link, Periods):
         low, high = box[link.axis]
         return ((link.image(low)[0], link.image(high - 1)[1]),)
+    if isinstance(link, Before):
+        return link.images(*box[link.axis])
     return link.intervals if link.intervals is not None else ((-(10**12), 10**12),)
 
 
@@ -229,7 +260,7 @@ def _narrow(link: Link, interval: Interval, sides: list[list[Interval]]) -> bool
     if isinstance(link, Same):
         sides[link.axis] = common(sides[link.axis], (interval,))
         return bool(sides[link.axis])
-    if isinstance(link, Periods):
+    if isinstance(link, Periods | Before):
         side = sides[link.axis]
         if not side:
             return False
@@ -238,7 +269,7 @@ def _narrow(link: Link, interval: Interval, sides: list[list[Interval]]) -> bool
     return link.intervals is None or bool(common(link.intervals, (interval,)))
 
 
-def _readers(link: Periods, interval: Interval, low: int, high: int) -> Interval:
+def _readers(link: Periods | Before, interval: Interval, low: int, high: int) -> Interval:
     """The numbers in [low, high) whose image meets `interval`; by bisection, since images move monotonely."""
     return (
         _first(low, high, lambda number: link.image(number)[1] > interval[0]),

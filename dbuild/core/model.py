@@ -69,6 +69,11 @@ class Since:
 
 
 @dataclass(frozen=True, slots=True)
+class Previous:
+    """The one period before that in which the target's own begins."""
+
+
+@dataclass(frozen=True, slots=True)
 class All:
     """Every partition along this dimension."""
 
@@ -80,7 +85,7 @@ class Values:
     values: tuple[str, ...]
 
 
-MappingRule = Overlap | Window | Since | All | Values
+MappingRule = Overlap | Window | Since | Previous | All | Values
 
 
 @dataclass(frozen=True, slots=True)

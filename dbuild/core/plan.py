@@ -9,6 +9,7 @@ from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from dbuild.core.chain import Chain, dimension_of
 from dbuild.core.domain import Domains
 from dbuild.core.graph import Flow, Step
 from dbuild.core.mapping import Mapping
@@ -117,6 +118,17 @@ def inputs_of(flow: Flow, domains: Domains, target: str) -> list[tuple[Input, Ma
     return list(zip(flow.steps[target].inputs, domains.mappings[target], strict=True))
 
 
+def chain_of(flow: Flow, domains: Domains, target: str) -> Chain | None:
+    """How the partitions of a target hang together that reads its own earlier ones; None of any other."""
+    own = [(given, mapping) for given, mapping in inputs_of(flow, domains, target) if given.dataset == target]
+    if not own:
+        return None
+    dimension = dimension_of(flow.project.dimensions, [given for given, _ in own])
+    assert dimension is not None  # else the linker had refused it
+    position = flow.steps[target].target.dimensions.index(dimension)
+    return Chain(domains.of(target), tuple(mapping for _, mapping in own), position)
+
+
 def needed_of(
     flow: Flow, domains: Domains, wanted: MappingOf[str, PartitionSet], observed: Observed
 ) -> dict[str, PartitionSet]:
@@ -126,10 +138,16 @@ def needed_of(
     """
     needed = dict(wanted)
     for name in reversed(flow.steps):
-        active = needed[name] - observed.frozen(name) if needed.get(name) else None
-        if not active:
+        if not needed.get(name):
             continue
-        for given, mapping in inputs_of(flow, domains, name):
+        frozen = observed.frozen(name)
+        chain = chain_of(flow, domains, name)
+        if chain:
+            needed[name] = chain.needs(needed[name], frozen)
+        active = needed[name] - frozen
+        for given, mapping in inputs_of(flow, domains, name) if active else ():
+            if given.dataset == name:
+                continue
             reads = mapping.reads(active, domains.of(given.dataset))
             known = needed.get(given.dataset)
             needed[given.dataset] = reads if known is None else known | reads
@@ -170,9 +188,42 @@ def _plan_target(
     missing: MappingOf[str, PartitionSet],
     observed: Observed,
 ) -> TargetPlan:
+    axes = needed.axes
+    frozen = observed.frozen(name) & needed
+    waiting, undecided, unsettled = _upstream(flow, domains, name, plans, missing, observed)
+    chain = chain_of(flow, domains, name)
+    waiting = (waiting & needed) - frozen
+    if chain:
+        waiting |= chain.behind(waiting, frozen) & needed
+    suspects = (observed.suspects(name) & needed) - waiting
+    held, gone = _hold(name, suspects & frozen, observed)
+    lost = PartitionSet.of_indices(axes, gone)
+    if chain and lost:
+        lost |= chain.behind(lost, frozen) & needed
+    waiting |= lost
+    suspects = suspects - frozen - waiting
+    undecided = (undecided & needed) - frozen - waiting
+    if chain:
+        will, may = _judge_chain(flow, name, chain, suspects, undecided, frozen, unsettled, observed)
+        may = (may & needed) - waiting
+    else:
+        will, decided_later = _judge_all(name, suspects, unsettled, observed)
+        may = undecided | PartitionSet.of_indices(axes, decided_later)
+    will_set = PartitionSet.of_indices(axes, will)
+    return TargetPlan(name, needed, will, will_set, may - will_set, waiting, absent, held)
+
+
+def _upstream(
+    flow: Flow,
+    domains: Domains,
+    name: str,
+    plans: MappingOf[str, TargetPlan],
+    missing: MappingOf[str, PartitionSet],
+    observed: Observed,
+) -> tuple[PartitionSet, PartitionSet, dict[str, PartitionSet]]:
+    """What other datasets make of a target: which partitions wait, which are undecided, what they stand behind."""
     domain = domains.of(name)
-    waiting = PartitionSet.empty(domain.axes)
-    undecided = PartitionSet.empty(domain.axes)
+    waiting = undecided = PartitionSet.empty(domain.axes)
     unsettled: dict[str, PartitionSet] = {}
     for given, mapping in inputs_of(flow, domains, name):
         upstream = plans.get(given.dataset)
@@ -188,16 +239,39 @@ def _plan_target(
             is_open = first is not None and first in unsettled[given.dataset]
             if is_open and observed.needs_first(given, flow.steps[name]):
                 undecided = domain  # the columns of the first are those of all
-    frozen = observed.frozen(name) & needed
-    waiting = (waiting & needed) - frozen
-    suspects = (observed.suspects(name) & needed) - waiting
-    held, gone = _hold(name, suspects & frozen, observed)
-    waiting |= PartitionSet.of_indices(domain.axes, gone)
-    will, decided_later = _judge_all(name, suspects - frozen, unsettled, observed)
-    will_set = PartitionSet.of_indices(domain.axes, will)
-    may = (undecided & needed) - frozen - waiting - will_set
-    may |= PartitionSet.of_indices(domain.axes, decided_later)
-    return TargetPlan(name, needed, will, will_set, may, waiting, absent, held)
+    return waiting, undecided, unsettled
+
+
+def _judge_chain(
+    flow: Flow,
+    name: str,
+    chain: Chain,
+    suspects: PartitionSet,
+    undecided: PartitionSet,
+    frozen: PartitionSet,
+    unsettled: dict[str, PartitionSet],
+    observed: Observed,
+) -> tuple[dict[Index, tuple[Reason, ...]], PartitionSet]:
+    """Which suspects will run, and all that will or may: whoever stands behind one that does, may."""
+    step = flow.steps[name]
+    own = [given for given in step.inputs if given.dataset == name and given.counts]
+    first = chain.domain.first() if any(observed.needs_first(given, step) for given in own) else None
+
+    def grown(by: PartitionSet) -> PartitionSet:
+        found = by | (chain.behind(by, frozen) if own else by)
+        if first is not None and first in found:
+            found |= chain.readers(chain.domain) - frozen  # the columns of the first are those of all
+        return found
+
+    will: dict[Index, tuple[Reason, ...]] = {}
+    running = grown(undecided)
+    for index in chain.ordered(suspects.indices()):
+        verdict = observed.judge(name, index, {**unsettled, name: running})
+        if verdict.reasons:
+            will[index] = verdict.reasons
+        if (verdict.reasons or verdict.is_undecided) and index not in running:
+            running |= grown(PartitionSet.of_indices(chain.domain.axes, [index]))
+    return will, running
 
 
 def _hold(name: str, suspects: PartitionSet, observed: Observed) -> tuple[dict[Index, tuple[Reason, ...]], list[Index]]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 
-from dbuild.core.model import All, Dimension, ListDimension, MappingRule, Since, TimeDimension, Values, Window
+from dbuild.core.model import All, Dimension, ListDimension, MappingRule, Previous, Since, TimeDimension, Values, Window
 from dbuild.core.pieces import is_key
 from dbuild.core.unit import CENTURY
 from dbuild.errors import UserError, nearest
 
-_KNOWN_LATER = re.compile(r"previous|last\b.*")
+_KNOWN_LATER = re.compile(r"last\b.*")
 SINCE = ("week", "month", "quarter", "year")  # what "since" takes
 _UNITS = {
     **dict.fromkeys(("min", "minute", "minutes"), "minute"),
@@ -26,7 +26,7 @@ WINDOW = rf" *{_END} *\.\. *{_END} *"
 _SHAPE = re.compile(
     r"([+-]?\d{1,9})\s*([A-Za-z]*)\s*\.\.\s*([+-]?\d{1,9})\s*([A-Za-z]*)", re.ASCII
 )  # units may be wrong
-_POSSIBLE = 'possible are a window ("-6d..0d"), "since month", "all", and a list of keys (["JFK"])'
+_POSSIBLE = 'possible are a window ("-6d..0d"), "previous", "since month", "all", and a list of keys (["JFK"])'
 _OF_LISTS = 'possible are "all" and a list of keys (["JFK"])'
 
 
@@ -42,6 +42,9 @@ def read_rule(value: object, dimension: Dimension) -> MappingRule:
     if found:
         return _read_window(found, dimension)
     word, _, rest = value.strip().partition(" ")
+    if word == "previous" and not rest:
+        _check_time(value, dimension)
+        return Previous()
     if word == "since":
         return _read_since(value, rest.strip(), dimension)
     if _KNOWN_LATER.fullmatch(value):

@@ -45,11 +45,12 @@ _RULE: Schema = {
     "description": "Which partitions along a dimension are read.",
     "anyOf": [
         {"const": "all"},
+        {"type": "string", "pattern": "^ *previous *$"},
         {"type": "string", "pattern": f"^ *since +({'|'.join(SINCE)}) *$"},
         {"type": "string", "pattern": f"^{WINDOW}$"},
         {**_LIST, "minItems": 1},
     ],
-    "examples": ["-6d..0d", "since month", "all", ["JFK"]],
+    "examples": ["-6d..0d", "previous", "since month", "all", ["JFK"]],
 }
 _TYPES = {str: "string", bool: "boolean", int: "integer"}
 

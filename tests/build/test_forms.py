@@ -483,3 +483,24 @@ def test_a_param_that_a_command_is_not_given_any_more(tmp_path: Path) -> None:
     shop.write("Dataflowfile", flow)
     assert shop.build().counts == {"t": 1}
     assert shop.read("out/t.txt") == "none\n"
+
+
+def test_an_arrow_file_read_again_is_the_one_that_was_made(tmp_path: Path) -> None:
+    """Its types are in it: its digest as made and as found later are the same."""
+    shop = Workshop(
+        tmp_path / "shop",
+        """
+        [sources.raw]
+        path = "raw.csv"
+        [targets.made]
+        path = "out/made.arrow"
+        sql = "SELECT a FROM raw"
+        [targets.copy]
+        path = "out/copy.csv"
+        sql = "SELECT * FROM made"
+        """,
+    )
+    shop.write("raw.csv", "a,b\n1,2\n")
+    assert shop.build().ran == ["copy", "made"]
+    shop.path("out/copy.csv").touch()  # it is looked at again
+    assert shop.build().ran == []

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from dbuild.core.grain import Grain
 from dbuild.core.mapping import Mapping, mapping_of
-from dbuild.core.model import All, MappingRule, Since, Values, Window
+from dbuild.core.model import All, MappingRule, Previous, Since, Values, Window
 from dbuild.core.partitions import Axis, Index, ListAxis, PartitionSet, TimeAxis
 
 ORIGIN = ListAxis("origin", ("EWR", "JFK", "LGA"))
@@ -81,7 +81,7 @@ def _rules(axis: Axis, has_time: bool) -> st.SearchStrategy[MappingRule | None]:
         ends = st.lists(st.integers(-9, 4), min_size=2, max_size=2).map(sorted)
         units = st.sampled_from(list(SPANS))
         possible += [st.builds(lambda e, u: Window(e[0], e[1], u), ends, units)] * 2
-        possible.append(st.sampled_from(SINCE).map(Since))
+        possible += [st.sampled_from(SINCE).map(Since), st.just(Previous())]
     return st.one_of(possible)
 
 
@@ -229,6 +229,25 @@ def test_since_a_month_reads_up_to_the_key() -> None:
     assert keys_read("month", "week", Since("week"), "2012-02")[0] == "2012-W05"  # its Monday is in January
 
 
+@given(grains, grains, st.data())
+def test_previous_is_the_one_period_before(own: str, given_unit: str, data: st.DataObject) -> None:
+    one, two = time(own, "own"), time(given_unit, "given")
+    there = domain([two])
+    number = data.draw(st.sampled_from(list(domain([one]).indices())))[0]
+    start = one.grain.start(number)
+    wanted = [(n - 1,) for (n,) in there.indices() if two.grain.start(n) <= start < two.grain.start(n + 1)]
+    mapping = mapping_of([one], [two], {"given": Previous()})
+    assert list(mapping.of_index((number,), there).indices()) == [index for index in wanted if index in there]
+    assert not mapping.is_single  # there may be none
+
+
+def test_the_first_has_no_previous() -> None:
+    assert keys_read("day", "day", Previous(), "2011-12-28") == []
+    assert keys_read("day", "day", Previous(), "2012-03-01") == ["2012-02-29"]
+    assert keys_read("day", "month", Previous(), "2012-03-31") == ["2012-02"]
+    assert keys_read("month", "day", Previous(), "2012-03") == ["2012-02-29"]
+
+
 def test_days_that_the_month_before_lacks_read_its_last() -> None:
     day = time("day", "own")
     there = PartitionSet.box((day,), [[(day.index("2013-02-01"), day.index("2013-03-31") + 1)]])
@@ -315,6 +334,8 @@ def test_a_window_needs_time_on_both_sides() -> None:
             mapping_of(own, (read,), {read.name: Window(-1, 0, "day")})
         with pytest.raises(ValueError, match="needs a time dimension on both sides"):
             mapping_of(own, (read,), {read.name: Since("month")})
+        with pytest.raises(ValueError, match=r'"previous" on ".*" needs a time dimension on both sides'):
+            mapping_of(own, (read,), {read.name: Previous()})
 
 
 def test_a_fixed_period_that_is_none_is_refused() -> None:

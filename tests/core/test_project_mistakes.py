@@ -157,7 +157,7 @@ CASES = [
     (TARGET + 'inputs.raw = { origin = "all" }\n', 4, '"raw" is not partitioned by "origin"', "day"),
     (TARGET + "inputs.raw = { day = 3 }\n", 4, "must be a string or a list", '"-6d..0d"'),
     (TARGET + 'inputs.raw = { day = "yesterday" }\n', 4, '"yesterday" is no rule', '"-6d..0d"'),
-    (TARGET + 'inputs.raw = { day = "previous" }\n', 4, '"previous" is not supported by this version', "all"),
+    (TARGET + 'inputs.raw = { day = "previously" }\n', 4, '"previously" is no rule', '"previous"'),
     (TARGET + 'inputs.raw = { day = "last 7" }\n', 4, '"last 7" is not supported by this version', "all"),
     (TARGET + 'inputs.raw = { day = "since day" }\n', 4, '"since day" names no period', "since week"),
     (TARGET + 'inputs.raw = { day = "since moth" }\n', 4, '"since moth" names no period', 'did you mean "month"?'),

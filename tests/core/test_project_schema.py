@@ -209,7 +209,7 @@ WRONG = [
     SHELL + "inputs.raw = { day = 3 }\n",
     SHELL + "inputs.raw = { day = [] }\n",
     SHELL + "inputs.raw = { day = 'yesterday' }\n",
-    SHELL + "inputs.raw = { day = 'previous' }\n",
+    SHELL + "inputs.raw = { day = 'previously' }\n",
     SHELL + "inputs.raw = { missing = 'latest' }\n",
     SHELL + "inputs.raw = { day = '-6m..0' }\n",
     SHELL + "needs = { cpus = true }\n",

@@ -21,6 +21,7 @@ _SPANS = {
     "day": timedelta(days=1),
     "week": timedelta(weeks=1),
 }
+_ELAPSED = ("minute", "hour")  # units that always last the same
 _MONTHS = {"month": 1, "quarter": 3, "year": 12}
 _MOMENT = timedelta(microseconds=1)
 
@@ -46,8 +47,21 @@ class Periods:
 
     def image(self, number: int) -> Interval:
         """The input's periods for one period of the target."""
-        first = self.given.index_at(_moved(self._start(number), self.low, self.unit))
+        first = self.given.index_at(self._first(number))
         return first, max(first, self.given.index_at(self._last(number)) + 1)
+
+    def _first(self, number: int) -> datetime:
+        """The first moment that is read. Days and longer are moved by what calendars and clocks show there."""
+        start = self._start(number)
+        if not self.low or not self._is_by_clock:
+            return _moved(start, self.low, self.unit)
+        wall = self.target.walls(number)[0]
+        return self.target.first_moment(_moved(wall, self.low, self.unit))
+
+    @property
+    def _is_by_clock(self) -> bool:
+        """Whether moving by the clock differs from moving by elapsed time, as hours are."""
+        return self.target.timezone != "UTC" and self.unit not in _ELAPSED
 
     def _start(self, number: int) -> datetime:
         start = self.target.start(number)
@@ -63,9 +77,10 @@ class Periods:
         is the start of 28 February: only its last moment lies in that day. A month on, the last moment of February
         lies in 28 March: only its end is that of March.
         """
-        last = self.target.last(number)
-        end = _moved(last + _MOMENT, self.high, self.unit) if last < datetime.max else last
-        return max(_moved(last, self.high, self.unit), end - _MOMENT if end > datetime.min else end)
+        if not self.high or not self._is_by_clock:
+            return _last_moved(self.target.last(number), self.high, self.unit)
+        wall = self.target.walls(number)[1]
+        return self.target.last_moment(_last_moved(wall, self.high, self.unit))
 
     @property
     def is_single(self) -> bool:
@@ -75,6 +90,7 @@ class Periods:
             and self.target == self.given
             and self.low == self.high
             and _is_whole(self.low, self.unit, self.given)
+            and (not self.low or self.target.timezone == "UTC" or (self.target.is_dated and self._is_by_clock))
         )
 
 
@@ -242,6 +258,12 @@ def _moved(moment: datetime, count: int, unit: str) -> datetime:
     if not 1 <= year <= 9999:
         return datetime.min if count < 0 else datetime.max
     return moment.replace(year=year, month=month + 1, day=min(moment.day, monthrange(year, month + 1)[1]))
+
+
+def _last_moved(last: datetime, count: int, unit: str) -> datetime:
+    """The last moment of a period, moved; see `Periods._last`."""
+    end = _moved(last + _MOMENT, count, unit) if last < datetime.max else last
+    return max(_moved(last, count, unit), end - _MOMENT if end > datetime.min else end)
 
 
 def _forward(link: Link, box: Sequence[Interval]) -> Sequence[Interval]:

@@ -15,7 +15,8 @@ from dbuild.core.overlap import DIGIT, Atom, Some
 from dbuild.errors import UserError
 
 _CACHED = 1 << 16  # texts remembered for each format: paths of one folder repeat few periods
-_WIDTHS = {"Y": 4, "m": 2, "d": 2, "H": 2, "M": 2, "j": 3, "G": 4, "V": 2, "q": 1}
+_WIDTHS = {"Y": 4, "m": 2, "d": 2, "H": 2, "M": 2, "j": 3, "G": 4, "V": 2, "q": 1, "z": 5}
+_OFFSET = "[+-][0-9]{4}"
 _DIRECTIVE = re.compile(r"%(.?)|([^%]+)", re.DOTALL)
 # The directives that are enough to know a period of each unit, in the order of preference.
 _ENOUGH = {
@@ -59,26 +60,31 @@ class PeriodFormat:
     (ValueError where it is no key), `read` a text of that shape into the key (None where there is no such period).
     """
 
-    __slots__ = ("_grain", "_is_key", "_tokens", "_where", "atoms", "read", "regex", "write")
+    __slots__ = ("_grain", "_has_offset", "_is_key", "_tokens", "_where", "atoms", "read", "regex", "write")
 
     def __init__(self, grain: Grain, text: str | None) -> None:
         """`text` None stands for the key as it is. UserError (without a place) where it can't be read back."""
         self._grain = grain
-        self._is_key = partial(_is_period, grain.unit) if grain.count == 1 else partial(_is_start, grain)
+        is_plain = grain.count == 1 and grain.timezone == "UTC"
+        self._is_key = partial(_is_period, grain.unit) if is_plain else partial(_is_start, grain)
+        may_have_offset = grain.timezone != "UTC" and not grain.is_dated
         self.atoms: tuple[Atom, ...]
         self.read: Callable[[str], str | None]
         self.write: Callable[[str], str]
         if text is None:
-            self.regex = _PLAIN[grain.unit]
+            self.regex = _PLAIN[grain.unit] + (f"(?:{_OFFSET}(?:[0-9]{{2}})?)?" if may_have_offset else "")
             self.atoms = tuple(Some(DIGIT) if character.isdigit() else character for character in grain.example)
-            self.read = _READERS[grain.unit] if grain.count == 1 else self._known
+            self.atoms += (Some(_IN_OFFSETS, is_repeated=True),) if may_have_offset else ()
+            self.read = _READERS[grain.unit] if is_plain else self._known
             self.write = self._check
             return
         self._tokens = _tokens(text)
         self._where = _positions(self._tokens, grain, text)
-        self.regex = "".join(f"[0-9]{{{_WIDTHS[name]}}}" if name else re.escape(said) for name, said in self._tokens)
+        self._has_offset = any(name == "z" for name, _ in self._tokens)
+        self.regex = "".join(_regex(name) if name else re.escape(said) for name, said in self._tokens)
         self.atoms = tuple(atom for token in self._tokens for atom in _atoms(*token))
-        if sorted(name for name, _ in self._tokens if name) == sorted(_ENOUGH[grain.unit][0]):
+        names = sorted(name for name, _ in self._tokens if name)
+        if names == sorted(_ENOUGH[grain.unit][0]) and not may_have_offset:
             self.read, self.write = self._rearrange, self._place
         else:
             self.read, self.write = lru_cache(_CACHED)(self._parse), lru_cache(_CACHED)(self._format)
@@ -101,14 +107,21 @@ class PeriodFormat:
         return "".join([key[_SLICES[name]] if name else said for name, said in self._tokens])
 
     def _format(self, key: str) -> str:
-        moment = self._grain.start(self._grain.index(self._check(key)))
-        return "".join(_write(name, moment) if name else said for name, said in self._tokens)
+        number = self._grain.index(self._check(key))
+        wall = self._grain.wall(number)
+        numbers = {name: _write(name, wall) for name, _ in self._tokens if name and name != "z"}
+        if not self._has_offset and self._grain.offset(number):  # long ago: see Grain.has_twins
+            raise ValueError(f'"{key}" has an offset, which its path lacks')
+        if self._has_offset:
+            numbers["z"] = _fixed(self._grain.offset_of(number))
+        return "".join(numbers[name] if name else said for name, said in self._tokens)
 
     def _parse(self, text: str) -> str | None:
-        part = {name: int(text[start:end]) for name, start, end in self._where}
+        part = {name: text[start:end] for name, start, end in self._where}
         try:
-            key = self._grain.text(self._grain.index_at(_moment(part)))
-            return key if self._format(key) == text else None
+            named = self._grain.named(_moment({name: int(said) for name, said in part.items() if name != "z"}))
+            keys = [self._grain.text(number) for number in named]
+            return next((key for key in keys if self._format(key) == text), None)
         except (ValueError, OverflowError):
             return None
 
@@ -145,15 +158,23 @@ def _tokens(text: str) -> tuple[tuple[str, str], ...]:
     return tuple(tokens)
 
 
-_HINT = "formats may have %Y %m %d %H %M %j (day of the year) %G %V (ISO year and week) %q (quarter)"
+_SIGNS = ((43, 43), (45, 45))
+_IN_OFFSETS = (*_SIGNS, *DIGIT)
+_HINT = "formats may have %Y %m %d %H %M %j (day of the year) %G %V (ISO year and week) %q (quarter) %z (offset)"
 
 
 def _positions(tokens: tuple[tuple[str, str], ...], grain: Grain, text: str) -> tuple[tuple[str, int, int], ...]:
     """Where the directives stand that a period is read from."""
     names = {name for name, _ in tokens if name}
-    enough = next((wanted for wanted in _ENOUGH[grain.unit] if names.issuperset(wanted)), None)
+    if "z" in names and not grain.has_twins:
+        what = f'the format "{text}" has "%z", which says nothing of a {grain.unit} of {grain.timezone}'
+        raise UserError(what, hint="clocks show none of them twice: leave it out")
+    choices = [choice + "z" * grain.has_twins for choice in _ENOUGH[grain.unit]]
+    enough = next((wanted for wanted in choices if names.issuperset(wanted)), None)
     if enough is None:
-        wanted = " or ".join(" ".join(f"%{name}" for name in choice) for choice in _ENOUGH[grain.unit])
+        wanted = " or ".join(" ".join(f"%{name}" for name in choice) for choice in choices)
+        if grain.has_twins:
+            wanted += f" (an offset: clocks in {grain.timezone} show some {grain.unit}s twice)"
         raise UserError(f'the format "{text}" doesn\'t tell one {grain.unit} from another', hint=f"it needs {wanted}")
     where: dict[str, tuple[str, int, int]] = {}
     start = 0
@@ -165,7 +186,20 @@ def _positions(tokens: tuple[tuple[str, str], ...], grain: Grain, text: str) -> 
     return tuple(where.values())
 
 
+def _regex(name: str) -> str:
+    return _OFFSET if name == "z" else f"[0-9]{{{_WIDTHS[name]}}}"
+
+
+def _fixed(offset: str) -> str:
+    """An offset of hours and minutes; ValueError for one with seconds, as zones had them long ago."""
+    if len(offset) != _WIDTHS["z"]:
+        raise ValueError(f"the offset {offset} has seconds, which a path can't have")
+    return offset
+
+
 def _atoms(name: str, said: str) -> tuple[Atom, ...]:
+    if name == "z":
+        return (Some(_SIGNS), *(Some(DIGIT),) * 4)
     return (Some(DIGIT),) * _WIDTHS[name] if name else (said,)
 
 

@@ -12,6 +12,7 @@ from dbuild.core.pieces import is_key
 from dbuild.core.unit import CENTURY, MONTHS
 from dbuild.errors import nearest
 from dbuild.project.document import Table
+from dbuild.project.options import read_timezone
 
 _KINDS = ("every", "values", "discover")
 _OF_A_DAY = {"minute": 1440, "hour": 24}  # units that start at midnight: periods of several have to divide a day
@@ -61,9 +62,6 @@ def _read_time(name: str, table: Table) -> TimeDimension | None:
     grain = _read_grain(table)
     if grain is None:
         return None
-    if table.string("timezone") not in (None, "UTC"):
-        what = f'the timezone "{table.string("timezone")}" of {table.title} is not supported by this version of dbuild'
-        table.report(what, "timezone", hint='periods follow "UTC"')
     if not table.is_tried("start"):
         table.report(f"{table.title} has no start", hint=f'add the first key, as in start = "{grain.example}"')
     grain = _anchored(table, grain)
@@ -88,7 +86,7 @@ def _read_grain(table: Table) -> Grain | None:
     if problem:
         table.report(f'every = "{every}": {problem[0]}', "every", hint=problem[1])
         return None
-    return Grain(unit, count=count)
+    return Grain(unit, read_timezone(table, "UTC"), count)
 
 
 def _problem_of_count(unit: str, count: int) -> tuple[str, str] | None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 
+from dbuild.core.grain import Grain
 from dbuild.core.task import TaskDimension
 
 KeyValue = date | datetime | str
@@ -14,8 +15,9 @@ class Key(Mapping[str, KeyValue]):
     """The key of one partition: dimension name -> value, in the order of the target's path.
 
     A time dimension's value is the first moment of its period: a `date` where periods are whole days or longer, else
-    a (naive, wall-clock) `datetime`; any other value is a `str`. `key["day"]` and `key.day` are the same;
-    `key.day_end` is the exclusive end of a period. `str(key)` is the key as people type it: `2013-01-05,EWR`.
+    a `datetime`, naive in UTC and aware in any other time zone; any other value is a `str`. `key["day"]` and `key.day`
+    are the same; `key.day_end` is the exclusive end of a period. `str(key)` is the key as people type it:
+    `2013-01-05,EWR`.
     """
 
     __slots__ = ("_dimensions", "_texts")
@@ -58,8 +60,20 @@ class Key(Mapping[str, KeyValue]):
 
 def moment(dimension: TaskDimension, text: str, periods: int = 0) -> KeyValue:
     """A dimension's value as a date, datetime or text; `periods` later where it is one of time."""
-    grain = dimension.grain
-    if grain is None:
-        return text
-    start = grain.start(grain.index(text) + periods)
-    return start.date() if grain.is_dated else start
+    return text if dimension.grain is None else time_value(dimension.grain, text, periods)
+
+
+def time_value(grain: Grain, text: str, periods: int = 0) -> date | datetime:
+    """The first moment of the period that a key names, or of one some periods later.
+
+    The local date where periods are whole days or longer, else a datetime: naive in UTC, aware in any other zone.
+    Raises ValueError where the key names no period.
+    """
+    number = grain.index(text) + periods
+    if grain.is_dated:
+        return grain.wall(number).date()
+    if grain.timezone == "UTC":
+        return grain.start(number)
+    from zoneinfo import ZoneInfo  # only where it is needed: see core.zone
+
+    return grain.start(number).replace(tzinfo=UTC).astimezone(ZoneInfo(grain.timezone))

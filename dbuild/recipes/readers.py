@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime
 
 from dbuild.core.grain import Grain
 from dbuild.core.model import Scalar
 from dbuild.core.task import Column, TaskDimension, TaskInput
 from dbuild.errors import RecipeError, nearest
+from dbuild.recipes.keys import time_value
 from dbuild.recipes.sqltext import file_list, identifier, literal, type_name
 
 ReaderOptions = tuple[tuple[str, Scalar], ...]
@@ -172,23 +173,28 @@ def key_type(grain: Grain | None) -> str:
     """The type of a dimension's column and of the value bound to `$name`."""
     if grain is None:
         return "VARCHAR"
-    return "DATE" if grain.is_dated else "TIMESTAMP"
+    if grain.is_dated:
+        return "DATE"
+    return "TIMESTAMP" if grain.timezone == "UTC" else "TIMESTAMP WITH TIME ZONE"
 
 
 def key_literal(grain: Grain | None, text: str) -> str:
-    """A key as a constant of `key_type`."""
+    """A key as a constant of `key_type`; RecipeError where it is none."""
     if grain is None:
         return f"CAST({literal(text)} AS VARCHAR)"
-    start = key_start(grain, text)
-    return f"DATE '{start.date().isoformat()}'" if grain.is_dated else f"TIMESTAMP '{start.isoformat(sep=' ')}'"
-
-
-def key_start(grain: Grain, text: str) -> datetime:
-    """The start of the period that a key names; RecipeError where it names none."""
     try:
-        return grain.start(grain.index(text))
+        return moment_literal(time_value(grain, text))
     except (ValueError, OverflowError) as error:
         raise RecipeError(str(error)) from None
+
+
+def moment_literal(value: date) -> str:
+    """A date, or a datetime with or without a time zone, as a constant."""
+    if not isinstance(value, datetime):
+        return f"DATE '{value.isoformat()}'"
+    if value.tzinfo is None:
+        return f"TIMESTAMP '{value.isoformat(sep=' ')}'"
+    return f"TIMESTAMPTZ '{value.astimezone(UTC).isoformat(sep=' ')}'"
 
 
 @dataclass(frozen=True, slots=True)

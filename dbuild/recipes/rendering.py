@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date
 from typing import TYPE_CHECKING
 
 from dbuild.core.model import SqlRecipe
 from dbuild.core.task import Task, TaskInput
 from dbuild.recipes.composition import Step
+from dbuild.recipes.readers import moment_literal
 from dbuild.recipes.sql import Job
 from dbuild.recipes.sqltext import literal
 
@@ -72,10 +73,8 @@ def _shown(value: object) -> str:
     match value:
         case bool():
             return "true" if value else "false"
-        case datetime():
-            return f"TIMESTAMP '{value.isoformat(sep=' ')}'"
         case date():
-            return f"DATE '{value.isoformat()}'"
+            return moment_literal(value)
         case str():
             return literal(value)
         case _:  # a whole number is wrapped together with its type

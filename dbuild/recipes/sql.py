@@ -6,13 +6,13 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from dbuild.core.grain import Grain
 from dbuild.core.model import Analysis, Scalar, SqlRecipe
 from dbuild.core.task import Column, Task, TaskOutput
 from dbuild.errors import Place, RecipeError, nearest
 from dbuild.recipes.composition import Step, Text, written
 from dbuild.recipes.engine import Engine, columns_of
 from dbuild.recipes.inspection import Findings
+from dbuild.recipes.keys import time_value
 from dbuild.recipes.scopes import Parsed, names_in, parsed, scope_of
 from dbuild.recipes.sqltext import integer_type
 from dbuild.recipes.statements import Statement, place_of
@@ -223,8 +223,8 @@ def _bindings(task: Task) -> Mapping[str, object]:
         if dimension.grain is None:
             values[dimension.name] = text
         else:
-            values[dimension.name] = _moment(dimension.grain, text, 0)
-            values[f"{dimension.name}_end"] = _moment(dimension.grain, text, 1)
+            values[dimension.name] = time_value(dimension.grain, text)
+            values[f"{dimension.name}_end"] = time_value(dimension.grain, text, 1)
     return values
 
 
@@ -236,8 +236,3 @@ def _typed(value: Scalar) -> object:
     if isinstance(value, int) and not isinstance(value, bool):
         return duckdb.Value(value, getattr(sqltypes, integer_type(value)))
     return value
-
-
-def _moment(grain: Grain, text: str, steps: int) -> object:
-    moment = grain.start(grain.index(text) + steps)
-    return moment.date() if grain.is_dated else moment

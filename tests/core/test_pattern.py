@@ -120,6 +120,65 @@ def test_paths_of_periods_of_several_units_have_their_starts_and_no_others(
             made.path(some)
 
 
+ZONED = [
+    (Grain("hour", "America/New_York"), ("", "%Y/%m/%d/%H%z", "%Y%j-%z-%H")),
+    (Grain("hour", "America/New_York", 4), ("", "%Y/%m/%d/%H")),  # clocks show none of these twice
+    (Grain("minute", "Europe/Zurich", 15), ("", "%Y%m%dT%H%M%z")),
+    (Grain("hour", "Asia/Kathmandu"), ("", "%Y%m%d%H")),
+    (Grain("day", "Pacific/Apia"), ("", "%Y/%m/%d", "%Y-%j")),
+    (Grain("week", "Pacific/Apia"), ("", "%G%V")),
+    (Grain("month", "Europe/Zurich", 6), ("", "%Y%m")),
+]
+
+
+@pytest.mark.parametrize(("grain", "form"), [(grain, form) for grain, forms in ZONED for form in forms])
+@given(
+    moment=st.one_of(
+        st.datetimes(datetime(1999, 1, 8), datetime(2030, 12, 31)),
+        st.datetimes(datetime(2013, 11, 3, 3), datetime(2013, 11, 3, 9)),
+        st.datetimes(datetime(2013, 10, 26, 23), datetime(2013, 10, 27, 4)),
+        st.datetimes(datetime(2011, 12, 28), datetime(2012, 1, 2)),
+    )
+)
+def test_paths_of_periods_of_zones_are_read_back(grain: Grain, form: str, moment: datetime) -> None:
+    made = PathPattern(f"a/{{x{':' if form else ''}{form}}}.csv", {"x": grain})
+    key = (grain.text(grain.index_at(moment)),)
+    assert made.key(made.path(key)) == key
+    assert made.overlaps(made)
+
+
+def test_paths_of_twice_shown_hours() -> None:
+    hour = Grain("hour", "America/New_York")
+    made = PathPattern("{hour:%Y/%m/%d/%H%z}.csv", {"hour": hour})
+    assert made.path(("2013-11-03T01-0500",)) == "2013/11/03/01-0500.csv"
+    assert made.path(("2013-11-03T05",)) == "2013/11/03/05-0500.csv"
+    assert made.key("2013/11/03/05-0400.csv") is None  # it was -0500 by then
+    plain = PathPattern("{hour}.csv", {"hour": hour})
+    assert plain.key("2013-11-03T01-0400.csv") == ("2013-11-03T01-0400",)
+    for no_key in ("2013-11-03T01.csv", "2013-11-03T05-0500.csv", "2013-03-10T02.csv"):
+        assert plain.key(no_key) is None
+    assert PathPattern("{day}.csv", {"day": Grain("day", "Pacific/Apia")}).key("2011-12-30.csv") is None
+    assert plain.overlaps(PathPattern("2013-11-03T01-0400.csv", {}))
+    assert made.overlaps(PathPattern("2013/11/03/01-0400.csv", {}))
+
+
+@pytest.mark.parametrize(
+    ("grain", "text", "what", "hint"),
+    [
+        (Grain("hour", "America/New_York"), "{x:%Y%m%d%H}", "doesn't tell one hour from another", "%Y %m %d %H %z"),
+        (Grain("minute", "Europe/Zurich", 15), "{x:%Y%m%d%H%M}", "one minute from another", "show some minutes twice"),
+        (Grain("hour", "Asia/Tokyo"), "{x:%Y%m%d%H%z}", '"%z", which says nothing', "leave it out"),
+        (Grain("day", "America/New_York"), "{x:%Y%m%d%z}", '"%z", which says nothing', "leave it out"),
+        (Grain("hour"), "{x:%Y%m%d%H%z}", '"%z", which says nothing of a hour of UTC', "leave it out"),
+    ],
+)
+def test_formats_of_zones_say_what_tells_periods_apart(grain: Grain, text: str, what: str, hint: str) -> None:
+    with pytest.raises(UserError) as caught:
+        PathPattern(text, {"x": grain})
+    assert what in caught.value.what
+    assert hint in (caught.value.hint or "")
+
+
 @pytest.mark.parametrize(
     "path",
     [

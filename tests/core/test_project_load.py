@@ -255,6 +255,24 @@ def test_periods_of_several_units(tmp_path: Path, every: str, start: str, grain:
     assert tuple(dimension.grain.text(dimension.start + n) for n in (0, 1)) == keys
 
 
+def test_periods_of_a_time_zone(tmp_path: Path) -> None:
+    text = """
+        [partitions.x]
+        every = "hour"
+        start = "2013-10-27T02"
+        end = "2013-10-27T02"
+        timezone = "Europe/Zurich"
+    """
+    dimension = load(tmp_path, text).dimensions["x"]
+    assert isinstance(dimension, TimeDimension)
+    assert dimension.grain == Grain("hour", "Europe/Zurich")
+    assert dimension.end is not None  # a bound without an offset means both
+    assert [dimension.grain.text(n) for n in (dimension.start, dimension.end)] == [
+        "2013-10-27T02+0200",
+        "2013-10-27T02+0100",
+    ]
+
+
 def test_a_start_moved_by_whole_periods_is_the_same_grain(tmp_path: Path) -> None:
     grains = set()
     for start in ("2013-01-05", "2013-01-15", "2012-12-26"):

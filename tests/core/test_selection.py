@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
 
+from dbuild.core.choice import Chooser
 from dbuild.core.domain import Domains
 from dbuild.core.graph import Flow
 from dbuild.core.model import Window
+from dbuild.core.partitions import Index, PartitionSet
+from dbuild.core.plan import make_plan
 from dbuild.core.selection import Selection, Selector, parse_selector, select
 from dbuild.errors import UsageError
 from tests.core.flows import domains, flow_of, project, reads, source, target, time, values
+from tests.core.test_plan import Sayings
 
 NOW = datetime(2013, 2, 20, 9, 0)
 EVERY = [("2013-01-01",), ("2013-02-10",)]  # flights are there to the 10th of February
@@ -216,3 +222,182 @@ def test_a_dimension_without_keys_says_so() -> None:
     with pytest.raises(UsageError) as caught:
         select(flow, domains(flow)[0], ["a@JFK"], NOW)
     assert caught.value.hint == "origin has no values yet"
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("trend@2013-02-01..", "2013-02-01..2013-02-10"),
+        ("trend@..2013-01-05", "2013-01-01..2013-01-05"),
+        ("trend@..", "2013-01-01..2013-02-10"),
+        ("trend@all", "2013-01-01..2013-02-10"),
+        ("trend@-20d", "2013-01-31"),
+        ("trend@-2w", "2013-02-04..2013-02-10"),
+        ("trend@-20d..", "2013-01-31..2013-02-10"),
+        ("trend@..-1mo", "2013-01-01..2013-01-31"),
+        ("trend@-1mo..-18d", "2013-01-01..2013-02-02"),
+        ("trend@2013-01-05+2013-02-09..", "2013-01-05+2013-02-09..2013-02-10"),
+        ("trend@2013-01-05@2013-02-09..", "2013-01-05+2013-02-09..2013-02-10"),
+        ("monthly@today", "2013-02"),
+        ("monthly@-1mo..", "2013-01..2013-12"),
+        ("daily@2013-01-05,EWR+a%3Db", "2013-01-05,EWR+a%3Db"),
+        ("daily@2013-01-05,JFK..", "2013-01-05,JFK..a%3Db"),
+        ("daily@2013-01-05,..JFK@2013-01-07,EWR", "2013-01-05,EWR..JFK@2013-01-07,EWR"),
+        ("daily@..,JFK", "2013-01-01..2013-02-10,JFK"),
+    ],
+)
+def test_ranges_may_be_open_and_relative_to_now(text: str, wanted: str) -> None:
+    assert keys(text) == wanted
+
+
+def test_what_is_relative_says_how_long_it_means_the_same() -> None:
+    for text, until in [
+        ("trend@2013-01-05", None),
+        ("trend@today", datetime(2013, 2, 21)),
+        ("trend@-2h..", datetime(2013, 2, 20, 10)),
+        ("trend@-1mo..", datetime(2013, 3, 1)),
+        ("trend@-1w..today", datetime(2013, 2, 21)),
+        ("trend@2013-02-15..", datetime(2013, 2, 21)),  # nothing is there yet: waits for what is due to now
+    ]:
+        assert chosen(text).until == until, text
+
+
+def test_an_open_range_past_the_newest_partition_waits_for_what_is_due_to_now() -> None:
+    selection = chosen("trend@-7d..")
+    assert (str(selection.absent["trend"]), str(selection.wanted["trend"])) == ("2013-02-13..2013-02-20", "none")
+    assert str(chosen("trend@2013-03-01..").absent["trend"]) == "2013-03-01"
+
+
+def test_words_narrow_what_keys_choose() -> None:
+    flow, spread = world()
+    asked: list[tuple[str, str]] = []
+
+    def standing(dataset: str, word: str) -> PartitionSet:
+        asked.append((dataset, word))
+        return PartitionSet.of_keys(spread.of(dataset).axes, [("2013-01-05",), ("2013-02-09",)])
+
+    def found(text: str) -> dict[str, str]:
+        made = select(flow, spread, [text], NOW, standing=standing)
+        assert made.by_standing
+        return {name: str(partitions) for name, partitions in made.wanted.items()}
+
+    assert found("trend@stale") == {"trend": "2013-01-05+2013-02-09"}
+    assert found("trend@2013-01,stale") == {"trend": "2013-01-05"}
+    assert found("trend@stale,2013-02..") == {"trend": "2013-02-09"}
+    assert found("trend@2013-01-01@failed") == {"trend": "2013-01-01+2013-01-05+2013-02-09"}
+    assert found("+trend@missing,2013-01")["daily"] == "2013-01-01..2013-01-05,EWR..a%3Db"
+    assert found("flights@missing+")["monthly"] == "2013-01..2013-02"
+    assert {word for _, word in asked} == {"stale", "failed", "missing"}
+    assert select(flow, spread, ["trend@2014-01-01,stale"], NOW, standing=standing).empty == ("trend@2014-01-01,stale",)
+    assert "how partitions stand" in mistake("trend@stale").what
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("*", {"daily", "trend", "monthly", "weekly", "report"}),
+        ("*ly", {"daily", "monthly", "weekly"}),
+        ("?rend", {"trend"}),
+        ("*@2013-01", {"daily", "trend", "monthly", "weekly"}),
+        ("*@origin=JFK", {"daily"}),
+        ("+week*@2013-W02", {"weekly", "daily"}),
+        ("air*+", {"report"}),
+    ],
+)
+def test_globs_name_the_targets_that_keys_apply_to(text: str, names: set[str]) -> None:
+    assert {name for name, partitions in chosen(text).wanted.items() if partitions} == names
+
+
+@pytest.mark.parametrize(
+    ("text", "what", "hint"),
+    [
+        ("montlx*", '"montlx*" matches no target', 'did you mean "monthly"?'),
+        ("air*", '"air*" matches only sources', "air*+ stands for all that is made from it"),
+        ("tag:nightly", 'nothing has the tag "nightly"', "nothing has tags"),
+        ("*@2013-13", "is not a", "looks like"),
+        ("trend@-7x..", '"x" is no unit of time', "a key of day looks like 2013-01-05"),
+        ("trend@-7..", "says no unit of time", "a key of day looks like 2013-01-05"),
+        ("trend@2013-01-05..2013-01-06..2013-01-07", "is no key and no range", "a key of day looks like 2013-01-05"),
+        ("daily@2013-01-05,JFK..EWR", '"EWR" comes before "JFK" in origin', "its values are EWR, JFK, a=b"),
+        ("daily@2013-01-05,,JFK", "a key is empty", "its values are EWR, JFK, a=b"),
+        ("daily@2013-01-05,stael", '"stael" is not a value of origin', 'did you mean "stale"?'),
+        ("trend@none", "names no partitions", "leave it out"),
+    ],
+)
+def test_new_forms_that_cannot_be_taken_say_why(text: str, what: str, hint: str) -> None:
+    found = mistake(text)
+    assert what in found.what
+    assert hint in (found.hint or "")
+
+
+def test_a_tag_names_all_that_have_it() -> None:
+    tagged = [
+        replace(target(name, ("day",), [reads("flights")]), tags=tags)
+        for name, tags in [("a", ("nightly",)), ("b", ("night", "nightly")), ("c", ())]
+    ]
+    flow = flow_of(project(time("day", "2013-01-01"), source("flights", "day"), *tagged))
+    spread = domains(flow, {"flights": EVERY}, now=NOW)[0]
+    for text, names in [("tag:nightly", {"a", "b"}), ("tag:night", {"b"}), ("tag:night*@2013-01-05", {"a", "b"})]:
+        assert set(select(flow, spread, [text], NOW).wanted) == names
+    with pytest.raises(UsageError) as caught:
+        select(flow, spread, ["tag:nigthly"], NOW)
+    assert caught.value.hint == 'did you mean "nightly"?'
+
+
+def test_keys_that_are_settled_mean_the_same_at_any_time() -> None:
+    flow, spread = world()
+    chooser = Chooser(flow, spread, NOW)
+    for name, text, settled in [
+        ("trend", "today..", "2013-02-20.."),
+        ("trend", "-1mo..yesterday", "2013-01..2013-02-19"),
+        ("trend", "2013-01@2013-02-05", "2013-01@2013-02-05"),
+        ("daily", "origin=EWR..JFK,day=-20d", "origin=EWR+JFK,day=2013-01-31"),
+        ("daily", "all", "2013-01-01..2013-02-10,EWR..a%3Db"),
+    ]:
+        found = chooser.settled(flow.steps[name].target, text, text)
+        assert found == settled
+        later = Chooser(flow, spread, datetime(2014, 1, 1))
+        dataset = flow.steps[name].target
+        assert later.choose(dataset, found, "").inside == chooser.choose(dataset, text, "").inside
+
+
+def test_four_million_partitions_are_never_enumerated(monkeypatch: pytest.MonkeyPatch) -> None:
+    carriers = [f"c{number:02d}" for number in range(50)]
+    flow = flow_of(
+        project(
+            time("hour", "2013-01-01", "2022-12-31"),
+            values("carrier", *carriers),
+            source("events", "hour", "carrier"),
+            target("hourly", ("hour", "carrier"), [reads("events")]),
+            target("smooth", ("hour", "carrier"), [reads("hourly", {"hour": Window(-6, 0, "hour")})]),
+        )
+    )
+    walked: list[Index] = []
+    walk = PartitionSet.indices
+
+    def counting(partitions: PartitionSet) -> Iterator[Index]:
+        for index in walk(partitions):
+            walked.append(index)
+            yield index
+
+    monkeypatch.setattr(PartitionSet, "indices", counting)
+    there = [(f"2013-01-05T{hour:02d}", carrier) for hour in range(24) for carrier in carriers]
+    spread = domains(flow, {"events": there}, now=datetime(2023, 1, 1))[0]
+    every, events = spread.of("hourly"), spread.of("events")
+    assert len(every) == 4_382_400
+    gone = {"events": events - PartitionSet.of_keys(events.axes, there)}
+    told = Sayings(spread, flow, gone, stale={"hourly": every, "smooth": every})
+    selection = select(flow, spread, ["smooth@2013-01-05"], NOW)
+    planned = make_plan(flow, spread, selection.wanted, selection.absent, told)
+    assert str(planned.targets["smooth"].needed) == "2013-01-05T00..2013-01-05T23,c00..c49"
+    assert str(planned.targets["hourly"].needed) == "2013-01-04T18..2013-01-05T23,c00..c49"
+    assert str(planned.targets["smooth"].waiting) == "2013-01-05T00..2013-01-05T05,c00..c49"
+    ready = (24 + 18) * 50
+    assert len(told.judged) == ready
+    assert len(walked) <= ready + 2  # and the first of an input
+    whole = make_plan(flow, spread, {"smooth": every}, {}, told)
+    assert (whole.will_run, whole.waiting) == (ready, 2 * len(every) - ready)
+    assert len(walked) <= 2 * (ready + 2)
+    shown = str(whole.targets["hourly"].waiting)
+    assert shown == "2013-01-01T00..2013-01-04T23+2013-01-06T00..2022-12-31T23,c00..c49"
+    assert PartitionSet.parse(every.axes, shown) == whole.targets["hourly"].waiting

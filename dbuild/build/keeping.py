@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from dbuild.build.answer import Grounds, Period, Question, keep_answer
 from dbuild.build.loading import module_folders
 from dbuild.build.settings import Settings
+from dbuild.core.domain import changes_after
 from dbuild.core.model import PythonRecipe
 from dbuild.core.plan import Plan
 from dbuild.state.store import State
@@ -38,6 +39,8 @@ def keep_quiet_answer(
 
 
 def _period(looked: Looked) -> Period:
-    until = looked.selection.until
-    since = looked.world.now.replace(tzinfo=UTC).timestamp()
+    now = looked.world.now
+    ends = (looked.selection.until, changes_after(looked.flow.project, now))
+    until = min((end for end in ends if end is not None), default=None)
+    since = now.replace(tzinfo=UTC).timestamp()
     return Period(since, until.replace(tzinfo=UTC).timestamp() if until is not None else None)

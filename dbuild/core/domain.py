@@ -90,6 +90,7 @@ def domains_of(
 
     A time dimension without `end` goes to the newest partition that any source has on it, and where no source has
     it, to the newest that the inputs of its targets map to. Periods that start later than tomorrow don't count.
+    One with `end = "now"` goes to the period that holds this moment.
     """
     notices: list[str] = []
     latest = now + timedelta(days=1)
@@ -101,7 +102,11 @@ def domains_of(
             bounds[name] = ((0, len(axis.values)),) if axis.values else ()
         elif isinstance(dimension, TimeDimension):
             if dimension.end is None:
-                open_ends[name] = _newest(flow, name, axis, present, axis.grain.index_at(latest), notices)
+                newest = _newest(flow, name, axis, present, axis.grain.index_at(latest), notices)
+                if dimension.is_current:
+                    bounds[name] = _interval(dimension.start, axis.grain.index_at(now) + 1)
+                else:
+                    open_ends[name] = newest
             else:
                 bounds[name] = _interval(dimension.start, dimension.end + 1)
     _spread(flow, axes, mappings, bounds, open_ends)
@@ -119,6 +124,12 @@ def domains_of(
         if source.dimensions and not sets[source.name] and source.name in present and flow.readers.get(source.name)
     ]
     return Domains(axes, bounds, sets, mappings), notices
+
+
+def changes_after(project: Project, now: datetime) -> datetime | None:
+    """The instant at which a dimension with `end = "now"` gets its next period; None where there is none."""
+    grains = [d.grain for d in project.dimensions.values() if isinstance(d, TimeDimension) and d.is_current]
+    return min((grain.start(grain.index_at(now) + 1) for grain in grains), default=None)
 
 
 def _interval(low: int, high: int) -> tuple[Interval, ...]:

@@ -23,6 +23,7 @@ class TimeDimension:
     start: int  # the first period's number
     end: int | None  # the last period's number, inclusive; None: to the newest that a source has
     place: Place
+    is_current: bool = False  # `end = "now"`: the last period is the one that holds this moment
 
 
 @dataclass(frozen=True, slots=True)

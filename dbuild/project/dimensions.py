@@ -65,12 +65,13 @@ def _read_time(name: str, table: Table) -> TimeDimension | None:
     if not table.is_tried("start"):
         table.report(f"{table.title} has no start", hint=f'add the first key, as in start = "{grain.example}"')
     grain = _anchored(table, grain)
-    start, end = _read_bound(table, grain, "start"), _read_bound(table, grain, "end")
+    is_current = table.value("end") == "now"
+    start, end = _read_bound(table, grain, "start"), None if is_current else _read_bound(table, grain, "end")
     if start is not None and end is not None and end < start:
         what = f"{table.title} ends before it starts: {grain.text(end)} is before {grain.text(start)}"
         table.report(what, "end", hint="both ends are inclusive")
         end = None
-    return TimeDimension(name, grain, start or 0, end, table.place())
+    return TimeDimension(name, grain, start or 0, end, table.place(), is_current)
 
 
 def _read_grain(table: Table) -> Grain | None:
@@ -130,10 +131,6 @@ def _report_unit(table: Table, unit: str) -> None:
 def _read_bound(table: Table, grain: Grain, name: str) -> int | None:
     value = table.value(name)
     if value is None:
-        return None
-    if value == "now":
-        what = f'{name} = "now" is not supported by this version of dbuild'
-        table.report(what, name, hint="without end, the newest partition that a source has is the last")
         return None
     text = _bound_text(value)
     try:

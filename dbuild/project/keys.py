@@ -74,7 +74,7 @@ _ROWS: dict[str, tuple[tuple[str, Kind, str, str], ...]] = {
             'A time dimension: minute, hour, day, week (ISO), month, quarter, year, or "15 minutes".',
         ),
         ("start", "date", "2013-01-01", "The first key of a time dimension."),
-        ("end", "date", "2013-03-31", "The last key; without it, the newest partition that a source has."),
+        ("end", "date", "2013-03-31", 'The last key, or "now"; without it, the newest partition that a source has.'),
         ("timezone", "string", '"Europe/Zurich"', 'The zone whose clocks the periods follow; "UTC" without it.'),
         ("values", "strings", '["EWR", "JFK"]', "A dimension of these keys."),
         ("discover", "string", '"carriers"', "A dimension of the keys that this source's paths have."),

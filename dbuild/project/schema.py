@@ -166,6 +166,7 @@ _SPECIAL: dict[tuple[str, str], Schema] = {
         "additionalProperties": {"type": ["string", "number", "boolean"]},
     },
     ("partitions", "every"): {"anyOf": [{"enum": list(UNITS)}, {"type": "string", "pattern": f"^(?:{EVERY})$"}]},
+    ("partitions", "end"): {"anyOf": [{"enum": ["now"]}, {"type": "string", "pattern": _DATE}]},
     ("partitions", "values"): {"type": "array", "items": _KEY, "minItems": 1, "uniqueItems": True},
     ("inputs", "impact"): {"enum": ["none"]},
     ("targets", "python"): {"type": "string", "pattern": rf"^{IDENTIFIER}(\.{IDENTIFIER})*:{IDENTIFIER}$"},

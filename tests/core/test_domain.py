@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from dbuild.core.domain import axes_of, domains_of, mappings_of
-from dbuild.core.model import All, Values, Window
+from dbuild.core.domain import axes_of, changes_after, domains_of, mappings_of
+from dbuild.core.grain import Grain
+from dbuild.core.model import All, TimeDimension, Values, Window
 from dbuild.core.partitions import PartitionSet
+from dbuild.errors import Place
 from tests.core.flows import NOW, discovered, domains, flow_of, project, reads, source, target, time, values
 
 DAY = time("day", "2013-01-01")
@@ -145,3 +147,31 @@ def test_a_key_that_is_not_discovered_yet_is_no_mistake() -> None:
         found, _ = domains_of(flow, axes, mappings, {}, NOW)
         read = found.mappings["american"][0].reads(PartitionSet.box((), []), found.of("carriers"))
         assert list(read.keys()) == [("AA",)] * ("AA" in there)
+
+
+def test_a_dimension_that_follows_the_clock_ends_with_the_period_of_this_moment() -> None:
+    def end_at(grain: Grain, now: datetime, *keys: tuple[str]) -> tuple[str, list[str]]:
+        dimension = TimeDimension("x", grain, grain.bounded("2013-06-01"), None, Place("Dataflowfile", 2), True)
+        flow = flow_of(project(dimension, source("flights", "x"), target("daily", ("x",), [reads("flights")])))
+        found, notices = domains(flow, {"flights": keys}, now=now)
+        assert found.of("flights").body == found.of("daily").body
+        return str(found.of("daily")), notices
+
+    york = Grain("day", "America/New_York")
+    assert end_at(Grain("day"), datetime(2013, 6, 15)) == ("2013-06-01..2013-06-15", [])
+    assert end_at(Grain("day"), datetime(2013, 6, 14, 23, 59, 59)) == ("2013-06-01..2013-06-14", [])
+    assert end_at(york, datetime(2013, 6, 15, 3, 59)) == ("2013-06-01..2013-06-14", [])
+    assert end_at(york, datetime(2013, 6, 15, 4)) == ("2013-06-01..2013-06-15", [])
+    assert end_at(Grain("hour", count=4), datetime(2013, 6, 1, 9))[0] == "2013-06-01T00..2013-06-01T08"
+    assert end_at(Grain("day"), datetime(2013, 5, 1))[0] == "none"
+    last, notices = end_at(Grain("day"), datetime(2013, 6, 15), ("2013-06-16",), ("2013-06-20",))
+    assert last == "2013-06-01..2013-06-15"
+    assert len(notices) == 1  # tomorrow's is only early
+
+
+def test_what_follows_the_clock_changes_with_its_next_period() -> None:
+    now = datetime(2013, 6, 15, 12, 30)
+    current = [TimeDimension(g.unit, g, 0, None, Place("Dataflowfile", 2), True) for g in (Grain("day"), Grain("hour"))]
+    assert changes_after(project(*current), now) == datetime(2013, 6, 15, 13)
+    assert changes_after(project(DAY), now) is None
+    assert changes_after(project(current[0], MONTH), now) == datetime(2013, 6, 16)

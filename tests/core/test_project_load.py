@@ -282,6 +282,13 @@ def test_a_start_moved_by_whole_periods_is_the_same_grain(tmp_path: Path) -> Non
     assert len(grains) == 1
 
 
+def test_an_end_that_follows_the_clock(tmp_path: Path) -> None:
+    for end, is_current in (('end = "now"', True), ("", False), ("end = 2013-02-28", False)):
+        dimension = load(tmp_path, f'[partitions.x]\nevery = "day"\nstart = "2013"\n{end}\n').dimensions["x"]
+        assert isinstance(dimension, TimeDimension)
+        assert dimension.is_current == is_current
+
+
 DEFAULTS = """
 [project]
 params = { a = 1, b = 2 }

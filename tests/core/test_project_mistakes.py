@@ -80,7 +80,7 @@ CASES = [
     ('[partitions.x]\nevery = "day"\nstart = "2013-02-30"\n', 3, '"2013-02-30" is not a day', "2013-01-05"),
     ('[partitions.x]\nevery = "month"\nstart = "2013"\nend = "x"\n', 4, '"x" is not a month', "2013-01"),
     ('[partitions.x]\nevery = "day"\nstart = 2013-01-02\nend = 2013-01-01\n', 4, "ends before it starts", "inclusive"),
-    ('[partitions.x]\nevery = "day"\nstart = 2013-01-02\nend = "now"\n', 4, 'end = "now" is not supported', "newest"),
+    ('[partitions.x]\nevery = "day"\nstart = "now"\n', 3, '"now" is not a day', "2013-01-05"),
     ('[partitions.x]\nevery="day"\nstart=2013-01-02\ntimezone="Asia/Tokio"\n', 4, "no time zone", 'mean "Asia/Tokyo"?'),
     ('[partitions.x]\nevery="hour"\nstart="2013-03-31T02"\ntimezone="Europe/Zurich"\n', 3, "starts no hour", "T13"),
     ('[partitions.x]\nvalues = ["a"]\nstart = 2013-01-01\n', 3, "for time dimensions", "every"),

@@ -14,8 +14,9 @@ from dbuild.ui.sinks import sink
 
 HELP = """Build targets, and what they need, where they are stale.
 
-KEYS choose partitions: 2013-01-05, 2013-01 (all of it), 2013-01-01..2013-01-31, @today, day=2013-01-05,origin=JFK.
-+x also builds all that x needs, x+ all that is made from it. Without targets, the project's default.
+KEYS choose partitions: 2013-01-05, 2013-01 (all of it), 2013-01-01..2013-01-31, 2013-06.., today, -7d..,
+day=2013-01-05,origin=JFK+LGA; or stale, failed, missing. +x also builds all that x needs, x+ all that is made from it.
+TARGET may be a pattern (daily_*) or a tag (tag:nightly). Without targets, the project's default.
 
 \b
 Examples:
@@ -23,6 +24,7 @@ Examples:
   dbuild build -k -j 4                         go on after a failure, 4 tasks at once
   dbuild build plan                            a target named like a command
   dbuild build weather+                        all that is made from the weather
+  dbuild build tag:nightly@-7d.. daily@failed  the last days of some, what failed
 """
 
 

@@ -20,8 +20,9 @@ What will run is kept apart from what may run: that depends on whether something
 
 \b
 Examples:
-  dbuild plan                 all targets
-  dbuild plan monthly --json  for a program
+  dbuild plan                  all targets
+  dbuild plan daily@2013-06..  from June on; KEYS as dbuild build --help tells
+  dbuild plan monthly --json   for a program
 """
 
 

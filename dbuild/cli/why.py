@@ -18,6 +18,7 @@ HELP = """Explain why partitions are, or aren't, to be built: what changed, from
 \b
 Examples:
   dbuild why monthly@2013-03      one partition
+  dbuild why daily@failed         what failed; KEYS as in dbuild build --help
   dbuild why report --json        for a program, one line a partition
 """
 

@@ -41,12 +41,14 @@ class Shifts:
     def _by_input(self, target: str, given: Input, mapping: Mapping) -> PartitionSet:
         domain, now = self.domains.of(target), self.domains.of(given.dataset)
         before = self._kept_domain(given.dataset)
-        touched = mapping.touches(now - before.rebased(now.axes), domain)
+        touched = mapping.affects(now - before.rebased(now.axes), domain)
         gone = before - now.rebased(before.axes)
         if gone:  # its keys may be on no axis any more: whoever read them is found among the axes of then
             own = self._kept_domain(target)
             earlier = mapping_of(own.axes, before.axes, dict(given.rules))
-            touched |= earlier.touches(gone, own).rebased(domain.axes)
+            if given.dataset in self.flow.project.sources:  # which of them were there isn't known here
+                earlier = earlier.counting(PartitionSet.empty(before.axes))
+            touched |= earlier.affects(gone, own).rebased(domain.axes)
         return touched
 
     def _kept_domain(self, name: str) -> PartitionSet:

@@ -150,7 +150,7 @@ class World:
             touched = self.changed(target)
             for given, mapping in inputs_of(self.flow, self.domains, target):
                 if given.counts:
-                    touched |= mapping.touches(self.changed(given.dataset), domain)
+                    touched |= mapping.affects(self.changed(given.dataset), domain)
             touched |= Shifts(self.flow, self.domains, self.state.axis_values).touched(target)
             self._touched[target] = touched & domain
         return self._touched[target]

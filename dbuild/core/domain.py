@@ -123,7 +123,24 @@ def domains_of(
         for source in flow.project.sources.values()
         if source.dimensions and not sets[source.name] and source.name in present and flow.readers.get(source.name)
     ]
-    return Domains(axes, bounds, sets, mappings), notices
+    return Domains(axes, bounds, sets, _counting(flow, mappings, sets, present)), notices
+
+
+def _counting(
+    flow: Flow,
+    mappings: dict[str, tuple[Mapping, ...]],
+    sets: dict[str, PartitionSet],
+    present: MappingOf[str, PartitionSet],
+) -> dict[str, tuple[Mapping, ...]]:
+    """The mappings with what is there: of a source what it has, of a target all of it."""
+    found = {}
+    for name, step in flow.steps.items():
+        own = []
+        for given, mapping in zip(step.inputs, mappings[name], strict=True):
+            domain = sets[given.dataset]
+            own.append(mapping.counting(domain & present.get(given.dataset, domain)))
+        found[name] = tuple(own)
+    return found
 
 
 def changes_after(project: Project, now: datetime) -> datetime | None:

@@ -7,12 +7,13 @@ axis of the target to an interval on the input's axis, so both directions are in
 from __future__ import annotations
 
 from calendar import monthrange
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from dbuild.core.grain import Grain
-from dbuild.core.model import All, MappingRule, Overlap, Previous, Since, Values, Window
+from dbuild.core.latest import Slice, Slices
+from dbuild.core.model import All, Last, MappingRule, Overlap, Previous, Since, Values, Window
 from dbuild.core.partitions import Axis, Index, Interval, ListAxis, PartitionSet, TimeAxis, common, joined
 
 _SPANS = {
@@ -122,13 +123,27 @@ class Before:
 
 
 @dataclass(frozen=True, slots=True)
+class Latest:
+    """The last so many that are there, up to the end of the target's own period."""
+
+    axis: int
+    target: Grain
+    given: Grain
+    count: int
+
+    def top(self, number: int) -> int:
+        """The first of the input's periods after one period of the target."""
+        return Periods(self.axis, self.target, self.given).image(number)[1]
+
+
+@dataclass(frozen=True, slots=True)
 class Fixed:
     """The same values whatever the target's key; None: all that there are."""
 
     intervals: tuple[Interval, ...] | None
 
 
-Link = Same | Periods | Before | Fixed
+Link = Same | Periods | Before | Latest | Fixed
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,11 +153,15 @@ class Mapping:
     links: tuple[Link, ...]
     is_identity: bool  # the key itself: the common case, kept cheap
     is_single: bool  # can never give more than one partition
+    latest: int | None = None  # the input's axis on which only the last that are there are read
+    there: Slices | None = None  # what counts as there for that; None: the whole domain
 
     def reads(self, wanted: PartitionSet, domain: PartitionSet) -> PartitionSet:
         """What the target's partitions `wanted` read of an input with this domain."""
         if self.is_identity:
             return PartitionSet(domain.axes, wanted.body) & domain
+        if self.latest is not None:
+            return self._latest_of(wanted.boxes(), domain)
         whole = [domain.spans(position) for position in range(len(domain.axes))]
         bodies = []
         for box in wanted.boxes():
@@ -154,6 +173,9 @@ class Mapping:
         """The target's partitions, of its domain, that read any of the input's partitions `changed`."""
         if self.is_identity:
             return PartitionSet(domain.axes, changed.body) & domain
+        if self.latest is not None:
+            found = changed & self._slices(changed).there
+            return self._readers_of_latest(found, domain, is_coming=False)
         whole = [domain.spans(position) for position in range(len(domain.axes))]
         bodies = []
         for box in _coarse_boxes(changed, self.links):
@@ -162,11 +184,66 @@ class Mapping:
                 bodies.append(PartitionSet.box(domain.axes, sides).body)
         return PartitionSet.union_of(domain.axes, bodies) & domain
 
+    def affects(self, changed: PartitionSet, domain: PartitionSet) -> PartitionSet:
+        """The same, also of what isn't there any more, or wasn't before: those that it moves out of, or into, reach."""
+        if self.latest is None:
+            return self.touches(changed, domain)
+        return self._readers_of_latest(changed, domain, is_coming=True)
+
+    def counting(self, there: PartitionSet) -> Mapping:
+        """The mapping with these of the input's partitions as those that are there."""
+        return self if self.latest is None else replace(self, there=Slices(there, self.latest))
+
+    def _slices(self, domain: PartitionSet) -> Slices:
+        assert self.latest is not None
+        return self.there or Slices(domain, self.latest)
+
+    def _latest_of(self, boxes: Iterable[tuple[Interval, ...]], domain: PartitionSet) -> PartitionSet:
+        slices, position = self._slices(domain), self.latest
+        assert position is not None
+        link = self.links[position]
+        assert isinstance(link, Latest)
+        bodies = []
+        for box in boxes:
+            low, high = box[link.axis]
+            sides = [
+                common(_forward(each, box), domain.spans(place)) if place != position else []
+                for place, each in enumerate(self.links)
+            ]
+            for each in slices.all:
+                shared = [
+                    common(side, [own])
+                    for side, own in zip((*sides[:position], *sides[position + 1 :]), each.others, strict=True)
+                ]
+                if all(shared):
+                    found = each.last(link.count, link.top, low, high, is_dense=link.target == link.given)
+                    shared.insert(position, joined(found))
+                    bodies.append(PartitionSet.box(domain.axes, shared).body)
+        return PartitionSet.union_of(domain.axes, bodies) & domain
+
+    def _readers_of_latest(self, changed: PartitionSet, domain: PartitionSet, *, is_coming: bool) -> PartitionSet:
+        slices, position = self._slices(changed), self.latest
+        assert position is not None
+        whole = [domain.spans(place) for place in range(len(domain.axes))]
+        bodies = []
+        for box in changed.boxes():
+            meeting = list(slices.meeting(box))
+            if is_coming and not slices.covers(box):
+                meeting.append((Slice((), ()), slices.others(box)))
+            for each, others in meeting:
+                sides = [list(side) for side in whole]
+                shared = (*others[:position], box[position], *others[position:])
+                if all(_narrow(link, shared[place], sides, each) for place, link in enumerate(self.links)):
+                    bodies.append(PartitionSet.box(domain.axes, sides).body)
+        return PartitionSet.union_of(domain.axes, bodies) & domain
+
     def of_index(self, index: Index, domain: PartitionSet) -> PartitionSet:
         """What one partition reads; the same as `reads` of the set that holds only it."""
         if self.is_identity and index in domain:
             return PartitionSet.box(domain.axes, [[(number, number + 1)] for number in index])
         box = tuple((number, number + 1) for number in index)
+        if self.latest is not None:
+            return self._latest_of([box], domain)
         sides = [common(_forward(link, box), domain.spans(position)) for position, link in enumerate(self.links)]
         return PartitionSet.box(domain.axes, sides) & domain
 
@@ -178,8 +255,11 @@ def mapping_of(target: Sequence[Axis], given: Sequence[Axis], rules: dict[str, M
     """
     own_rules = [rules.get(axis.name, Overlap()) for axis in given]
     links = tuple(_link(axis, target, given, rule) for axis, rule in zip(given, own_rules, strict=True))
+    latest = [position for position, link in enumerate(links) if isinstance(link, Latest)]
+    if len(latest) > 1:
+        raise ValueError('only one dimension of an input can be read by its "last"')
     is_identity = len(links) == len(target) and all(link == Same(n) for n, link in enumerate(links))
-    return Mapping(links, is_identity, all(map(_is_single, links, own_rules)))
+    return Mapping(links, is_identity, all(map(_is_single, links, own_rules)), latest[0] if latest else None)
 
 
 def _is_single(link: Link, rule: MappingRule) -> bool:
@@ -208,6 +288,8 @@ def _link(axis: Axis, target: Sequence[Axis], given: Sequence[Axis], rule: Mappi
         return Periods(*_both_times(axis, target, given, "a window"), rule.low, rule.high, rule.unit)
     if isinstance(rule, Since):
         return Periods(*_both_times(axis, target, given, f'"since {rule.unit}"'), since=rule.unit)
+    if isinstance(rule, Last):
+        return Latest(*_both_times(axis, target, given, f'"last {rule.count}"'), rule.count)
     if isinstance(rule, Previous):
         return Before(*_both_times(axis, target, given, '"previous"'))
     if axis.name in names:
@@ -274,11 +356,15 @@ def _forward(link: Link, box: Sequence[Interval]) -> Sequence[Interval]:
         return ((link.image(low)[0], link.image(high - 1)[1]),)
     if isinstance(link, Before):
         return link.images(*box[link.axis])
+    assert not isinstance(link, Latest)
     return link.intervals if link.intervals is not None else ((-(10**12), 10**12),)
 
 
-def _narrow(link: Link, interval: Interval, sides: list[list[Interval]]) -> bool:
-    """Takes from `sides` (the target's axes) what doesn't read the input's `interval`; whether anything may be left."""
+def _narrow(link: Link, interval: Interval, sides: list[list[Interval]], there: Slice | None = None) -> bool:
+    """Takes from `sides` (the target's axes) what doesn't read the input's `interval`; whether anything may be left.
+
+    `there` is what the last are counted in.
+    """
     if isinstance(link, Same):
         sides[link.axis] = common(sides[link.axis], (interval,))
         return bool(sides[link.axis])
@@ -288,7 +374,24 @@ def _narrow(link: Link, interval: Interval, sides: list[list[Interval]]) -> bool
             return False
         sides[link.axis] = common(side, (_readers(link, interval, side[0][0], side[-1][1]),))
         return bool(sides[link.axis])
+    if isinstance(link, Latest):
+        assert there is not None
+        side = sides[link.axis]
+        if not side:
+            return False
+        sides[link.axis] = common(side, (_readers_of_last(link, interval, there, side[0][0], side[-1][1]),))
+        return bool(sides[link.axis])
     return link.intervals is None or bool(common(link.intervals, (interval,)))
+
+
+def _readers_of_last(link: Latest, interval: Interval, there: Slice, low: int, high: int) -> Interval:
+    """The numbers in [low, high) for which fewer than the link's count lie between the interval and their end."""
+
+    def is_out_of_reach(number: int) -> bool:
+        top = link.top(number)
+        return there.rank(top) - there.rank(min(interval[1], top)) >= link.count
+
+    return _first(low, high, lambda number: link.top(number) > interval[0]), _first(low, high, is_out_of_reach)
 
 
 def _readers(link: Periods | Before, interval: Interval, low: int, high: int) -> Interval:

@@ -75,6 +75,13 @@ class Previous:
 
 
 @dataclass(frozen=True, slots=True)
+class Last:
+    """The last of the input's partitions that are there, up to the end of the target's own period."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class All:
     """Every partition along this dimension."""
 
@@ -86,7 +93,7 @@ class Values:
     values: tuple[str, ...]
 
 
-MappingRule = Overlap | Window | Since | Previous | All | Values
+MappingRule = Overlap | Window | Since | Previous | Last | All | Values
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import re
 
-from dbuild.core.model import All, Dimension, ListDimension, MappingRule, Previous, Since, TimeDimension, Values, Window
+from dbuild.core.model import (
+    All,
+    Dimension,
+    Last,
+    ListDimension,
+    MappingRule,
+    Previous,
+    Since,
+    TimeDimension,
+    Values,
+    Window,
+)
 from dbuild.core.pieces import is_key
 from dbuild.core.unit import CENTURY
 from dbuild.errors import UserError, nearest
 
-_KNOWN_LATER = re.compile(r"last\b.*")
 SINCE = ("week", "month", "quarter", "year")  # what "since" takes
 _UNITS = {
     **dict.fromkeys(("min", "minute", "minutes"), "minute"),
@@ -26,7 +36,9 @@ WINDOW = rf" *{_END} *\.\. *{_END} *"
 _SHAPE = re.compile(
     r"([+-]?\d{1,9})\s*([A-Za-z]*)\s*\.\.\s*([+-]?\d{1,9})\s*([A-Za-z]*)", re.ASCII
 )  # units may be wrong
-_POSSIBLE = 'possible are a window ("-6d..0d"), "previous", "since month", "all", and a list of keys (["JFK"])'
+_POSSIBLE = (
+    'possible are a window ("-6d..0d"), "previous", "last 7", "since month", "all", and a list of keys (["JFK"])'
+)
 _OF_LISTS = 'possible are "all" and a list of keys (["JFK"])'
 
 
@@ -45,10 +57,10 @@ def read_rule(value: object, dimension: Dimension) -> MappingRule:
     if word == "previous" and not rest:
         _check_time(value, dimension)
         return Previous()
+    if word == "last":
+        return _read_last(value, rest.strip(), dimension)
     if word == "since":
         return _read_since(value, rest.strip(), dimension)
-    if _KNOWN_LATER.fullmatch(value):
-        raise UserError(f'the rule "{value}" is not supported by this version of dbuild', hint=_POSSIBLE)
     raise UserError(f'"{value}" is no rule for "{dimension.name}"', hint=_POSSIBLE)
 
 
@@ -74,6 +86,13 @@ def _read_since(text: str, unit: str, dimension: Dimension) -> Since:
         hint = nearest(unit, SINCE) or 'possible are "since week", "since month", "since quarter" and "since year"'
         raise UserError(f'"{text}" names no period that "since" takes', hint=hint)
     return Since(unit)
+
+
+def _read_last(text: str, count: str, dimension: Dimension) -> Last:
+    _check_time(text, dimension)
+    if not re.fullmatch("[0-9]{1,9}", count) or not int(count):
+        raise UserError(f'"{text}" says no number of partitions', hint='as in "last 7", at least 1')
+    return Last(int(count))
 
 
 def _check_time(text: str, dimension: Dimension) -> None:

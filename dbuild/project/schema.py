@@ -46,11 +46,12 @@ _RULE: Schema = {
     "anyOf": [
         {"const": "all"},
         {"type": "string", "pattern": "^ *previous *$"},
+        {"type": "string", "pattern": "^ *last +0*[1-9][0-9]* *$"},
         {"type": "string", "pattern": f"^ *since +({'|'.join(SINCE)}) *$"},
         {"type": "string", "pattern": f"^{WINDOW}$"},
         {**_LIST, "minItems": 1},
     ],
-    "examples": ["-6d..0d", "previous", "since month", "all", ["JFK"]],
+    "examples": ["-6d..0d", "previous", "last 7", "since month", "all", ["JFK"]],
 }
 _TYPES = {str: "string", bool: "boolean", int: "integer"}
 

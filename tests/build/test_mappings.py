@@ -42,6 +42,8 @@ def labels(*days: str, target: str = "sum") -> list[str]:
     ("rule", "changed", "rebuilt"),
     [
         ('day = "-2d..0d"', "01-04", FIRST[3:6]),
+        ('day = "previous"', "01-04", FIRST[4:5]),
+        ('day = "last 3"', "01-04", FIRST[3:6]),
         ('day = "since week"', "01-04", FIRST[3:6]),  # Friday to Sunday
         ('day = "since week"', "01-07", FIRST[6:]),  # a Monday
         ('day = "since month"', "01-09", FIRST[8:]),
@@ -57,6 +59,132 @@ def test_a_changed_day_rebuilds_those_that_read_it(tmp_path: Path, rule: str, ch
     assert done.ran == labels(*rebuilt)
     assert made.outputs() == made.clean_outputs(tmp_path / "clean")
     assert made.build().ran == []
+
+
+# --- The last that are there -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def last(tmp_path: Path) -> Workshop:
+    """The last three of a source that has a file now and then, for each day."""
+    made = Workshop(
+        tmp_path / "project",
+        f"""
+        {DAYS}
+        end = 2013-01-20
+        [sources.raw]
+        path = "data/{{day}}.txt"
+        [targets.sum]
+        path = "out/{{day}}.txt"
+        inputs.raw = {{ day = "last 3" }}
+        shell = "cat /dev/null {{raw}} > {{output}}"
+        """,
+    )
+    made.days("data", "01-03", "01-05", "01-09", "01-10", "01-15")
+    assert made.build().counts == {"sum": 20}
+    assert made.read("out/2013-01-02.txt") == ""
+    assert made.read("out/2013-01-12.txt") == "01-05\n01-09\n01-10\n"
+    return made
+
+
+def numbered(*days: int) -> list[str]:
+    return labels(*(f"01-{day:02d}" for day in days))
+
+
+def check(project: Workshop, other: Path) -> None:
+    assert project.outputs() == project.clean_outputs(other)
+    assert project.build().ran == []
+
+
+def test_a_changed_day_rebuilds_up_to_where_it_is_out_of_the_last(last: Workshop, tmp_path: Path) -> None:
+    last.days("data", "01-05", text="other\n")
+    assert last.build().ran == numbered(*range(5, 15))
+    last.days("data", "01-15", text="other\n")
+    assert last.build().ran == numbered(*range(15, 21))
+    check(last, tmp_path / "clean")
+
+
+def test_a_day_that_appears_or_goes_rebuilds_who_has_it_among_the_last(last: Workshop, tmp_path: Path) -> None:
+    last.days("data", "01-07")
+    assert last.build().ran == numbered(*range(7, 15))
+    check(last, tmp_path / "more")
+    last.path("data/2013-01-09.txt").unlink()
+    assert last.build().ran == numbered(*range(9, 21))
+    check(last, tmp_path / "less")
+    last.path("data/2013-01-10.txt").unlink()
+    last.days("data", "01-12")
+    assert last.build().ran == numbered(*range(10, 21))
+    check(last, tmp_path / "other")
+
+
+def test_a_start_that_is_moved_takes_or_gives(last: Workshop, tmp_path: Path) -> None:
+    last.swap("Dataflowfile", "start = 2013-01-01", "start = 2013-01-04")
+    assert last.build().ran == numbered(*range(4, 10))
+    last.swap("Dataflowfile", "start = 2013-01-04", "start = 2013-01-02")
+    assert last.build().ran == numbered(*range(4, 10))  # what was left is as it was built
+    assert last.clean_outputs(tmp_path / "clean").items() <= last.outputs().items()
+    assert last.build().ran == []
+
+
+def test_each_value_of_another_dimension_has_its_own_last(tmp_path: Path) -> None:
+    made = Workshop(
+        tmp_path / "project",
+        f"""
+        {DAYS}
+        end = 2013-01-06
+        [partitions.origin]
+        discover = "raw"
+        [sources.raw]
+        path = "data/{{origin}}/{{day}}.txt"
+        [targets.own]
+        path = "out/own/{{day}}-{{origin}}.txt"
+        inputs.raw = {{ day = "last 2" }}
+        shell = "cat /dev/null {{raw}} > {{output}}"
+        [targets.all]
+        path = "out/all/{{day}}.txt"
+        inputs.raw = {{ day = "last 2" }}
+        shell = "cat /dev/null {{raw}} > {{output}}"
+        """,
+    )
+    made.days("data/JFK", "01-01", "01-02", "01-04", text="J{day}\n")
+    made.days("data/LGA", "01-03", text="L{day}\n")
+    assert made.build().counts == {"own": 12, "all": 6}
+    assert made.read("out/all/2013-01-05.txt") == "J01-02\nJ01-04\nL01-03\n"
+    made.days("data/JFK", "01-02", text="other\n")
+    assert made.build().ran == [
+        *labels("01-02", "01-03", "01-04", "01-05", "01-06", target="all"),
+        *(f"own@2013-01-0{day},JFK" for day in range(2, 7)),
+    ]
+    made.path("data/LGA/2013-01-03.txt").unlink()
+    assert made.build().ran == labels("01-03", "01-04", "01-05", "01-06", target="all")
+    assert {path: made.outputs()[path] for path in made.clean_outputs(tmp_path / "clean")} == made.clean_outputs(
+        tmp_path / "again"
+    )
+    assert made.build().ran == []
+
+
+def test_the_last_of_a_target_are_waited_for(tmp_path: Path) -> None:
+    made = Workshop(
+        tmp_path / "project",
+        f"""
+        {DAYS}
+        [sources.raw]
+        path = "data/{{day}}.txt"
+        [targets.copy]
+        path = "out/copy/{{day}}.txt"
+        shell = "cp {{raw}} {{output}}"
+        [targets.sum]
+        path = "out/sum/{{day}}.txt"
+        inputs.copy = {{ day = "last 2" }}
+        shell = "cat {{copy}} > {{output}}"
+        """,
+    )
+    made.days("data", *FIRST[:2], *FIRST[3:6])
+    assert made.build().standing == (5 + 4, 0, 0, 1 + 2, 0)
+    made.days("data", FIRST[2])
+    assert made.build().ran == [*labels(FIRST[2], target="copy"), *labels(*FIRST[2:4])]
+    made.days("data", FIRST[4], text="other\n")
+    assert made.build().ran == [*labels(FIRST[4], target="copy"), *labels(*FIRST[4:6])]
 
 
 # --- impact = "none" -------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from dbuild.core.grain import Grain
 from dbuild.core.mapping import Mapping, mapping_of
-from dbuild.core.model import All, MappingRule, Previous, Since, Values, Window
+from dbuild.core.model import All, Last, MappingRule, Previous, Since, Values, Window
 from dbuild.core.partitions import Axis, Index, ListAxis, PartitionSet, TimeAxis
 
 ORIGIN = ListAxis("origin", ("EWR", "JFK", "LGA"))
@@ -27,6 +27,7 @@ SPANS = {  # few enough to try each, around leap days and the ends of years
     "quarter": ("2011-Q3", "2012-Q4"),
     "year": ("2011", "2013"),
 }
+grains = units = st.sampled_from(list(SPANS))
 SINCE = ("week", "month", "quarter", "year")
 
 
@@ -70,7 +71,11 @@ def cases(draw: st.DrawFn) -> Case:
         rule = draw(_rules(axis, bool(own_unit)))
         if rule is not None:
             rules[axis.name] = rule
-    return Case(domain(own_axes), domain(given_axes), mapping_of(own_axes, given_axes, rules))
+    there = domain(given_axes)
+    mapping = mapping_of(own_axes, given_axes, rules)
+    if draw(st.booleans()):  # else all of them are there
+        mapping = mapping.counting(there - some(there, draw(st.randoms(use_true_random=False)), many=True))
+    return Case(domain(own_axes), there, mapping)
 
 
 def _rules(axis: Axis, has_time: bool) -> st.SearchStrategy[MappingRule | None]:
@@ -81,16 +86,17 @@ def _rules(axis: Axis, has_time: bool) -> st.SearchStrategy[MappingRule | None]:
         ends = st.lists(st.integers(-9, 4), min_size=2, max_size=2).map(sorted)
         units = st.sampled_from(list(SPANS))
         possible += [st.builds(lambda e, u: Window(e[0], e[1], u), ends, units)] * 2
-        possible += [st.sampled_from(SINCE).map(Since), st.just(Previous())]
+        possible += [st.sampled_from(SINCE).map(Since), st.just(Previous()), st.integers(1, 9).map(Last)]
     return st.one_of(possible)
 
 
-def some(members: PartitionSet, random: Random) -> PartitionSet:
-    """A few members, scattered and in rows."""
+def some(members: PartitionSet, random: Random, *, many: bool = False) -> PartitionSet:
+    """A few members, scattered and in rows; or many."""
     indices = list(members.indices())
     start = random.randrange(len(indices))
     row = indices[start : start + random.randrange(6)]
-    return PartitionSet.of_indices(members.axes, [*row, *random.sample(indices, min(3, len(indices)))])
+    count = random.randrange(len(indices) + 1) if many else min(3, len(indices))
+    return PartitionSet.of_indices(members.axes, [*row, *random.sample(indices, count)])
 
 
 @given(cases(), st.randoms(use_true_random=False))
@@ -98,6 +104,33 @@ def test_what_reads_a_partition_is_touched_by_it_and_nothing_else(case: Case, ra
     changed = some(case.given, random)
     readers = {index for index in case.own.indices() if case.mapping.of_index(index, case.given) & changed}
     assert set(case.mapping.touches(changed, case.own).indices()) == readers
+
+
+@given(grains, grains, st.integers(1, 9), st.randoms(use_true_random=False), st.data())
+def test_the_last_are_those_that_are_there(
+    own: str, given_unit: str, count: int, random: Random, data: st.DataObject
+) -> None:
+    one, two = time(own, "own"), time(given_unit, "given")
+    whole = domain([two])
+    there = whole - some(whole, random, many=True)
+    number = data.draw(st.sampled_from(list(domain([one]).indices())))[0]
+    end = one.grain.start(number + 1)
+    wanted = [(n,) for (n,) in there.indices() if two.grain.start(n) < end][-count:]
+    mapping = mapping_of([one], [two], {"given": Last(count)}).counting(there)
+    assert list(mapping.of_index((number,), whole).indices()) == wanted
+
+
+@given(cases(), st.randoms(use_true_random=False))
+def test_what_comes_and_goes_affects_all_that_read_something_else(case: Case, random: Random) -> None:
+    before = case.given - some(case.given, random, many=True)
+    now = (before - some(case.given, random)) | some(case.given, random)
+    old, new = case.mapping.counting(before), case.mapping.counting(now)
+    differing = (before - now) | (now - before)
+    touched = new.affects(differing, case.own)
+    for index in case.own.indices():
+        if old.of_index(index, case.given) & before != new.of_index(index, case.given) & now:
+            assert index in touched
+    assert not case.mapping.touches(differing, case.own) - case.mapping.affects(differing, case.own)
 
 
 @given(cases(), st.randoms(use_true_random=False))
@@ -125,8 +158,6 @@ def test_nothing_gives_nothing(case: Case) -> None:
 
 
 # -- against plain calendars -----------------------------------------------------------------------------------------
-
-grains = units = st.sampled_from(list(SPANS))
 
 
 def moved(moment: datetime, count: int, unit: str) -> datetime:
@@ -235,9 +266,9 @@ def test_previous_is_the_one_period_before(own: str, given_unit: str, data: st.D
     there = domain([two])
     number = data.draw(st.sampled_from(list(domain([one]).indices())))[0]
     start = one.grain.start(number)
-    wanted = [(n - 1,) for (n,) in there.indices() if two.grain.start(n) <= start < two.grain.start(n + 1)]
+    wanted = [(n,) for (n,) in there.indices() if two.grain.start(n + 1) <= start < two.grain.start(n + 2)]
     mapping = mapping_of([one], [two], {"given": Previous()})
-    assert list(mapping.of_index((number,), there).indices()) == [index for index in wanted if index in there]
+    assert list(mapping.of_index((number,), there).indices()) == wanted
     assert not mapping.is_single  # there may be none
 
 
@@ -336,6 +367,11 @@ def test_a_window_needs_time_on_both_sides() -> None:
             mapping_of(own, (read,), {read.name: Since("month")})
         with pytest.raises(ValueError, match=r'"previous" on ".*" needs a time dimension on both sides'):
             mapping_of(own, (read,), {read.name: Previous()})
+        with pytest.raises(ValueError, match=r'"last 7" on ".*" needs a time dimension on both sides'):
+            mapping_of(own, (read,), {read.name: Last(7)})
+    both = (time("day"), time("month"))
+    with pytest.raises(ValueError, match='only one dimension of an input can be read by its "last"'):
+        mapping_of(both, both, {"day": Last(7), "month": Last(2)})
 
 
 def test_a_fixed_period_that_is_none_is_refused() -> None:

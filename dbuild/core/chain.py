@@ -16,6 +16,7 @@ from dbuild.core.model import Dimension, Input, MappingRule, Previous, TimeDimen
 from dbuild.core.partitions import Index, Interval, PartitionSet
 from dbuild.core.unit import MONTHS, SECONDS
 
+_ELAPSED = ("minute", "hour")  # units that always last the same, whatever clocks show
 _DAY = SECONDS["day"]
 
 
@@ -43,7 +44,8 @@ def _is_as_long(count: int, unit: str, grain: Grain) -> bool:
         return count * MONTHS[unit] >= grain.count * MONTHS[grain.unit]
     least = SECONDS[unit] if unit in SECONDS else 28 * _DAY * MONTHS[unit]
     most = SECONDS[grain.unit] if grain.unit in SECONDS else 31 * _DAY * MONTHS[grain.unit]
-    return count * least >= grain.count * most
+    has_long_ones = grain.timezone != "UTC" and unit in _ELAPSED and (grain.unit not in _ELAPSED or grain.count > 1)
+    return count * least >= grain.count * most + has_long_ones * _DAY  # clocks were put back by a day at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,8 @@ class Chain:
 
 def _reaches_the_one_before(link: object) -> bool:
     if isinstance(link, Periods):
+        if link.target.timezone != "UTC":  # clocks that change may make it less, or more
+            return False
         in_seconds = link.unit in SECONDS and link.target.unit in SECONDS
         length = SECONDS if in_seconds else MONTHS
         unit, own = length.get(link.unit), length.get(link.target.unit)

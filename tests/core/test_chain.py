@@ -12,7 +12,7 @@ from dbuild.core.chain import Chain, dimension_of
 from dbuild.core.grain import Grain
 from dbuild.core.mapping import mapping_of
 from dbuild.core.model import All, Input, MappingRule, Previous, TimeDimension, Values, Window
-from dbuild.core.partitions import Axis, Index, PartitionSet
+from dbuild.core.partitions import Axis, Index, PartitionSet, TimeAxis
 from dbuild.core.plan import make_plan
 from dbuild.errors import Place
 from tests.core.flows import domains, flow_of, project, reads, source, target
@@ -111,6 +111,34 @@ def test_what_leads_to_earlier_periods_only(rule: MappingRule | None, unit: str,
     assert (dimension_of({"day": day}, [own]) == "day") is is_earlier
     again = Input("y", "x", "", (), place)
     assert dimension_of({"day": day}, [own, again]) is None
+
+
+def test_days_of_25_hours_are_longer_than_24() -> None:
+    place = Place("Dataflowfile", 1)
+    for unit, count, low, is_earlier in [
+        ("day", 1, -24, False),
+        ("day", 1, -48, True),
+        ("hour", 4, -4, False),
+        ("hour", 1, -1, True),
+    ]:
+        own = Input("x", "x", "", (("day", Window(low, low, "hour")),), place)
+        day = TimeDimension("day", Grain(unit, "Europe/Zurich", count), 0, None, place)
+        assert (dimension_of({"day": day}, [own]) == "day") is is_earlier
+
+
+@given(st.sampled_from([Previous(), Window(-1, -1, "day"), Window(-3, -2, "day"), Window(-49, -48, "hour")]))
+def test_days_that_a_zone_left_out_or_that_last_longer(rule: MappingRule) -> None:
+    """Samoa had no 30 December 2011; its clocks were put back on 1 April 2012."""
+    axis = TimeAxis("day", Grain("day", "Pacific/Apia"))
+    for begin, end in [("2011-12-20", "2012-01-10"), ("2012-03-25", "2012-04-08")]:
+        whole = PartitionSet.box((axis,), [[(axis.index(begin), axis.index(end) + 1)]])
+        chain = Chain(whole, (mapping_of([axis], [axis], {"day": rule}),), 0)
+        nothing = PartitionSet.empty((axis,))
+        for index in whole.indices():
+            one = PartitionSet.of_indices((axis,), [index])
+            assert all(each < index for each in chain.mappings[0].of_index(index, whole).indices())
+            assert set(chain.needs(one, nothing).indices()) == closed(chain, one, nothing, is_up=True)
+            assert set(chain.behind(one, nothing).indices()) == closed(chain, one, nothing, is_up=False)
 
 
 # -- planned -------------------------------------------------------------------------------------------------------

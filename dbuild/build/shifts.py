@@ -46,8 +46,8 @@ class Shifts:
         if gone:  # its keys may be on no axis any more: whoever read them is found among the axes of then
             own = self._kept_domain(target)
             earlier = mapping_of(own.axes, before.axes, dict(given.rules))
-            if given.dataset in self.flow.project.sources:  # which of them were there isn't known here
-                earlier = earlier.counting(PartitionSet.empty(before.axes))
+            is_source = given.dataset in self.flow.project.sources  # which of them were there isn't known here
+            earlier = earlier.counting(PartitionSet.empty(before.axes) if is_source else before)
             touched |= earlier.affects(gone, own).rebased(domain.axes)
         return touched
 

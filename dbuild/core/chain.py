@@ -11,7 +11,8 @@ from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass
 
 from dbuild.core.grain import Grain
-from dbuild.core.mapping import Before, Fixed, Mapping, Periods, Same
+from dbuild.core.links import Before, Fixed, Periods, Same
+from dbuild.core.mapping import Mapping
 from dbuild.core.model import Dimension, Input, MappingRule, Previous, TimeDimension, Window
 from dbuild.core.partitions import Index, Interval, PartitionSet
 from dbuild.core.unit import MONTHS, SECONDS

@@ -12,6 +12,7 @@ from dbuild.core.graph import Flow
 from dbuild.core.model import Source, Target
 from dbuild.core.naming import datasets_named, is_pattern
 from dbuild.core.partitions import PartitionSet
+from dbuild.core.plan import chain_of
 from dbuild.errors import UsageError
 
 
@@ -158,10 +159,16 @@ def _spread(
             for given, mapping in zip(flow.steps[name].inputs, domains.mappings[name], strict=True):
                 if given.dataset in spread:
                     _add(spread, name, mapping.touches(spread[given.dataset], domains.of(name)))
+            chain = chain_of(flow, domains, name) if name in spread else None
+            if chain:
+                _add(spread, name, chain.behind(spread[name], PartitionSet.empty(chain.domain.axes)))
     if selector.is_up:
         for name in reversed(list(flow.steps)):
             if name not in spread:
                 continue
+            chain = chain_of(flow, domains, name)
+            if chain:
+                _add(spread, name, chain.needs(spread[name], PartitionSet.empty(chain.domain.axes)))
             for given, mapping in zip(flow.steps[name].inputs, domains.mappings[name], strict=True):
                 _add(spread, given.dataset, mapping.reads(spread[name], domains.of(given.dataset)))
     return spread

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from random import Random
 
 import pytest
@@ -14,6 +15,7 @@ from dbuild.core.mapping import mapping_of
 from dbuild.core.model import All, Input, MappingRule, Previous, TimeDimension, Values, Window
 from dbuild.core.partitions import Axis, Index, PartitionSet, TimeAxis
 from dbuild.core.plan import make_plan
+from dbuild.core.selection import select
 from dbuild.errors import Place
 from tests.core.flows import domains, flow_of, project, reads, source, target
 from tests.core.flows import time as dimension
@@ -193,3 +195,14 @@ def test_nothing_goes_through_what_is_frozen() -> None:
     said.lost["balances"] = said.keys("balances", "2013-01-12")
     said.suspect["balances"] = said.keys("balances", "2013-01-12")
     assert str(planned(said).targets["balances"].waiting) == "2013-01-12..2013-01-31"
+
+
+def test_what_is_up_and_down_follows_the_chain() -> None:
+    said = world()
+    for argument, balances, report in [
+        ("balances@2013-01-10+", "2013-01-10..2013-01-31", "2013-01-10..2013-01-31"),
+        ("+report@2013-01-10", "2013-01-01..2013-01-10", "2013-01-10"),
+        ("moves@2013-01-10+", "2013-01-10..2013-01-31", "2013-01-10..2013-01-31"),
+    ]:
+        chosen = select(said.flow, said.domains, [argument], datetime(2013, 2, 1)).wanted
+        assert (str(chosen["balances"]), str(chosen["report"])) == (balances, report)

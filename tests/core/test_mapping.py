@@ -72,7 +72,7 @@ def cases(draw: st.DrawFn) -> Case:
         if rule is not None:
             rules[axis.name] = rule
     there = domain(given_axes)
-    mapping = mapping_of(own_axes, given_axes, rules)
+    mapping = mapping_of(own_axes, given_axes, rules).counting(there)
     if draw(st.booleans()):  # else all of them are there
         mapping = mapping.counting(there - some(there, draw(st.randoms(use_true_random=False)), many=True))
     return Case(domain(own_axes), there, mapping)

@@ -226,11 +226,14 @@ def test_a_folder_in_the_place_of_a_file_is_no_file(plain: Workshop) -> None:
     assert plain.build().standing == (1, 0, 0, 2, 0)
 
 
-def test_a_folder_in_the_place_of_an_output_fails_its_task(plain: Workshop) -> None:
-    plain.write("out/2013-01-01.txt/inside", "")
-    done = plain.build(keep_going=True)
-    assert done.errors.keys() == {"copy@2013-01-01"}
-    assert "2013-01-01.txt" in done.errors["copy@2013-01-01"]
+def test_a_folder_in_the_place_of_an_output_is_kept_aside(plain: Workshop) -> None:
+    plain.write("out/2013-01-01.txt/inside", "whose?")
+    done = plain.build()
+    assert done.errors == {}
+    (note,) = [note for event in done.ended for note in event.notes]
+    kept = plain.path(note.rpartition("kept as ")[2]) / "inside"
+    assert kept.read_text() == "whose?"
+    assert plain.read("out/2013-01-01.txt") == "01-01\n"
     assert plain.temporaries() == []
 
 

@@ -342,3 +342,38 @@ def test_a_chain_that_was_cut_off_goes_on(tmp_path: Path, place: str) -> None:
     assert 5 <= again.counts["balances"] <= 6
     assert made.temporaries() == []
     check(made, tmp_path / "clean")
+
+
+@pytest.mark.parametrize("path", ["{day}/{branch}", "{branch}/{day}"])
+def test_the_columns_of_the_first_are_those_of_all_the_others(tmp_path: Path, path: str) -> None:
+    made = Workshop(
+        tmp_path / "project",
+        f"""
+        {DAYS}
+        end = 2013-01-03
+        [partitions.branch]
+        values = ["north", "south"]
+        [sources.heads]
+        path = "heads/{{branch}}.txt"
+        [targets.totals]
+        path = "out/{path}.csv"
+        python = "code:run"
+        inputs.before = {{ from = "totals", day = "previous" }}
+        """,
+    )
+    made.write(
+        "code.py",
+        "import pathlib\n"
+        "def run(heads: pathlib.Path, before: list[pathlib.Path], output: pathlib.Path):\n"
+        "    output.write_text(before[0].read_text() if before else heads.read_text())\n",
+    )
+    made.write("heads/north.txt", "n\n1\n")
+    made.write("heads/south.txt", "n\n2\n")
+    assert made.build(jobs=4).counts == {"totals": 6}
+    assert made.build().ran == []
+    made.write("heads/south.txt", "n\n3\n")
+    assert len(made.build(jobs=4).ran) == 3
+    made.write("heads/north.txt", "m\n1\n")
+    done = made.build(jobs=4)
+    assert (len(done.ran), done.standing) == (5, (5, 1, 0, 0, 0))  # of the other slice those that read such a file
+    check(made, tmp_path / "clean")

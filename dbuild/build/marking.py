@@ -7,7 +7,7 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 
@@ -24,7 +24,7 @@ from dbuild.core.partitions import Index, PartitionSet
 from dbuild.core.report import MarkRecord
 from dbuild.core.selection import Selector, parse_selector
 from dbuild.core.staleness import UNSETTLED, Declared, judge, partition_name
-from dbuild.core.trace import InputRecord, OutputRecord, Trace, joined_key, pack_inputs
+from dbuild.core.trace import InputRecord, OutputRecord, Trace, joined_key, pack_inputs, unpack_inputs
 from dbuild.errors import UsageError, UserError, nearest
 
 Emit = Callable[[Event], None]
@@ -182,15 +182,20 @@ def _accept(
     if absent:
         refused.append(f"{label} reads {absent[0]}, which is not there")
         return None
-    if was is not None and was.inputs != pack_inputs(records) and not saying.inputs_too:
-        refused.append(f"{label} was built from other inputs ({_first_difference(was, records)})")
-        return None
+    if was is not None and not saying.inputs_too:
+        uncounted = frozenset(given.name for given in step.inputs if not given.counts)
+        differences = judge(Declared(was.fingerprint, {}, (), records, uncounted=uncounted), was, ()).reasons
+        if differences:
+            refused.append(f"{label} was built from other inputs ({differences[0]})")
+            return None
+        records = _as_read(records, was, uncounted)
     return key, _accepted_trace(looked, step, outputs, records, was, run), was
 
 
-def _first_difference(was: Trace, records: list[InputRecord]) -> str:
-    declared = Declared(was.fingerprint, {}, (), records)
-    return str(judge(declared, was, ()).reasons[0])
+def _as_read(records: list[InputRecord], was: Trace, uncounted: Collection[str]) -> list[InputRecord]:
+    """The records, of inputs that don't count as they were read: they may come to count again."""
+    before = {(record.name, record.dataset): record for record in unpack_inputs(was.inputs) if record.name in uncounted}
+    return [before.get((record.name, record.dataset), record) for record in records]
 
 
 def _accepted_trace(

@@ -7,16 +7,8 @@ from datetime import datetime
 
 from dbuild.core.grain import Grain
 from dbuild.core.partitions import Interval, TimeAxis
+from dbuild.core.unit import UNIT_LIST, UNIT_WORDS
 
-_UNITS = {
-    **dict.fromkeys(("min", "minute", "minutes"), "minute"),
-    **dict.fromkeys(("h", "hour", "hours"), "hour"),
-    **dict.fromkeys(("d", "day", "days"), "day"),
-    **dict.fromkeys(("w", "week", "weeks"), "week"),
-    **dict.fromkeys(("mo", "month", "months"), "month"),
-    **dict.fromkeys(("q", "quarter", "quarters"), "quarter"),
-    **dict.fromkeys(("y", "year", "years"), "year"),
-}
 _AGO = re.compile(r"-(\d{1,9})([a-z]*)", re.ASCII)
 _DAYS = {"today": 0, "yesterday": 1}
 
@@ -74,7 +66,7 @@ def _unit(text: str) -> tuple[int, str] | None:
     found = _AGO.fullmatch(text)
     if found is None:
         return None
-    if found[2] not in _UNITS:
+    if found[2] not in UNIT_WORDS:
         said = f'"{found[2]}" is no unit of time' if found[2] else f'"{text}" says no unit of time'
-        raise ValueError(f"{said}: units are min, h, d, w, mo, q, y")
-    return int(found[1]), _UNITS[found[2]]
+        raise ValueError(f"{said}: units are {UNIT_LIST}")
+    return int(found[1]), UNIT_WORDS[found[2]]

@@ -20,6 +20,16 @@ CENTURY = {  # about: nothing that a person declares has to reach further
     "quarter": 400,
     "year": 100,
 }
+UNIT_WORDS = {  # how people write units, in a window of the Dataflowfile as in KEYS
+    **dict.fromkeys(("min", "minute", "minutes"), "minute"),
+    **dict.fromkeys(("h", "hour", "hours"), "hour"),
+    **dict.fromkeys(("d", "day", "days"), "day"),
+    **dict.fromkeys(("w", "week", "weeks"), "week"),
+    **dict.fromkeys(("mo", "month", "months"), "month"),
+    **dict.fromkeys(("q", "quarter", "quarters"), "quarter"),
+    **dict.fromkeys(("y", "year", "years"), "year"),
+}
+UNIT_LIST = "min, h, d, w, mo, q, y"  # for a hint
 _EPOCH = datetime(1970, 1, 1)
 _WEEK_EPOCH = datetime(1970, 1, 5)  # the first Monday: ISO weeks start on Mondays
 _LENGTHS = {unit: timedelta(seconds=seconds) for unit, seconds in SECONDS.items()}

@@ -17,21 +17,12 @@ from dbuild.core.model import (
     Window,
 )
 from dbuild.core.pieces import is_key
-from dbuild.core.unit import CENTURY
+from dbuild.core.unit import CENTURY, UNIT_LIST, UNIT_WORDS
 from dbuild.errors import UserError, nearest
 
 SINCE = ("week", "month", "quarter", "year")  # what "since" takes
-_UNITS = {
-    **dict.fromkeys(("min", "minute", "minutes"), "minute"),
-    **dict.fromkeys(("h", "hour", "hours"), "hour"),
-    **dict.fromkeys(("d", "day", "days"), "day"),
-    **dict.fromkeys(("w", "week", "weeks"), "week"),
-    **dict.fromkeys(("mo", "month", "months"), "month"),
-    **dict.fromkeys(("q", "quarter", "quarters"), "quarter"),
-    **dict.fromkeys(("y", "year", "years"), "year"),
-}
 # As a regular expression that editors understand too: the ends of a window, each a count and its unit.
-_END = rf"([+-]?[0-9]{{1,9}}) *({'|'.join(sorted(_UNITS, reverse=True))})?"
+_END = rf"([+-]?[0-9]{{1,9}}) *({'|'.join(sorted(UNIT_WORDS, reverse=True))})?"
 WINDOW = rf" *{_END} *\.\. *{_END} *"
 _SHAPE = re.compile(
     r"([+-]?\d{1,9})\s*([A-Za-z]*)\s*\.\.\s*([+-]?\d{1,9})\s*([A-Za-z]*)", re.ASCII
@@ -101,9 +92,9 @@ def _check_time(text: str, dimension: Dimension) -> None:
 
 
 def _unit(text: str) -> str:
-    if text in _UNITS:
-        return _UNITS[text]
-    hint = '"min" is minutes, "mo" months' if text.lower() == "m" else "units are min, h, d, w, mo, q, y"
+    if text in UNIT_WORDS:
+        return UNIT_WORDS[text]
+    hint = '"min" is minutes, "mo" months' if text.lower() == "m" else f"units are {UNIT_LIST}"
     raise UserError(f'"{text}" is no unit of time' if text else "the window names no unit", hint=hint)
 
 

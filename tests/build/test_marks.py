@@ -27,6 +27,14 @@ path = "out/total.txt"
 shell = "cat {{daily}} > {{output}}"
 """
 DAY = "daily@2013-01-02"
+PRICED = """
+[sources.rates]
+path = "rates.txt"
+[targets.priced]
+path = "out/priced/{day}.txt"
+inputs.rates = { impact = "none" }
+shell = "cat {raw} {rates} > {output}"
+"""
 
 
 class Marked(Workshop):
@@ -109,6 +117,20 @@ def test_fresh_is_refused_where_inputs_differ_unless_they_are_accepted_too(shop:
     shop.mark(DAY, "fresh", inputs_too=True)
     assert shop.build().ran == []
     assert shop.read("out/daily/2013-01-02.txt") == "01-02\n"
+
+
+def test_fresh_does_not_mind_inputs_that_do_not_count(shop: Marked) -> None:
+    shop.write("rates.txt", "one\n")
+    shop.write("Dataflowfile", f"{FLOW}{PRICED}")
+    assert shop.build().counts == {"priced": 3}
+    shop.write("rates.txt", "two\n")
+    shop.swap("Dataflowfile", "cat {raw} {rates}", "cat  {raw} {rates}")
+    shop.mark("priced", "fresh")
+    assert shop.build().ran == []
+    shop.mark("priced@2013-01-02", "fresh", inputs_too=True)
+    shop.swap("Dataflowfile", 'inputs.rates = { impact = "none" }', "")
+    assert shop.build().ran == ["priced@2013-01-01", "priced@2013-01-03"]  # what was read counts again
+    assert shop.build().ran == []
 
 
 def test_fresh_adopts_outputs_from_before_dbuild(tmp_path: Path) -> None:

@@ -12,8 +12,10 @@ from dbuild import failpoints
 from dbuild.core.trace import Trace
 from dbuild.errors import StateError
 from dbuild.execute.publish import Flusher, Journal
+from dbuild.state.files import FileRow
+from dbuild.state.ledger import TaskRow
 from dbuild.state.leftovers import Orphan
-from dbuild.state.store import Failure, FileRow, State, TaskRow
+from dbuild.state.store import Failure, State
 
 SECONDS = 0.3  # how often a group is flushed and committed
 _SHARE = 4  # a flush may take at most one part in so many of the time

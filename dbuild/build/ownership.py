@@ -12,7 +12,8 @@ from dbuild.core.cleaning import Kept, Removable
 from dbuild.core.events import Key
 from dbuild.core.trace import OutputRecord
 from dbuild.errors import UserError
-from dbuild.state.store import FileRow, State
+from dbuild.state.files import FileRow
+from dbuild.state.store import State
 
 
 class Search:

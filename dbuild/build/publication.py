@@ -19,8 +19,8 @@ from dbuild.errors import UserError
 from dbuild.execute.publish import Journal, discard, publish
 from dbuild.observe.digests import is_racy
 from dbuild.observe.listing import DOUBTFUL, Stat, stat_file
+from dbuild.state.files import FileRow
 from dbuild.state.leftovers import Orphan
-from dbuild.state.store import FileRow
 
 
 class Publisher:

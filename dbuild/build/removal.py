@@ -13,7 +13,8 @@ from dbuild.execute.publish import discard
 from dbuild.observe.digests import digest_of_folder, files_below, hash_file
 from dbuild.observe.listing import TEMPORARY, stat_file
 from dbuild.observe.machine import boot_identity
-from dbuild.state.store import FOLDER, FileRow
+from dbuild.state.files import FileRow
+from dbuild.state.store import FOLDER
 
 CHANGED = "it was changed since dbuild made it"
 

@@ -34,7 +34,8 @@ from dbuild.core.selection import arguments_of, named_by, parse_selector
 from dbuild.core.staleness import Reason
 from dbuild.core.trace import joined_key, split_key
 from dbuild.errors import UsageError
-from dbuild.state.store import Failure, State, TaskRow
+from dbuild.state.ledger import TaskRow
+from dbuild.state.store import Failure, State
 
 _LONG = 200  # characters of a set of keys that are shown
 _RUNS = 8  # runs of each dimension that are looked at to show a set

@@ -39,7 +39,8 @@ from dbuild.core.trace import joined_key
 from dbuild.errors import UserError
 from dbuild.execute.pool import GRACE, Pool
 from dbuild.execute.publish import Journal
-from dbuild.state.store import Failure, TaskRow
+from dbuild.state.ledger import TaskRow
+from dbuild.state.store import Failure
 from dbuild.state.store import State as Store
 
 _TAIL_LINES = 20

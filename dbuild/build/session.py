@@ -31,7 +31,8 @@ from dbuild.core.schedule import State as Outcome
 from dbuild.core.selection import Selection, arguments_of, named_by, select
 from dbuild.errors import StateError, UserError
 from dbuild.observe.digests import probe_clock
-from dbuild.state.store import FOLDER, State, is_damage, make_folder, open_state, set_aside
+from dbuild.state.opening import is_damage, make_folder, open_state, set_aside
+from dbuild.state.store import FOLDER, State
 
 Emit = Callable[[Event], None]
 

@@ -11,7 +11,8 @@ from dbuild.build.answer import Question, Seen, find_answer
 from dbuild.build.settings import Settings
 from dbuild.core.events import Summary
 from dbuild.errors import UserError
-from dbuild.state.store import FOLDER, open_state
+from dbuild.state.opening import open_state
+from dbuild.state.store import FOLDER
 
 
 def answer(settings: Settings, arguments: Sequence[str], started: float, seen: Seen) -> Summary | None:

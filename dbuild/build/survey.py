@@ -31,7 +31,8 @@ from dbuild.observe.listing import (
     unpack_record,
 )
 from dbuild.observe.machine import boot_identity
-from dbuild.state.store import FOLDER, FileRow, State
+from dbuild.state.files import FileRow
+from dbuild.state.store import FOLDER, State
 
 SINGLES = ":files"  # the name under which files that stand alone are kept as one listing
 _SETTLE = 120_000_000_000  # ns before a flush in which a crash may have taken what a stat vouches for

@@ -23,7 +23,8 @@ from dbuild.errors import RecipeError
 from dbuild.observe.digests import digest_bytes
 from dbuild.observe.listing import TEMPORARY, Stat
 from dbuild.recipes.readers import WRITTEN_CSV
-from dbuild.state.store import FOLDER, FileRow
+from dbuild.state.files import FileRow
+from dbuild.state.store import FOLDER
 
 _UNSAFE = re.compile(r"[^\w@.,=+-]", re.ASCII)
 _MANY = 200  # partitions of an input from which their rows are read as a range

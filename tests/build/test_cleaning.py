@@ -14,7 +14,7 @@ from dbuild.build import Settings, clean, find_cleaning, mark, status
 from dbuild.core.cleaning import Cleaning, Wanted
 from dbuild.core.mark import Saying
 from dbuild.errors import UsageError
-from dbuild.state.store import open_state
+from dbuild.state.opening import open_state
 from tests.build.workshop import DAYS, Workshop
 
 DATES = ("01-01", "01-02", "01-03")

@@ -17,7 +17,7 @@ import pytest
 
 from dbuild.errors import StateError
 from dbuild.failpoints import PLACES
-from dbuild.state.store import open_state
+from dbuild.state.opening import open_state
 from tests.build.workshop import DAYS, Workshop, await_that, is_running
 
 DATES = ("01-01", "01-02", "01-03")

@@ -165,7 +165,7 @@ def test_an_import_of_a_lower_room_is_found(file: str, text: str) -> None:
     [
         ("cli/main.py", "from dbuild.core import model\nfrom dbuild import __version__\nimport click"),
         ("observe/listing.py", "from .digests import combine\nfrom dbuild import failpoints"),
-        ("state/store.py", "from dbuild.observe.listing import Stat"),
+        ("state/files.py", "from dbuild.observe.listing import Stat"),
         ("__main__.py", "from dbuild.cli.main import cli"),
     ],
 )

@@ -14,10 +14,13 @@ from dbuild.core.mark import Mark
 from dbuild.core.trace import InputRecord, OutputRecord, Trace, pack_inputs, pack_outputs
 from dbuild.errors import StateError
 from dbuild.observe.listing import Stat
-from dbuild.state import store
+from dbuild.state import opening
+from dbuild.state.files import FileRow
+from dbuild.state.ledger import TaskRow
 from dbuild.state.leftovers import Orphan
+from dbuild.state.opening import open_state, set_aside
 from dbuild.state.schema import STEPS, VERSION
-from dbuild.state.store import Failure, FileRow, State, TaskRow, open_state, set_aside
+from dbuild.state.store import Failure, State
 
 FLOW = "Dataflowfile"
 
@@ -381,14 +384,14 @@ def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
 
 
 def test_two_that_make_the_state_at_once_make_it_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = store._take_steps
+    before = opening._take_steps
 
     def meanwhile(connection: sqlite3.Connection) -> None:
-        monkeypatch.setattr(store, "_take_steps", before)
+        monkeypatch.setattr(opening, "_take_steps", before)
         open_state(str(tmp_path), FLOW).close()
         before(connection)
 
-    monkeypatch.setattr(store, "_take_steps", meanwhile)
+    monkeypatch.setattr(opening, "_take_steps", meanwhile)
     state = open_state(str(tmp_path), FLOW)
     assert state.targets() == []
     state.close()

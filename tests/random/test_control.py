@@ -26,7 +26,8 @@ from dbuild.core.staleness import UNSETTLED, Reason
 from dbuild.core.trace import joined_key, pack_inputs
 from dbuild.observe.digests import digest_bytes
 from dbuild.observe.listing import Stat
-from dbuild.state.store import FileRow, State
+from dbuild.state.files import FileRow
+from dbuild.state.store import State
 from tests.random.test_random import run_seed
 from tests.random.trial import Mismatch
 

@@ -1,0 +1,92 @@
+"""The ledger: runs, and what each of them executed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from dbuild.state.targets import Targets
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRow:
+    """One execution, for the ledger."""
+
+    number: int
+    target: str
+    key: str
+    status: str
+    changed: bool
+    seconds: float
+    at: float
+    reasons: str  # JSON list of texts
+    error: str | None
+    log: str | None
+
+
+class Ledger(Targets):
+    """The part of a state that knows of runs."""
+
+    def begin_run(self, started: float, command: str) -> int:
+        """A new run's number."""
+        row = self._db.execute(
+            "INSERT INTO run (flow, started, command) VALUES (?, ?, ?) RETURNING id", (self.flow, started, command)
+        ).fetchone()
+        return int(row[0])
+
+    def end_run(self, run: int, seconds: float, outcome: str, built: int, failed: int) -> None:
+        self._db.execute(
+            "UPDATE run SET seconds = ?, outcome = ?, built = ?, failed = ? WHERE id = ?",
+            (seconds, outcome, built, failed, run),
+        )
+
+    def has_cut_off(self) -> bool:
+        """Whether a run of this Dataflowfile never ended (it was killed), or none is known at all."""
+        row = self._db.execute("SELECT count(*), count(outcome) FROM run WHERE flow = ?", (self.flow,)).fetchone()
+        return bool(row[0] == 0 or row[0] > row[1])
+
+    def end_cut_off(self) -> None:
+        """Takes note that what such runs left behind has been seen to."""
+        self._db.execute("UPDATE run SET outcome = 'cut off' WHERE flow = ? AND outcome IS NULL", (self.flow,))
+
+    def put_tasks(self, run: int, rows: Iterable[TaskRow]) -> None:
+        self._db.executemany(
+            "INSERT OR REPLACE INTO task VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                (
+                    *(run, r.number, self.target_id(r.target), r.key, r.status, r.changed),
+                    *(r.seconds, r.at, r.reasons, r.error, r.log),
+                )
+                for r in rows
+            ],
+        )
+
+    def runs(self, limit: int) -> list[tuple[int, float, float | None, str, str | None, int, int]]:
+        """Number, start, seconds, command, outcome, built and failed of the newest runs, newest first."""
+        return self._db.execute(
+            "SELECT id, started, seconds, command, outcome, built, failed FROM run WHERE flow = ?"
+            " ORDER BY id DESC LIMIT ?",
+            (self.flow, limit),
+        ).fetchall()
+
+    def tasks(
+        self, limit: int, run: int | None = None, target: str | None = None, key: str | None = None
+    ) -> list[tuple[int, TaskRow]]:
+        """The newest executions of a run, of a target, or of one partition, newest first, each with its run."""
+        wheres, values = ["target.flow = ?"], [self.flow]
+        for column, value in (("task.run", run), ("target.name", target), ("task.key", key)):
+            if value is not None:
+                wheres.append(f"{column} = ?")
+                values.append(str(value))
+        rows = self._db.execute(
+            "SELECT task.run, task.number, target.name, task.key, status, changed, seconds, at, reasons, error, log"
+            f" FROM task JOIN target ON target.id = task.target WHERE {' AND '.join(wheres)}"
+            " ORDER BY task.run DESC, task.number DESC LIMIT ?",
+            [*values, limit],
+        )
+        return [(row[0], TaskRow(row[1], row[2], row[3], row[4], bool(row[5]), *row[6:])) for row in rows]
+
+    def generation(self) -> int:
+        """A number that grows with every run that did something: traces are as they were while it is the same."""
+        row = self._db.execute("SELECT max(id) FROM run").fetchone()
+        return row[0] or 0

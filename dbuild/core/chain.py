@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable
 from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass
 
-from dbuild.core.grain import Grain
 from dbuild.core.links import Before, Fixed, Periods, Same
 from dbuild.core.mapping import Mapping
 from dbuild.core.model import Dimension, Input, MappingRule, Previous, TimeDimension, Window
@@ -28,25 +27,26 @@ def dimension_of(dimensions: MappingOf[str, Dimension], own: Iterable[Input]) ->
     """
     rules = [dict(given.rules) for given in own]
     for name, dimension in dimensions.items():
-        if isinstance(dimension, TimeDimension) and all(_is_earlier(each.get(name), dimension.grain) for each in rules):
+        if isinstance(dimension, TimeDimension) and all(_is_earlier(each.get(name), dimension) for each in rules):
             return name
     return None
 
 
-def _is_earlier(rule: MappingRule | None, grain: Grain) -> bool:
+def _is_earlier(rule: MappingRule | None, dimension: TimeDimension) -> bool:
     if isinstance(rule, Window):
-        return rule.high < 0 and _is_as_long(-rule.high, rule.unit, grain)
+        return rule.high < 0 and _is_as_long(-rule.high, rule.unit, dimension)
     return isinstance(rule, Previous)
 
 
-def _is_as_long(count: int, unit: str, grain: Grain) -> bool:
-    """Whether so many units are never shorter than a period of the grain."""
+def _is_as_long(count: int, unit: str, dimension: TimeDimension) -> bool:
+    """Whether so many units are never shorter than a period of the dimension."""
+    grain = dimension.grain
     if unit in MONTHS and grain.unit in MONTHS:
         return count * MONTHS[unit] >= grain.count * MONTHS[grain.unit]
     least = SECONDS[unit] if unit in SECONDS else 28 * _DAY * MONTHS[unit]
     most = SECONDS[grain.unit] if grain.unit in SECONDS else 31 * _DAY * MONTHS[grain.unit]
-    has_long_ones = grain.timezone != "UTC" and unit in _ELAPSED and (grain.unit not in _ELAPSED or grain.count > 1)
-    return count * least >= grain.count * most + has_long_ones * _DAY  # clocks were put back by a day at most
+    more = grain.excess(dimension.start) if unit in _ELAPSED else 0
+    return count * least >= grain.count * most + more
 
 
 @dataclass(frozen=True, slots=True)

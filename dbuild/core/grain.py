@@ -105,6 +105,10 @@ class Grain:
             return self._scale.walls(index)
         return self.start(index), self.last(index)
 
+    def excess(self, index: int) -> int:
+        """By how many seconds clocks make a period longer, at most: of that number and all that follow."""
+        return 0 if self.timezone == "UTC" else self._scale.excess(index)
+
     def first_moment(self, wall: datetime) -> datetime:
         """The first instant at which clocks have come to a wall; the wall itself at the ends of the calendar."""
         if self.timezone == "UTC":

@@ -48,6 +48,9 @@ class Scale(Protocol):
         to the next, and what is skipped between two belongs to the later one.
         """
 
+    def excess(self, number: int) -> int:
+        """By how many seconds clocks make a period longer, at most: of that number and all that follow."""
+
     def first_moment(self, wall: datetime) -> datetime:
         """The first instant at which clocks show a wall, or have been put forward past it."""
 
@@ -97,6 +100,9 @@ class Dates:
             return self._wall(place), self._wall(place + 1) - _MOMENT
         except OverflowError:
             return self._wall(place), datetime.max
+
+    def excess(self, number: int) -> int:
+        return _DAY  # at most
 
     def first_moment(self, wall: datetime) -> datetime:
         return moment_of(self.zone.first_at(seconds(wall)))
@@ -149,6 +155,7 @@ class Times:
         self._shifts = [0]  # for each stretch of the zone: a period's number less its place on the clock
         self._lasts: list[int] = []  # for each change: the number of the period before it
         self._ranges: list[tuple[int, int]] = []  # for each stretch: its first and last place on the clock
+        self._longer: list[tuple[int, int]] = []  # numbers of longer periods, each with the seconds more that it has
         first = -(10**9)
         for change, before, after in zip(zone.changes, zone.offsets, zone.offsets[1:], strict=False):
             last = (change - 1 + before) // length
@@ -157,6 +164,8 @@ class Times:
             self._ranges.append((first, last))
             self._lasts.append(last + self._shifts[-1])
             self._shifts.append(self._shifts[-1] + last - place + is_cut)
+            if after < before and not is_cut:
+                self._longer.append((self._lasts[-1], before - after))
             self.has_twins |= after < before and is_cut and change >= 0
             first = place
         self._ranges.append((first, 10**12))
@@ -189,6 +198,9 @@ class Times:
             return moment_of(low), moment_of(self.zone.reached(last) + 1) - _MOMENT
         except OverflowError:
             return self.wall(number), datetime.max
+
+    def excess(self, number: int) -> int:
+        return max((more for each, more in self._longer if each >= number), default=0)
 
     def first_moment(self, wall: datetime) -> datetime:
         return moment_of(self.zone.first_at(seconds(wall)))

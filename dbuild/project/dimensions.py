@@ -9,7 +9,7 @@ from datetime import date, datetime, time
 from dbuild.core.grain import UNITS, Grain
 from dbuild.core.model import Dimension, DiscoveredDimension, ListDimension, TimeDimension
 from dbuild.core.pieces import is_key
-from dbuild.core.unit import CENTURY, MONTHS
+from dbuild.core.unit import CENTURY, MONTHS, number_at
 from dbuild.errors import nearest
 from dbuild.project.document import Table
 from dbuild.project.options import read_timezone
@@ -114,8 +114,9 @@ def _anchored(table: Table, grain: Grain) -> Grain:
         return grain
     if grain.unit in MONTHS and not 12 % (grain.count * MONTHS[grain.unit]):
         return grain  # from January on
+    one = replace(grain, count=1)
     try:
-        anchor = replace(grain, count=1).bounded(text)
+        anchor = number_at(grain.unit, one.wall(one.bounded(text)))  # by the calendar, which knows no skipped days
     except (ValueError, OverflowError):
         return grain  # reported where the bounds are read
     return replace(grain, anchor=anchor % grain.count)

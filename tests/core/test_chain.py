@@ -115,17 +115,32 @@ def test_what_leads_to_earlier_periods_only(rule: MappingRule | None, unit: str,
     assert dimension_of({"day": day}, [own, again]) is None
 
 
-def test_days_of_25_hours_are_longer_than_24() -> None:
+@pytest.mark.parametrize(
+    ("grain", "low", "is_earlier"),
+    [
+        (Grain("day", "Europe/Zurich"), -24, False),
+        (Grain("day", "Europe/Zurich"), -48, True),
+        (Grain("hour", "Europe/Zurich", 4), -4, False),
+        (Grain("hour", "Europe/Zurich", 4), -5, True),
+        (Grain("hour", "Europe/Zurich"), -1, True),
+        (Grain("hour", "Australia/Lord_Howe"), -1, False),  # one lasts 90 minutes
+        (Grain("hour", "Australia/Lord_Howe"), -2, True),
+    ],
+)
+def test_periods_in_which_clocks_are_put_back_are_longer(grain: Grain, low: int, is_earlier: bool) -> None:
     place = Place("Dataflowfile", 1)
-    for unit, count, low, is_earlier in [
-        ("day", 1, -24, False),
-        ("day", 1, -48, True),
-        ("hour", 4, -4, False),
-        ("hour", 1, -1, True),
-    ]:
-        own = Input("x", "x", "", (("day", Window(low, low, "hour")),), place)
-        day = TimeDimension("day", Grain(unit, "Europe/Zurich", count), 0, None, place)
-        assert (dimension_of({"day": day}, [own]) == "day") is is_earlier
+    own = Input("x", "x", "", (("time", Window(low, low, "hour")),), place)
+    time = TimeDimension("time", grain, grain.bounded("2013-01-01"), None, place)
+    assert (dimension_of({"time": time}, [own]) == "time") is is_earlier
+
+
+def test_only_clocks_that_are_still_put_back_count() -> None:
+    """Those of Caracas were, by half an hour, in 2007."""
+    place, caracas = Place("Dataflowfile", 1), Grain("hour", "America/Caracas")
+    own = Input("x", "x", "", (("time", Window(-1, -1, "hour")),), place)
+    for start, is_earlier in [("2007-01-01", False), ("2013-01-01", True)]:
+        time = TimeDimension("time", caracas, caracas.bounded(start), None, place)
+        assert (dimension_of({"time": time}, [own]) == "time") is is_earlier
 
 
 @given(st.sampled_from([Previous(), Window(-1, -1, "day"), Window(-3, -2, "day"), Window(-49, -48, "hour")]))

@@ -273,6 +273,14 @@ def test_periods_of_a_time_zone(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("every", ["2 days", "10 days"])
+def test_a_day_that_a_zone_skipped_moves_no_period_away_from_its_start(tmp_path: Path, every: str) -> None:
+    text = f'[partitions.x]\nevery = "{every}"\nstart = 2013-03-09\ntimezone = "Pacific/Apia"\n'
+    dimension = load(tmp_path, text).dimensions["x"]
+    assert isinstance(dimension, TimeDimension)
+    assert dimension.grain.text(dimension.start) == "2013-03-09"
+
+
 def test_a_start_moved_by_whole_periods_is_the_same_grain(tmp_path: Path) -> None:
     grains = set()
     for start in ("2013-01-05", "2013-01-15", "2012-12-26"):

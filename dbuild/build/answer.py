@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -60,7 +59,7 @@ class Grounds:
 Seen = dict[tuple[str, int], bytes]  # (root, depth) -> the listing of a tree that has just been made
 
 
-def find_answer(root: str, state: State, question: Question, seen: Seen) -> dict[str, int] | None:
+def find_answer(root: str, state: State, question: Question, now: float, seen: Seen) -> dict[str, int] | None:
     """The counts of the last answer to this question, if it still holds; None where it has to be found anew.
 
     Listings that were made on the way are put into `seen`, so that the long way needn't make them again.
@@ -77,7 +76,7 @@ def find_answer(root: str, state: State, question: Question, seen: Seen) -> dict
         tuple(found["globs"]),
         Period(*found["period"]),
     )
-    if not grounds.period.holds(time.time()):
+    if not grounds.period.holds(now):
         return None
     if stamp != _stamp(root, grounds, state.generation()):
         return None

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import NamedTuple
 
 from dbuild.build.loading import load_flow
@@ -118,8 +117,7 @@ def _sought(settings: Settings, state: State, argument: str) -> Sought:
         raise UsageError(f'there is no target "{selector.name}"', hint=hint)
     if selector.keys is None:
         return Sought(run, selector.name, None if step.target.dimensions else ())
-    now = datetime.now(UTC).replace(tzinfo=None)
-    return Sought(run, selector.name, key_of(flow.project, step.target, selector.keys, now))
+    return Sought(run, selector.name, key_of(flow.project, step.target, selector.keys, settings.moment))
 
 
 # -- where -------------------------------------------------------------------------------------------------------------

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterable, Iterator
 
 from dbuild.build.groups import Groups
@@ -54,7 +53,7 @@ class Publisher:
                 for out in prepared.task.outputs
             ),
             self._run,
-            time.time(),
+            self._world.clock(),
             result.seconds,
         )
         before = self._world.trace(target, key)

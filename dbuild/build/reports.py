@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 from dbuild.build.loading import load_flow
 from dbuild.build.session import Looked, _forget, look, make, reading
@@ -301,7 +301,7 @@ def tasks(settings: Settings, run: str | None, argument: str | None, limit: int)
     """The newest executions of a run, or of `X` or `X@K`, newest first. Raises UsageError for an unknown run."""
     with reading(settings) as state:
         flow = load_flow(settings, state, _forget)
-        target, key = _target_and_key(flow, argument) if argument else (None, None)
+        target, key = _target_and_key(flow, argument, settings.moment) if argument else (None, None)
         number = None
         if run is not None:
             if not run.isdigit() or not any(str(found[0]) == run for found in state.runs(1_000_000)):
@@ -311,15 +311,14 @@ def tasks(settings: Settings, run: str | None, argument: str | None, limit: int)
         return tuple(_record(flow, run_number, row) for run_number, row in rows)
 
 
-def _target_and_key(flow: Flow, argument: str) -> tuple[str, str | None]:
+def _target_and_key(flow: Flow, argument: str, moment: datetime) -> tuple[str, str | None]:
     selector = parse_selector(argument)
     step = flow.steps.get(selector.name)
     if step is None:
         raise UsageError(f'there is no target "{selector.name}"', hint="dbuild list shows what there is")
     if selector.keys is None:
         return selector.name, None
-    now = datetime.now(UTC).replace(tzinfo=None)
-    return selector.name, joined_key(key_of(flow.project, step.target, selector.keys, now))
+    return selector.name, joined_key(key_of(flow.project, step.target, selector.keys, moment))
 
 
 def _record(flow: Flow, run: int, row: TaskRow) -> TaskRecord:

@@ -327,7 +327,7 @@ class Run:
         self._note(attempt, "failed", False, seconds, error, log)
         tail, relative = _tail(log), self._relative(log)
         if not is_cut_off:  # else nobody's fault: what was there before stands as it was
-            failure = Failure(self.number, error, relative, time.time(), tail, attempt.number)
+            failure = Failure(self.number, error, relative, self.world.clock(), tail, attempt.number)
             self._groups.open.failures.append((node[0], self._joined(node), failure))
         self._emit(
             TaskEnded(
@@ -351,7 +351,7 @@ class Run:
         self._groups.open.tasks.append(
             TaskRow(
                 *(self._rows_written, attempt.node[0], self._joined(attempt.node), status, changed),
-                *(seconds, time.time(), texts, error, self._relative(log)),
+                *(seconds, self.world.clock(), texts, error, self._relative(log)),
             )
         )
 

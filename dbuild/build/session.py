@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from types import FrameType
 
 from dbuild.build.answer import Seen
@@ -115,8 +114,8 @@ def look(
         *(path for name in sorted(needed & flow.steps.keys()) for path in _code(flow, name)),
     ]
     survey = Survey(settings.root, state, locations_of(flow), needed, singles, seen or {})
-    now = datetime.now(UTC).replace(tzinfo=None)
-    world = World(flow, survey, state, now)
+    now = settings.moment
+    world = World(flow, survey, state, now, settings.clock)
     selection = select(flow, world.domains, arguments, now, standing=Standings(world, names))
     if force:
         world.forced = dict(selection.wanted)
@@ -306,7 +305,7 @@ def _run(
     from dbuild.observe.machine import cores, memory
 
     project = looked.flow.project
-    number = state.begin_run(time.time(), shlex.join(sys.argv[1:]))
+    number = state.begin_run(settings.clock(), shlex.join(sys.argv[1:]))
     allotments = Allotments(project, options.jobs or cores(), memory())
     for name in allotments.too_large():
         if name in planned.targets:

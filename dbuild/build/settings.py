@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import time
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 
@@ -12,6 +14,16 @@ class Settings(NamedTuple):
     directory: str = "."
     file: str = "Dataflowfile"
     params: tuple[tuple[str, str], ...] = ()
+    now: float | None = None  # seconds since the epoch at which everything seems to happen; None: when it does
+
+    def clock(self) -> float:
+        """The moment, in seconds since the epoch."""
+        return time.time() if self.now is None else self.now
+
+    @property
+    def moment(self) -> datetime:
+        """The same as the core has it: UTC, without a zone."""
+        return datetime.fromtimestamp(self.clock(), UTC).replace(tzinfo=None)
 
     @property
     def root(self) -> str:

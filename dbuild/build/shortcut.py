@@ -26,7 +26,9 @@ def answer(settings: Settings, arguments: Sequence[str], started: float, seen: S
     try:
         state = open_state(settings.root, settings.flow, is_reader=True)
         try:
-            counts = find_answer(settings.root, state, Question(tuple(arguments), settings.params), seen)
+            counts = find_answer(
+                settings.root, state, Question(tuple(arguments), settings.params), settings.clock(), seen
+            )
         finally:
             state.close()
     except (UserError, OSError, sqlite3.Error):

@@ -7,6 +7,7 @@ listings touches partitions by set algebra; only these, and what no seal covers,
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from collections.abc import Mapping as MappingOf
 from datetime import datetime
@@ -35,9 +36,12 @@ _MANY = 200  # partitions from which a target's traces are read as a range
 class World:
     """What is declared, what was built, what is there. Implements `core.plan.Observed`."""
 
-    def __init__(self, flow: Flow, survey: Survey, state: State, now: datetime) -> None:
+    def __init__(
+        self, flow: Flow, survey: Survey, state: State, now: datetime, clock: Callable[[], float] = time.time
+    ) -> None:
         self.flow = flow
-        self.now = now  # UTC, without a zone
+        self.now = now  # UTC, without a zone: the moment for which all is decided
+        self.clock = clock  # the moment at which something happens, in seconds since the epoch
         self.survey = survey
         self.state = state
         self.forced: dict[str, PartitionSet] = {}

@@ -103,4 +103,19 @@ def settings_of(directory: Sequence[str], file: str, params: tuple[tuple[str, st
         raise UsageError(
             f'there is no folder "{os.path.join(*directory)}"', hint="-C names the one that the Dataflowfile is in"
         )
-    return Settings(folder, file, params)
+    return Settings(folder, file, params, _given_moment(os.environ.get("DBUILD_NOW")))
+
+
+def _given_moment(text: str | None) -> float | None:
+    """The moment of DBUILD_NOW, for trying out what time brings. Raises UsageError where it is none."""
+    if not text:
+        return None
+    from datetime import UTC, datetime
+
+    from dbuild.errors import UsageError
+
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f'DBUILD_NOW is no moment: "{text}"', hint="as in DBUILD_NOW=2024-01-05T07:00") from None
+    return moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()

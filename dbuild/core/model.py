@@ -6,6 +6,8 @@ The project room makes these; everything below reads them. They hold no observat
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import date
+from typing import Literal
 
 from dbuild.core.grain import Grain
 from dbuild.core.sending import sendable
@@ -97,6 +99,23 @@ MappingRule = Overlap | Window | Since | Previous | Last | All | Values
 
 
 @dataclass(frozen=True, slots=True)
+class Expectation:
+    """When a source's partition is due, counted from the last day of its period, by the clocks of its time zone."""
+
+    place: Place
+    at: int | None = None  # the time of day in minutes; None: the end of that day
+    days: int | None = None  # so many days after the period's last one
+    business_days: int | None = None  # the same, counting those only on which people work
+    seconds: float | None = None  # instead of all these: so long after the period's end
+    weekdays: frozenset[int] = frozenset(range(7))  # 0 is Monday; a period without such a day is never due
+    holidays: frozenset[date] = frozenset()  # days on which nobody works, and on which nothing is due
+    is_business: bool = False  # `on = "business days"`: neither weekends nor holidays
+
+
+Missing = Literal["wait", "fail", "skip", "latest"]  # what is done without an input that is missing
+
+
+@dataclass(frozen=True, slots=True)
 class Input:
     """One thing that a target reads."""
 
@@ -106,6 +125,10 @@ class Input:
     rules: tuple[tuple[str, MappingRule], ...]  # given rules by the input's dimension; overlap where none is given
     place: Place
     counts: bool = True  # whether its changes make the target stale (not with `impact = "none"`)
+    missing: Missing = "wait"
+    max_age: float | None = None  # seconds; of `missing = "latest"`: how much older may be what stands in
+    minimum: int | None = None  # of several partitions so many are enough, or all that are expected
+    by: tuple[tuple[str, str], ...] = ()  # the target's dimension -> the SQL of a row's value on it
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +144,10 @@ class Source:
     tags: tuple[str, ...]
     place: Place
     owner: str = ""  # who to ask
+    expect: Expectation | None = None  # None: everywhere in its range, without a deadline
+    keeps_gone: bool = False  # `gone = "keep"`: what was built from partitions that are gone stays as it is
+    settle: float = 0.0  # seconds for which a file has to have been left alone
+    ready: str = ""  # the path pattern of a marker without which a partition isn't there; "" for none
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +253,7 @@ class Target:
     limits: Limits = Limits()
     env: tuple[tuple[str, str], ...] = ()  # variables of its recipe
     secrets: tuple[str, ...] = ()  # names of variables that it takes from dbuild's own environment
+    freeze_after: float | None = None  # seconds after a period's end from which on what was built stays as it is
 
     @property
     def is_view(self) -> bool:

@@ -330,16 +330,7 @@ def test_what_cannot_be_said_is_refused(shop: Marked, words: list[str], said: st
 
 def later(monkeypatch: pytest.MonkeyPatch, *, hours: int) -> None:
     """Moves the clock that builds are told."""
-    from datetime import datetime, timedelta
-
-    from dbuild.build import session
-
-    class Later(datetime):
-        @classmethod
-        def now(cls, tz: object = None) -> datetime:  # type: ignore[override]
-            return datetime.now(tz) + timedelta(hours=hours)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(session, "datetime", Later)
+    monkeypatch.setattr(Settings, "clock", lambda self: time.time() + hours * 3600)
 
 
 def test_what_is_frozen_behind_what_ran_is_not_fresh_when_it_thaws(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dbuild.build import session
+from dbuild.build import Settings, session
 from dbuild.core.grain import Grain
 from tests.build.workshop import Workshop
 
@@ -99,13 +99,7 @@ shell = "echo {hour} | cat - {raw} > {output}"
 
 def set_clock(monkeypatch: pytest.MonkeyPatch, now: datetime) -> None:
     """The clock that builds are told, and that kept answers are held against."""
-
-    class Then(datetime):
-        @classmethod
-        def now(cls, tz: object = None) -> datetime:  # type: ignore[override]
-            return now
-
-    monkeypatch.setattr(session, "datetime", Then)
+    monkeypatch.setattr(Settings, "clock", lambda self: now.timestamp())
     monkeypatch.setattr(time, "time", now.timestamp)
 
 

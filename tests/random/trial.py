@@ -9,11 +9,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from unittest.mock import patch
 
-from dbuild.build import Settings, build, plan, session
+from dbuild.build import Settings, build, plan
 from dbuild.build.world import World
 from dbuild.core.events import Event, Summary, TaskEnded, TaskRetried, TaskStarted, TaskStopped
 from dbuild.core.partitions import PartitionSet
@@ -130,14 +129,8 @@ class Trial:
     @contextmanager
     def clock(self) -> Iterator[None]:
         """The time that the model has reached."""
-        ahead = timedelta(hours=self.memory.hours)
-
-        class Later(datetime):
-            @classmethod
-            def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
-                return datetime.now(tz) + ahead
-
-        with patch.object(session, "datetime", Later):
+        ahead = 3600 * self.memory.hours
+        with patch.object(Settings, "clock", lambda settings: time.time() + ahead):
             yield
 
     def domain(self) -> Domain:

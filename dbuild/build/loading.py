@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from dbuild.build.answer import names_in
 from dbuild.build.settings import Settings
@@ -44,7 +45,8 @@ def read_project(settings: Settings) -> tuple[Project, list[UserError]]:
 
 def load_flow(settings: Settings, state: State, keep: Memos) -> Flow:
     """The flow. Raises ProjectError with every mistake in it, in the files, the recipes and between them."""
-    from dbuild.core.domain import axes_of, mappings_of
+    from dbuild.core.domain import axes_of, domains_of, mappings_of
+    from dbuild.core.selection import default_problems
 
     project, problems = read_project(settings)
     project = replace(
@@ -58,7 +60,11 @@ def load_flow(settings: Settings, state: State, keep: Memos) -> Flow:
     flow, more = link(project, analyses)
     problems.extend(more)
     if not problems:
-        problems.extend(mappings_of(flow, axes_of(project, {}))[1])
+        axes = axes_of(project, {})
+        mappings, problems = mappings_of(flow, axes)
+        if not problems and project.default:
+            now = datetime.now(UTC).replace(tzinfo=None)
+            problems.extend(default_problems(flow, domains_of(flow, axes, mappings, {}, now)[0], now))
     if problems:
         raise ProjectError(problems)
     return flow

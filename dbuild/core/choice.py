@@ -8,8 +8,8 @@ from datetime import datetime
 
 from dbuild.core.domain import Domains
 from dbuild.core.graph import Flow
+from dbuild.core.hints import example_of, hint_for_dimension, hint_of
 from dbuild.core.keytext import (
-    ALL,
     NONE,
     STANDINGS,
     Part,
@@ -20,12 +20,11 @@ from dbuild.core.keytext import (
     written_key,
 )
 from dbuild.core.model import Dimension, Project, Source, Target, TimeDimension
-from dbuild.core.partitions import Interval, ListAxis, PartitionSet, TimeAxis, joined
+from dbuild.core.partitions import Axis, Interval, ListAxis, PartitionSet, TimeAxis, joined
 from dbuild.core.relative import Calendar
-from dbuild.errors import UsageError, nearest
+from dbuild.errors import UsageError
 
 Standing = Callable[[str, str], PartitionSet]  # (dataset, word) -> its partitions that stand so
-_SHOWN = 8  # values of a list that a hint names
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,46 +85,76 @@ class Chooser:
         for place, part in enumerate(parts):
             name = part.name or (dataset.dimensions[place] if place < len(dataset.dimensions) else "")
             if name not in dataset.dimensions:
-                raise _no_dimension(dataset, text, name or part.text)
-            chosen.setdefault(name, []).extend(self._intervals(name, part, text))
+                raise self._no_dimension(dataset, part, text)
+            chosen.setdefault(name, []).extend(self._intervals(name, part, dataset, text))
         bounds = self._domains.bounds
         sides = [joined(chosen[name]) if name in chosen else bounds[name] for name in dataset.dimensions]
         return PartitionSet.box(domain.axes, sides)
 
-    def _intervals(self, name: str, part: Part, text: str) -> list[Interval]:
+    def _no_dimension(self, dataset: Source | Target, part: Part, text: str) -> UsageError:
+        if not dataset.dimensions:
+            what = f'"{dataset.name}" has no partitions, so "{text}" names none'
+            return UsageError(what, hint=f"write {dataset.name} without KEYS")
+        if not part.text:
+            return UsageError(f'"{text}": a key is empty', hint=f"its dimensions are {', '.join(dataset.dimensions)}")
+        hint = hint_for_dimension(dataset, part.name or part.text, part.text, self._domains.axes.get(part.name))
+        if not part.name:
+            return UsageError(f'"{text}": "{part.text}" is one key too many for {dataset.name}', hint=hint)
+        return UsageError(f'"{text}": "{part.name}" is no dimension of {dataset.name}', hint=hint)
+
+    def _intervals(self, name: str, part: Part, dataset: Source | Target, text: str) -> list[Interval]:
         axis = self._domains.axes[name]
         try:
             spans = spans_of(part.text, is_time=isinstance(axis, TimeAxis))
         except ValueError as error:
             if isinstance(axis, ListAxis) and part.text in axis:
                 return [_single(axis.index(part.text))]
-            raise UsageError(f'"{text}": {error}', hint=self._example(name)) from None
+            raise UsageError(f'"{text}": {error}', hint=example_of(axis)) from None
         if isinstance(axis, TimeAxis):
-            return [self._period(axis, span, text) for span in spans]
+            return [self._period(axis, span, dataset, text) for span in spans]
         is_whole = any(end and end not in axis for span in spans for end in (span.first, span.last))
         if is_whole and part.text in axis:  # a key with signs in it, typed as it is
             return [_single(axis.index(part.text))]
-        return [_of_list(axis, span, text) for span in spans]
+        return [self._of_list(axis, span, dataset, text) for span in spans]
 
-    def _example(self, name: str) -> str:
-        axis = self._domains.axes[name]
-        if isinstance(axis, TimeAxis):
-            return f"a key of {name} looks like {axis.grain.example}"
-        return _values(axis)
+    def _hint(self, axis: Axis, key: str, dataset: Source | Target) -> str:
+        return hint_of(axis, key, dataset, self._domains.axes)
+
+    def _of_list(self, axis: ListAxis, span: Span, dataset: Source | Target, text: str) -> Interval:
+        for end in (span.first, span.last):
+            if end and end not in axis:
+                what = f'"{text}": "{end}" is not a value of {axis.name}'
+                raise UsageError(what, hint=self._hint(axis, end, dataset))
+        low = axis.index(span.first) if span.first else 0
+        high = axis.index(span.last) + 1 if span.last else len(axis.values)
+        if high <= low and span.first and span.last:
+            what = f'"{text}": "{span.last}" comes before "{span.first}" in {axis.name}'
+            raise UsageError(what, hint=f"write {span.last}..{span.first}; {example_of(axis)}")
+        return low, high
 
     # -- time ------------------------------------------------------------------------------------------------------
 
-    def _period(self, axis: TimeAxis, span: Span, text: str) -> Interval:
+    def _period(self, axis: TimeAxis, span: Span, dataset: Source | Target, text: str) -> Interval:
         dimension = self._flow.project.dimensions[axis.name]
         assert isinstance(dimension, TimeDimension)
+        first, last = (self._ends(axis, key, dataset, text) if key else None for key in span[:2])
+        low = first[0] if first else dimension.start
+        high = last[1] if last else self._open_end(axis, dimension, low)
+        return self._inside(axis, dimension, (low, high), span, text)
+
+    def _ends(self, axis: TimeAxis, key: str, dataset: Source | Target, text: str) -> Interval:
+        """The first and the last period that a key names."""
         try:
-            low = self._calendar.first(axis, span.first) if span.first else dimension.start
-            last = self._calendar.last(axis, span.last) if span.last else self._open_end(axis, dimension, low)
+            return self._calendar.first(axis, key), self._calendar.last(axis, key)
         except (ValueError, OverflowError) as error:
-            raise UsageError(f'"{text}": {error}', hint=self._example(axis.name)) from None
+            raise UsageError(f'"{text}": {error}', hint=self._hint(axis, key, dataset)) from None
+
+    def _inside(self, axis: TimeAxis, dimension: TimeDimension, ends: Interval, span: Span, text: str) -> Interval:
+        low, last = ends
         is_outside = last < dimension.start or (dimension.end is not None and low > dimension.end)
         if last < low and not is_outside:
-            raise UsageError(f'"{text}": the range ends before it starts', hint="write FIRST..LAST")
+            what = f'"{text}": the range ends before it starts'
+            raise UsageError(what, hint=f"write {span.last}..{span.first}")
         if is_outside:
             raise UsageError(f'"{text}" lies outside {axis.name}', hint=self._extent(axis, dimension))
         return max(low, dimension.start), (last if dimension.end is None else min(last, dimension.end)) + 1
@@ -166,12 +195,20 @@ class Chooser:
         if isinstance(axis, TimeAxis):
             spans = spans_of(part.text, is_time=True)
             return name + "+".join(self._settled_period(axis, span) for span in spans)
-        numbers = [number for low, high in self._intervals(axis.name, part, "") for number in range(low, high)]
+        intervals = self._intervals(axis.name, part, dataset, "")
+        numbers = [number for low, high in intervals for number in range(low, high)]
         return name + "+".join(written_key(axis.text(number)) for number in numbers)
 
     def _settled_period(self, axis: TimeAxis, span: Span) -> str:
         first, last = (self._calendar.settled(axis, end) for end in (span.first, span.last))
         return f"{first}..{last}" if span.is_range else first
+
+
+def names_standing(keys: str | None) -> bool:
+    """Whether KEYS have a word on how partitions stand."""
+    return keys is not None and any(
+        part.is_word and part.text in STANDINGS for parts in choices_of(keys) for part in parts
+    )
 
 
 def key_of(project: Project, dataset: Source | Target, keys: str, now: datetime) -> tuple[str, ...]:
@@ -208,29 +245,3 @@ def _one_value(dimension: Dimension, part: str, keys: str, now: datetime) -> str
 
 def _single(number: int) -> Interval:
     return number, number + 1
-
-
-def _no_dimension(dataset: Source | Target, text: str, name: str) -> UsageError:
-    if not dataset.dimensions:
-        return UsageError(f'"{dataset.name}" has no partitions, so "{text}" names none', hint=dataset.name)
-    words = (*dataset.dimensions, *STANDINGS, ALL)
-    hint = nearest(name, words) or f"its dimensions are {', '.join(dataset.dimensions)}"
-    return UsageError(f'"{text}": "{name}" is no dimension of {dataset.name}', hint=hint)
-
-
-def _of_list(axis: ListAxis, span: Span, text: str) -> Interval:
-    for end in (span.first, span.last):
-        if end and end not in axis:
-            hint = nearest(end, axis.values) or (nearest(end, STANDINGS) if not span.is_range else None)
-            raise UsageError(f'"{text}": "{end}" is not a value of {axis.name}', hint=hint or _values(axis))
-    low = axis.index(span.first) if span.first else 0
-    high = axis.index(span.last) + 1 if span.last else len(axis.values)
-    if high <= low and span.first and span.last:
-        what = f'"{text}": "{span.last}" comes before "{span.first}" in {axis.name}'
-        raise UsageError(what, hint=_values(axis))
-    return low, high
-
-
-def _values(axis: ListAxis) -> str:
-    known = ", ".join(axis.values[:_SHOWN]) + (", …" if len(axis.values) > _SHOWN else "")
-    return f"its values are {known}" if known else f"{axis.name} has no values yet"

@@ -278,7 +278,7 @@ class Project:
     sources: dict[str, Source]
     targets: dict[str, Target]
     params: dict[str, Scalar]
-    default: tuple[str, ...]  # targets of a bare `dbuild`; empty: all
+    default: tuple[Reference, ...]  # what a bare `dbuild` builds, as selectors; empty: all targets
     globs: tuple[str, ...]  # patterns of `include` and `uses`: which files they match counts too
     place: Place
     pools: dict[str, int] = field(default_factory=dict)  # pool -> how many of it there are
@@ -295,7 +295,7 @@ class Project:
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A name that a recipe's text uses for one of its inputs."""
+    """A name that a recipe's text uses for one of its inputs, or a selector of the project's default."""
 
     name: str
     place: Place

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from dbuild.core.graph import Flow
 from dbuild.core.model import Source, Target
@@ -11,6 +11,8 @@ from dbuild.errors import UsageError, nearest
 
 _TAG = "tag:"
 _GLOB = re.compile(r"[*?]")
+_BEHIND = re.compile(r"([A-Za-z_]\w*)([^\w*?])(.+)", re.ASCII)  # a name, and something behind it
+_SHOWN = 8  # tags or targets that a hint names
 
 
 def is_pattern(name: str) -> bool:
@@ -30,11 +32,11 @@ def datasets_named(flow: Flow, name: str, *, with_sources: bool) -> list[Source 
     elif _GLOB.search(name):
         found = [dataset for dataset in every if _matches(name, dataset.name)]
         if not found:
-            raise UsageError(f'"{name}" matches no target', hint=_near(name, (dataset.name for dataset in every)))
+            raise UsageError(f'"{name}" matches no target', hint=_near(name, every))
     else:
         dataset = flow.project.dataset(name)
         if dataset is None:
-            raise UsageError(f'there is no target "{name}"', hint=_near(name, (one.name for one in every)))
+            raise UsageError(f'there is no target "{name}"', hint=_near(name, every))
         found = [dataset]
     wanted = [dataset for dataset in found if with_sources or isinstance(dataset, Target)]
     if not wanted:
@@ -47,8 +49,9 @@ def _tagged(every: Iterable[Source | Target], pattern: str) -> list[Source | Tar
     found = [dataset for dataset in every if any(_matches(pattern, tag) for tag in dataset.tags)]
     if not found:
         tags = list(dict.fromkeys(tag for dataset in every for tag in dataset.tags))
-        known = f"there are {', '.join(tags[:8])}" if tags else "nothing has tags"
-        raise UsageError(f'nothing has the tag "{pattern}"', hint=nearest(pattern, tags) or known)
+        known = f"there are {', '.join(tags[:_SHOWN])}" if tags else "nothing has tags"
+        what = f'nothing has the tag "{pattern}"' if pattern else f'"{_TAG}" names no tag'
+        raise UsageError(what, hint=nearest(pattern, tags) or known)
     return found
 
 
@@ -58,5 +61,14 @@ def _matches(pattern: str, name: str) -> bool:
     return re.fullmatch("".join(parts), name, re.DOTALL) is not None
 
 
-def _near(name: str, names: Iterable[str]) -> str:
-    return nearest(name.replace("*", ""), names) or "dbuild list shows what there is"
+def _near(name: str, every: Sequence[Source | Target]) -> str:
+    names = [dataset.name for dataset in every]
+    found = _BEHIND.fullmatch(name)
+    if found and found[1] in names:
+        if found[2] == ".":
+            return f"outputs of a target are made together: write {found[1]}"
+        return f'KEYS stand behind "@": {found[1]}@{found[3]}'
+    targets = [dataset.name for dataset in every if isinstance(dataset, Target)]
+    if not targets or len(targets) > _SHOWN:
+        return nearest(name.replace("*", ""), names) or "dbuild list shows what there is"
+    return nearest(name.replace("*", ""), names) or f"there are {', '.join(targets)}"

@@ -10,7 +10,7 @@ from dbuild.core.partitions import Interval, TimeAxis
 from dbuild.core.unit import UNIT_LIST, UNIT_WORDS
 
 _AGO = re.compile(r"-(\d{1,9})([a-z]*)", re.ASCII)
-_DAYS = {"today": 0, "yesterday": 1}
+DAYS = {"today": 0, "yesterday": 1}
 
 
 class Calendar:
@@ -61,8 +61,8 @@ class Calendar:
 
 def _unit(text: str) -> tuple[int, str] | None:
     """How many units of time ago; None where the text says no such thing. Raises ValueError for an unknown unit."""
-    if text in _DAYS:
-        return _DAYS[text], "day"
+    if text in DAYS:
+        return DAYS[text], "day"
     found = _AGO.fullmatch(text)
     if found is None:
         return None

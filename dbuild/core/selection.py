@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from dbuild.core.choice import Choice, Chooser, Standing
+from dbuild.core.choice import Choice, Chooser, Standing, names_standing
 from dbuild.core.domain import Domains
 from dbuild.core.graph import Flow
-from dbuild.core.model import Source, Target
+from dbuild.core.model import DiscoveredDimension, Source, Target
 from dbuild.core.naming import datasets_named, is_pattern
 from dbuild.core.partitions import PartitionSet
 from dbuild.core.plan import chain_of
-from dbuild.errors import UsageError
+from dbuild.errors import Place, UsageError
 
 
 @dataclass(frozen=True, slots=True)
 class Selector:
-    """One argument of the command line, taken apart."""
+    """One argument of the command line, or one of the project's default, taken apart."""
 
     text: str
     name: str  # of a dataset, a glob, or tag:x
     keys: str | None
     is_up: bool  # +x: and all that it needs
     is_down: bool  # x+: and all that is made from it
+    place: Place | None = None  # where it is written; None: on the command line
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,14 @@ class Selection:
     until: datetime | None = None  # UTC: from then on the same words choose others; None: never
     by_standing: bool = False  # whether it was chosen by how partitions stand
     empty: tuple[str, ...] = ()  # arguments that chose nothing, because nothing stands so
+
+
+@dataclass(frozen=True, slots=True)
+class Meant:
+    """What arguments mean of one target."""
+
+    keys: str  # KEYS that mean the same from now on; "": all of it, whatever partitions it will have
+    partitions: PartitionSet  # those that there are now
 
 
 def parse_selector(text: str) -> Selector:
@@ -54,12 +64,27 @@ def parse_selector(text: str) -> Selector:
 
 def arguments_of(flow: Flow, arguments: Iterable[str]) -> list[Selector]:
     """The selectors that are meant; without any, the project's default, else all targets."""
-    return [parse_selector(text) for text in [*arguments] or flow.project.default or flow.steps]
+    given = [*arguments]
+    if given or not flow.project.default:
+        return [parse_selector(text) for text in given or flow.steps]
+    return [replace(parse_selector(each.name), place=each.place) for each in flow.project.default]
 
 
 def named_by(flow: Flow, selector: Selector, *, with_sources: bool = False) -> list[Source | Target]:
     """The datasets that a selector starts from. Raises UsageError where there are none."""
-    return datasets_named(flow, selector.name, with_sources=with_sources or selector.is_down)
+    with _placed(selector):
+        return datasets_named(flow, selector.name, with_sources=with_sources or selector.is_down)
+
+
+@contextmanager
+def _placed(selector: Selector) -> Iterator[None]:
+    """Errors tell where a selector is written that doesn't stand on the command line."""
+    try:
+        yield
+    except UsageError as error:
+        if selector.place is None or error.place is not None:
+            raise
+        raise UsageError(error.what, selector.place, error.hint) from None
 
 
 def select(
@@ -82,7 +107,7 @@ def select(
     empty: list[str] = []
     for selector in arguments_of(flow, arguments):
         found, past = _chosen(flow, domains, chooser, selector, with_sources=with_sources)
-        if not any(found.values()) and not past and chooser.by_standing:
+        if _is_idle(selector, found, past):
             empty.append(selector.text)
         for name, partitions in _spread(flow, domains, selector, found).items():
             if with_sources or name in flow.steps:
@@ -90,6 +115,79 @@ def select(
         for name, partitions in past.items():
             _add(absent, name, partitions)
     return Selection(wanted, absent, chooser.until, chooser.by_standing, tuple(empty))
+
+
+def meanings(
+    flow: Flow, domains: Domains, arguments: Iterable[str], now: datetime, standing: Standing | None = None
+) -> dict[str, Meant]:
+    """What the arguments mean of each target with a recipe that is run, for what is kept or looked up by it.
+
+    A view is a mistake where it is named, and left out where a pattern meets it. Raises UsageError as `select`, and
+    where arguments choose nothing, because nothing stands so.
+    """
+    chooser = Chooser(flow, domains, now, standing)
+    meant: dict[str, Meant] = {}
+    for selector in map(parse_selector, arguments):
+        found, past = _chosen(flow, domains, chooser, selector, with_sources=False, with_views=False)
+        spread = _spread(flow, domains, selector, found)
+        for name in flow.steps:
+            partitions = spread.get(name)
+            if partitions is None or not (partitions or name in past or selector.keys is None):
+                continue
+            keys = _lasting(flow, domains, chooser, selector, name, partitions, is_named=name in found)
+            before = meant.get(name)
+            meant[name] = Meant(keys, partitions) if before is None else _united(before, Meant(keys, partitions))
+        if _is_idle(selector, found, past):
+            what = f'"{selector.text}" chooses nothing: no partition stands so'
+            raise UsageError(what, hint=f"dbuild status {selector.name} tells how they stand")
+    return meant
+
+
+def _is_idle(selector: Selector, found: dict[str, PartitionSet], past: dict[str, PartitionSet]) -> bool:
+    """Whether a selector chose nothing because nothing stands so."""
+    return names_standing(selector.keys) and not past and not any(found.values())
+
+
+def _lasting(
+    flow: Flow,
+    domains: Domains,
+    chooser: Chooser,
+    selector: Selector,
+    name: str,
+    partitions: PartitionSet,
+    *,
+    is_named: bool,
+) -> str:
+    """KEYS of what a selector means of a target: as they are written, or what is up and down from them now."""
+    if selector.keys is None and (is_named or partitions == domains.of(name)):
+        return ""
+    target = flow.steps[name].target
+    if not is_named or (chain_of(flow, domains, name) and (selector.is_up or selector.is_down)):
+        return str(partitions)
+    assert selector.keys is not None
+    return chooser.settled(target, selector.keys, selector.text)
+
+
+def _united(one: Meant, other: Meant) -> Meant:
+    keys = f"{one.keys}@{other.keys}" if one.keys and other.keys and one.keys != other.keys else ""
+    return Meant(one.keys if one.keys == other.keys else keys, one.partitions | other.partitions)
+
+
+def default_problems(flow: Flow, domains: Domains, now: datetime) -> Iterator[UsageError]:
+    """Mistakes in the project's default, with their places, as far as they can be told before anything is looked at.
+
+    `domains` may be those of a project of which nothing is there yet.
+    """
+    nothing = {name: PartitionSet.empty(domains.of(name).axes) for name in (*flow.steps, *flow.project.sources)}
+    chooser = Chooser(flow, domains, now, lambda dataset, word: nothing[dataset])
+    for selector in arguments_of(flow, ()) if flow.project.default else ():
+        try:
+            named = named_by(flow, selector)
+            found = {dimension for dataset in named for dimension in dataset.dimensions}
+            if not any(isinstance(flow.project.dimensions[name], DiscoveredDimension) for name in found):
+                _chosen(flow, domains, chooser, selector, with_sources=False)
+        except UsageError as error:
+            yield error
 
 
 def partitions_of(
@@ -105,25 +203,30 @@ def _add(sets: dict[str, PartitionSet], name: str, more: PartitionSet) -> None:
 
 
 def _chosen(
-    flow: Flow, domains: Domains, chooser: Chooser, selector: Selector, *, with_sources: bool
+    flow: Flow, domains: Domains, chooser: Chooser, selector: Selector, *, with_sources: bool, with_views: bool = True
 ) -> tuple[dict[str, PartitionSet], dict[str, PartitionSet]]:
     """Where a selector starts from: partitions in their domains, and those past the newest."""
     found: dict[str, PartitionSet] = {}
     absent: dict[str, PartitionSet] = {}
     refused: list[UsageError] = []
     named = named_by(flow, selector, with_sources=with_sources)
-    for dataset in named:
-        try:
-            for name, choice in _choices(flow, domains, chooser, dataset, selector):
-                _add(found, name, choice.inside)
-                if choice.absent:
-                    _add(absent, name, choice.absent)
-        except UsageError as error:
-            if not is_pattern(selector.name):
-                raise
-            refused.append(error)
-    if len(refused) == len(named):
-        raise refused[0]
+    is_alone = not (with_views or selector.is_up or selector.is_down)
+    with _placed(selector):
+        for dataset in named:
+            try:
+                if is_alone and dataset.name in flow.views:
+                    what = f'"{dataset.name}" is a view: nothing of it is built'
+                    raise UsageError(what, hint=f"name what reads it: {dataset.name}+")
+                for name, choice in _choices(flow, domains, chooser, dataset, selector):
+                    _add(found, name, choice.inside)
+                    if choice.absent:
+                        _add(absent, name, choice.absent)
+            except UsageError as error:
+                if not is_pattern(selector.name):
+                    raise
+                refused.append(error)
+        if len(refused) == len(named):
+            raise refused[0]
     return found, absent
 
 

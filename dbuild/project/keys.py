@@ -38,7 +38,12 @@ class AcceptedKey:
 _ROWS: dict[str, tuple[tuple[str, Kind, str, str], ...]] = {
     "project": (
         ("name", "string", '"flights"', "The project's name; the folder's name without it."),
-        ("default", "strings", '["report"]', "The targets that a bare `dbuild` builds; all of them without it."),
+        (
+            "default",
+            "strings",
+            '["report", "daily@-30d.."]',
+            "What a bare `dbuild` builds, as the command line names it; all targets without it.",
+        ),
         ("include", "strings", '["flows/*.toml"]', "More files with partitions, sources and targets (globs)."),
         ("params", "table", "{ min_delay = 15 }", "Values that recipes may read; `--param` overrides them."),
         ("macros", "strings", '["sql/macros.sql"]', "Files of CREATE MACRO statements that SQL recipes may use."),

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 
-from dbuild.core.model import Dimension, DiscoveredDimension, Project, PythonRecipe, Target
+from dbuild.core.model import Dimension, DiscoveredDimension, Project, PythonRecipe, Reference, Target
+from dbuild.core.naming import is_pattern
 from dbuild.core.overlap import Component
+from dbuild.core.selection import parse_selector
 from dbuild.errors import Place, UserError, nearest
 from dbuild.project.collisions import Claim, find_collisions
 from dbuild.project.datasets import Shared, read_default_params, read_source, read_target
@@ -181,16 +183,24 @@ def _check_discovered(
 
 def _read_default(
     project: Table, sources: Mapping[str, Table], targets: Mapping[str, Table], is_whole: bool
-) -> tuple[str, ...]:
-    taken = []
-    for position, name in enumerate(project.strings("default") or ()):
-        if name in targets:
-            taken.append(name)
+) -> tuple[Reference, ...]:
+    """The selectors of `default`. What a pattern or KEYS mean is told when the flow is linked."""
+    taken: dict[str, Reference] = {}
+    for position, text in enumerate(project.strings("default") or ()):
+        try:
+            selector = parse_selector(text)
+        except UserError as error:
+            project.report(f"default: {error.what}", "default", position, hint=error.hint)
+            continue
+        name = selector.name
+        if name in targets or is_pattern(name) or (name in sources and selector.is_down):
+            taken.setdefault(text, Reference(text, project.place("default", position)))
         elif is_whole or name in sources:
             kind = "a source: nothing makes it" if name in sources else "no target"
             hint = nearest(name, targets) or f"targets are declared as [targets.{name}]"
+            hint = f"{name}+ stands for all that is made from it" if name in sources else hint
             project.report(f'"{name}" of default is {kind}', "default", position, hint=hint)
-    return tuple(dict.fromkeys(taken))
+    return tuple(taken.values())
 
 
 def _source_claims(tables: Mapping[str, Table], paths: Mapping[str, DatasetPath], axes: Axes) -> Iterator[Claim]:

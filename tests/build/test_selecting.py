@@ -142,3 +142,61 @@ def test_a_log_is_found_by_one_key_however_it_is_written(shop: Workshop) -> None
     assert log_path(settings, "daily@today") is None
     with pytest.raises(UsageError, match="names no single partition"):
         log_path(settings, "daily@2013-01")
+
+
+# --- [project] default ------------------------------------------------------------------------------------------------
+
+
+def with_default(shop: Workshop, *selectors: str) -> None:
+    shop.write("Dataflowfile", f"[project]\ndefault = [\n  {', '.join(map(repr, selectors))}\n]\n{FLOW}")
+
+
+def test_the_default_is_written_as_on_the_command_line(shop: Workshop) -> None:
+    with_default(shop, "daily_*@day=2013-01-02..", "tag:small")
+    assert shop.build().ran == [
+        *(f"daily_kinds@{kind},2013-01-0{day}" for kind in ("C++", "a,b", "stale") for day in (2, 3)),
+        "total",
+    ]
+    assert [each.name for each in status(Settings(str(shop.root)), ())] == ["raw", "daily", "daily_kinds", "total"]
+    with_default(shop, "raw@2013-01-01+")
+    shop.write("data/2013-01-01.txt", "new\n")
+    shop.write("data/2013-01-02.txt", "new\n")
+    assert shop.build().counts == {"daily": 2, "daily_kinds": 3, "total": 1}
+
+
+def test_a_default_that_depends_on_today_or_on_standing_is_asked_again(
+    shop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_default(shop, "daily@..today")
+    shop.build()
+    shop.build()
+    shop.write("data/2013-01-02.txt", "new\n")
+    with_default(shop, "daily@stale")
+    assert shop.build().ran == ["daily@2013-01-02"]
+    assert shop.build().notices == ["daily@stale chooses nothing: no partition stands so"]
+    shop.write("data/2013-01-03.txt", "new\n")
+    assert shop.build().ran == ["daily@2013-01-03"]
+
+
+@pytest.mark.parametrize(
+    ("selector", "what", "hint"),
+    [
+        ("dialy", '"dialy" of default is no target', 'did you mean "daily"?'),
+        ("raw", '"raw" of default is a source', "raw+ stands for"),
+        ("@2013", '"@2013" names no target', "TARGET@KEYS"),
+        ("dialy*", '"dialy*" matches no target', 'did you mean "daily"?'),
+        ("tag:nighty", 'nothing has the tag "nighty"', 'did you mean "nightly"?'),
+        ("daily@2012", "lies outside day", "day goes from 2013-01-01"),
+        ("daily@2013-1-5", "is not a day", 'did you mean "2013-01-05"?'),
+        ("daily@knd=x", '"knd" is no dimension of daily', "its dimensions are day"),
+        ("daily_kinds@kind=x", '"x" is not a value of kind', "its values are"),
+    ],
+)
+def test_a_mistake_in_the_default_has_its_line(shop: Workshop, selector: str, what: str, hint: str) -> None:
+    with_default(shop, "total", selector)
+    for command in ([], ["lint"], ["status"]):
+        done = shop.run(*command)
+        first, second = done.stderr.splitlines()[:2]
+        assert done.returncode == 2
+        assert first.startswith("error: Dataflowfile:3: ") and what in first
+        assert hint in second

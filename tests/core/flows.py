@@ -88,7 +88,7 @@ def project(*parts: Dimension | Source | Target, default: Iterable[str] = ()) ->
         sources={p.name: p for p in parts if isinstance(p, Source)},
         targets={p.name: p for p in parts if isinstance(p, Target)},
         params={},
-        default=tuple(default),
+        default=tuple(Reference(text, Place(FILE, 1)) for text in default),
         place=Place(FILE),
     )
 

@@ -115,7 +115,7 @@ def flights(tmp_path: Path) -> Project:
 def test_the_project_itself(flights: Project, tmp_path: Path) -> None:
     assert (flights.name, flights.root, flights.file) == ("flights", str(tmp_path), "Dataflowfile")
     assert flights.files == ("Dataflowfile", "sql/daily.sql")
-    assert flights.default == ("delay_report",)
+    assert [(each.name, each.place.line) for each in flights.default] == [("delay_report", 3)]
     assert flights.params == {"min_delay": 15, "rate": 0.5, "strict": True, "label": "x", "since": "2013-01-01"}
 
 

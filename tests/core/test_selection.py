@@ -186,13 +186,13 @@ def test_absent_keys_of_several_arguments_are_united() -> None:
     ("text", "what", "hint"),
     [
         ("montly", 'there is no target "montly"', 'did you mean "monthly"?'),
-        ("zzz", 'there is no target "zzz"', "dbuild list shows what there is"),
+        ("zzz", 'there is no target "zzz"', "there are daily, trend, monthly, weekly, report"),
         ("flights", '"flights" is a source: dbuild never writes it', "flights+ stands for all that is made from it"),
         ("+flights", '"flights" is a source: dbuild never writes it', "flights+ stands for all that is made from it"),
         ("monthly@soon", "is not a month", "a key of month looks like 2013-01"),
         ("monthly@2013-13", "is not a month", "a key of month looks like 2013-01"),
         ("trend@2013-02-30", "is not a day", "a key of day looks like 2013-01-05"),
-        ("trend@2013-01-05..2013-01-01", "the range ends before it starts", "write FIRST..LAST"),
+        ("trend@2013-01-05..2013-01-01", "the range ends before it starts", "write 2013-01-01..2013-01-05"),
         ("trend@2012-12-31", "lies outside day", "day goes from 2013-01-01 to 2013-02-10"),
         ("trend@0001", "lies outside day", "day goes from 2013-01-01 to 2013-02-10"),
         ("monthly@2014-01", "lies outside month", "month goes from 2013-01 to 2013-12"),
@@ -201,8 +201,12 @@ def test_absent_keys_of_several_arguments_are_united() -> None:
         ("daily@origin=zzzz", '"zzzz" is not a value of origin', "its values are EWR, JFK, a=b"),
         ("daily@origen=JFK", '"origen" is no dimension of daily', 'did you mean "origin"?'),
         ("daily@zz=JFK", '"zz" is no dimension of daily', "its dimensions are day, origin"),
-        ("trend@2013-01-05,JFK", '"JFK" is no dimension of trend', "its dimensions are day"),
-        ("report@2013-01-05", '"report" has no partitions, so "report@2013-01-05" names none', "report"),
+        ("trend@2013-01-05,JFK", '"JFK" is one key too many for trend', "its dimensions are day"),
+        (
+            "report@2013-01-05",
+            '"report" has no partitions, so "report@2013-01-05" names none',
+            "write report without KEYS",
+        ),
     ],
 )
 def test_what_cannot_be_taken_says_why_and_what_to_do(text: str, what: str, hint: str) -> None:
@@ -318,7 +322,11 @@ def test_globs_name_the_targets_that_keys_apply_to(text: str, names: set[str]) -
         ("trend@-7x..", '"x" is no unit of time', "a key of day looks like 2013-01-05"),
         ("trend@-7..", "says no unit of time", "a key of day looks like 2013-01-05"),
         ("trend@2013-01-05..2013-01-06..2013-01-07", "is no key and no range", "a key of day looks like 2013-01-05"),
-        ("daily@2013-01-05,JFK..EWR", '"EWR" comes before "JFK" in origin', "its values are EWR, JFK, a=b"),
+        (
+            "daily@2013-01-05,JFK..EWR",
+            '"EWR" comes before "JFK" in origin',
+            "write EWR..JFK; its values are EWR, JFK, a=b",
+        ),
         ("daily@2013-01-05,,JFK", "a key is empty", "its values are EWR, JFK, a=b"),
         ("daily@2013-01-05,stael", '"stael" is not a value of origin', 'did you mean "stale"?'),
         ("trend@none", "names no partitions", "leave it out"),
@@ -401,3 +409,44 @@ def test_four_million_partitions_are_never_enumerated(monkeypatch: pytest.Monkey
     shown = str(whole.targets["hourly"].waiting)
     assert shown == "2013-01-01T00..2013-01-04T23+2013-01-06T00..2022-12-31T23,c00..c49"
     assert PartitionSet.parse(every.axes, shown) == whole.targets["hourly"].waiting
+
+
+@pytest.mark.parametrize(
+    ("text", "what", "hint"),
+    [
+        ("trend@yesteday", "is not a day", 'did you mean "yesterday"?'),
+        ("trend@stal", "is not a day", 'did you mean "stale"?'),
+        ("trend@2013-1-5", "is not a day", 'did you mean "2013-01-05"?'),
+        ("trend@20130105", "is not a day", 'did you mean "2013-01-05"?'),
+        ("trend@2013/01/05", "is not a day", 'did you mean "2013-01-05"?'),
+        ("trend@2013-01-05 ", "is not a day", 'did you mean "2013-01-05"?'),
+        ("trend@2013-01-05T13:45:00", "is not a day", 'did you mean "2013-01-05T13"?'),
+        ("trend@2013q1", "is not a day", 'did you mean "2013-Q1"?'),
+        ("weekly@2013w2", "is not a week", 'did you mean "2013-W02"?'),
+        ("trend@2013-01-01...2013-01-03", "is not a day", 'did you mean "2013-01-03"?'),
+        ("trend@2013-01-01-2013-01-03", "is not a day", "a range is written 2013-01-01..2013-01-03"),
+        ("trend@2013-01-01:2013-01-03", "is not a day", "a range is written 2013-01-01..2013-01-03"),
+        ("trend@2013-19-5", "is not a day", "a key of day looks like 2013-01-05"),
+        ("daily@JFK", "is not a day", "write origin=JFK"),
+        ("daily@2013-01-05,2013-01-06", "is not a value of origin", "write day=2013-01-06"),
+        ("daily@origin", "is not a day", "write origin=KEY; its values are EWR, JFK, a=b"),
+        ("daily@2013-01-05,", "a key is empty", "its values are EWR, JFK, a=b"),
+        ("trend@2013-01-05,", "a key is empty", "its dimensions are day"),
+        ("trend@day=", "a key is empty", "a key of day looks like 2013-01-05"),
+        (
+            "trend@month=2013-01",
+            '"month" is no dimension of trend',
+            "its dimensions are day; day=2013-01 is all that lies in it",
+        ),
+        ("trend:2013-01-05", "there is no target", 'KEYS stand behind "@": trend@2013-01-05'),
+        ("trend.rows", "there is no target", "outputs of a target are made together: write trend"),
+        ("TREND", "there is no target", 'did you mean "trend"?'),
+        ("zz*", "matches no target", "there are daily, trend, monthly, weekly, report"),
+        ("tag:", '"tag:" names no tag', "nothing has tags"),
+        ("w*@2011", "lies outside week", "week goes from 2013-W01 to 2013-W06"),
+    ],
+)
+def test_what_was_probably_meant_is_told(text: str, what: str, hint: str) -> None:
+    found = mistake(text)
+    assert what in found.what
+    assert found.hint == hint

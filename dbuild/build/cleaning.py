@@ -16,6 +16,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 
+from dbuild.build.bodies import dump_body, identity_of
 from dbuild.build.claims import Claims
 from dbuild.build.inventory import Partition, chosen_partitions, partitions_of
 from dbuild.build.ownership import Search
@@ -24,7 +25,6 @@ from dbuild.build.removal import prune, remove
 from dbuild.build.session import Looked, _forget, _lock, _open, look, reading
 from dbuild.build.settings import Settings
 from dbuild.build.survey import SINGLES
-from dbuild.build.world import dump_body, identity_of
 from dbuild.core.cleaning import Cleaning, Kept, Removable, Wanted
 from dbuild.core.events import Event
 from dbuild.errors import StateError, UserError

@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dbuild import failpoints
+from dbuild.build.bodies import dump_body, identity_of, load_body
 from dbuild.build.shifts import extent
-from dbuild.build.world import World, dump_body, identity_of, load_body
+from dbuild.build.world import World
 from dbuild.core.domain import axes_for
 from dbuild.core.partitions import PartitionSet
 from dbuild.core.plan import Plan, inputs_of
@@ -89,10 +90,9 @@ def _keep_axes(world: World) -> None:
         reach = extent(axis, world.domains.bounds[name])
         if store.axis_values(name) != reach:
             store.put_axis_values(name, reach)
-    for name, present in world.present.items():
-        location = world.survey.locations[name][0]
-        view = world.survey.views[location.root]
+    for name in world.flow.project.sources:
         kept = store.presence(name)
-        identity = identity_of(present.axes)
-        if view.has_new_names or kept is None or kept[0] != location.pattern.text or kept[1] != identity:
-            store.put_presence(name, location.pattern.text, identity, dump_body(present.body))
+        identity = identity_of(axes_for(world.flow.project.sources[name], world.axes))
+        if world.presence.is_to_be_kept(name) or kept is None or kept[1] != identity:
+            present = world.presence.settled(name, world.axes)
+            store.put_presence(name, world.presence.form(name), identity, dump_body(present.body))

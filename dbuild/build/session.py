@@ -16,6 +16,7 @@ from types import FrameType
 from dbuild.build.answer import Seen
 from dbuild.build.keeping import keep_quiet_answer
 from dbuild.build.loading import load_flow, read_project
+from dbuild.build.presence import Presence
 from dbuild.build.recovery import recover, sweep
 from dbuild.build.seals import seal
 from dbuild.build.settings import Settings
@@ -115,11 +116,17 @@ def look(
     ]
     survey = Survey(settings.root, state, locations_of(flow), needed, singles, seen or {})
     now = settings.moment
-    world = World(flow, survey, state, now, settings.clock)
+    presence = Presence(flow.project, survey, state, _moment(settings, clock))
+    world = World(flow, survey, state, presence, now, settings.clock)
     selection = select(flow, world.domains, arguments, now, standing=Standings(world, names))
     if force:
         world.forced = dict(selection.wanted)
     return Looked(flow, world, selection, clock)
+
+
+def _moment(settings: Settings, clock: int) -> int:
+    """The time in ns by which files are young: the one that was given, else the file system's, else the machine's."""
+    return int(settings.now * 1e9) if settings.now is not None else clock or time.time_ns()
 
 
 def _code(flow: Flow, name: str) -> tuple[str, ...]:

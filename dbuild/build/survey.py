@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from dbuild.core.grain import Grain
 from dbuild.core.graph import Flow
-from dbuild.core.model import DiscoveredDimension, Project, TimeDimension
+from dbuild.core.model import Project, TimeDimension
 from dbuild.core.pattern import PathPattern
 from dbuild.observe.digests import combine, digest_bytes, hash_file, is_racy, probe_clock
 from dbuild.observe.listing import (
@@ -75,18 +75,26 @@ def grains_of(project: Project) -> dict[str, Grain | None]:
 
 
 def locations_of(flow_or_project: Flow | Project) -> dict[str, tuple[Location, ...]]:
-    """The locations of every dataset."""
+    """The locations of every dataset, and of sources' markers under names of their own."""
     project = flow_or_project.project if isinstance(flow_or_project, Flow) else flow_or_project
     grains = grains_of(project)
     found: dict[str, tuple[Location, ...]] = {
         source.name: (Location(source.name, "", PathPattern(source.path, grains)),)
         for source in project.sources.values()
     }
+    for source in project.sources.values():
+        if source.ready:
+            found[marker_of(source.name)] = (Location(source.name, "", PathPattern(source.ready, grains)),)
     for target in project.targets.values():
         found[target.name] = tuple(
             Location(target.name, output.name, PathPattern(output.path, grains)) for output in target.outputs
         )
     return found
+
+
+def marker_of(source: str) -> str:
+    """The name under which the location of a source's marker stands among those of datasets."""
+    return f"{source}:ready"
 
 
 class Survey:
@@ -119,6 +127,7 @@ class Survey:
         self._names: dict[str, set[str]] = {}
         self._globbed: dict[str, dict[tuple[str, ...], list[str]]] = {}
         self._folders: dict[str, list[str]] = {}  # made in this run
+        self._doubted: set[str] = set()
         self.views = self._look(looked_at, seen)
 
     # -- looking ---------------------------------------------------------------------------------------------------
@@ -126,7 +135,8 @@ class Survey:
     def _look(self, datasets: Iterable[str], seen: dict[tuple[str, int], bytes]) -> dict[str, View]:
         depths: dict[str, int] = {}
         singles = list(self._singles)
-        for location in (one for name in datasets for one in self.locations[name]):
+        names = [other for name in datasets for other in (name, marker_of(name)) if other in self.locations]
+        for location in (one for name in names for one in self.locations[name]):
             if location.root == SINGLES:
                 singles.append(location.pattern.path(()))
             else:
@@ -396,6 +406,10 @@ class Survey:
         found = (location.pattern.key(path) for path in (*view.changed, *view.gone) if not is_temporary(path))
         return list(dict.fromkeys(key for key in found if key is not None))
 
+    def doubt(self, path: str) -> None:
+        """Has a file kept as one that nothing is known of, so that it is looked at again the next time."""
+        self._doubted.add(path)
+
     # -- keeping ---------------------------------------------------------------------------------------------------
 
     def keep(self, state: State, made: MappingOf[str, MappingOf[str, Stat | None]]) -> None:
@@ -406,7 +420,7 @@ class Survey:
         Not as they are now: what others changed meanwhile has to differ next time. Files whose stats vouch for
         nothing are kept with stats that no file has: they are looked at again, and are missed when they are gone.
         """
-        racy = {path for path, row in self.hashed.items() if row.is_racy}
+        racy = {path for path, row in self.hashed.items() if row.is_racy} | self._doubted
         for root, view in self.views.items():
             self._drop_outdated(state, view)
             own = made.get(root, {})
@@ -458,14 +472,3 @@ def _unsettled(kept: bytes, content: bytes) -> dict[str, Stat]:
     found = dict(unpack_record(record) for record in records_of(content))
     newest = max((unpack_record(record)[1].ctime for record in records_of(kept)), default=0)
     return {name: stat for name, stat in found.items() if stat.ctime >= newest - _SETTLE}
-
-
-def discovered_values(project: Project, survey: Survey) -> dict[str, tuple[str, ...]]:
-    """The values of the discovered dimensions, sorted."""
-    found: dict[str, tuple[str, ...]] = {}
-    for name, dimension in project.dimensions.items():
-        if isinstance(dimension, DiscoveredDimension) and dimension.source in survey.locations:
-            location = survey.locations[dimension.source][0]
-            position = project.sources[dimension.source].dimensions.index(name)
-            found[name] = tuple(sorted({key[position] for key in survey.keys(location)}))
-    return found

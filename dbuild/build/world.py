@@ -11,18 +11,19 @@ import time
 from collections.abc import Callable, Iterator
 from collections.abc import Mapping as MappingOf
 from datetime import datetime
-from typing import Any
 
+from dbuild.build.bodies import identity_of, load_body
+from dbuild.build.presence import Presence
 from dbuild.build.schemas import Schemas, typed_digest
 from dbuild.build.shifts import Shifts
-from dbuild.build.survey import SINGLES, Location, Survey, discovered_values
+from dbuild.build.survey import SINGLES, Location, Survey
 from dbuild.build.words import Words
 from dbuild.core.domain import axes_for, axes_of, domains_of, mappings_of
 from dbuild.core.graph import Flow, Step
 from dbuild.core.layout import layout_of
 from dbuild.core.mapping import Mapping
 from dbuild.core.model import Input, Project, Source
-from dbuild.core.partitions import EMPTY, UNIT, Axis, Body, Index, ListAxis, PartitionSet
+from dbuild.core.partitions import Axis, Body, Index, ListAxis, PartitionSet
 from dbuild.core.plan import inputs_of
 from dbuild.core.staleness import UNSETTLED, Declared, Verdict, judge
 from dbuild.core.task import format_of
@@ -37,7 +38,13 @@ class World:
     """What is declared, what was built, what is there. Implements `core.plan.Observed`."""
 
     def __init__(
-        self, flow: Flow, survey: Survey, state: State, now: datetime, clock: Callable[[], float] = time.time
+        self,
+        flow: Flow,
+        survey: Survey,
+        state: State,
+        presence: Presence,
+        now: datetime,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self.flow = flow
         self.now = now  # UTC, without a zone: the moment for which all is decided
@@ -52,61 +59,38 @@ class World:
         self._touched: dict[str, PartitionSet] = {}
         self._records: dict[object, tuple[Body, InputRecord]] = {}
         self._asked: dict[str, int] = {}
-        self.axes = axes_of(flow.project, self._discover())
-        self.present = {name: self._presence(name) for name in flow.project.sources}
+        self.presence = presence
+        self.axes = axes_of(flow.project, presence.discovered())
+        named = {name: presence.named(name, self.axes) for name in flow.project.sources}
         mappings, _ = mappings_of(flow, self.axes)
-        self.domains, notices = domains_of(flow, self.axes, mappings, self.present, now)
+        self.domains, notices = domains_of(flow, self.axes, mappings, named, now)
+        self._unsettled = {name: self._hold_back(name, there) for name, there in named.items()}
+        self.present = {name: there - self._unsettled[name] for name, there in named.items()}  # and may be read
         self.schemas = Schemas(flow, survey, state, self.domains, self.present)
         self.words = Words(flow, self.domains, state.marks.all(), now, self._built)
         self.notices = (*notices, *self._refusals(), *self.words.notices)
 
     # -- who is there ----------------------------------------------------------------------------------------------
 
-    def _discover(self) -> dict[str, tuple[str, ...]]:
-        """Values of discovered dimensions: as kept where no name came or went, else from the listing."""
-        kept: dict[str, tuple[str, ...]] = {}
-        anew: dict[str, object] = {}
-        for name, dimension in self.flow.project.dimensions.items():
-            source = getattr(dimension, "source", None)
-            if source is None:
-                continue
-            if self._is_moved(source):
-                anew[name] = dimension
-            else:
-                kept[name] = self.state.axis_values(name)
-        if anew:
-            found = discovered_values(self.flow.project, self.survey)
-            kept.update((name, found.get(name, ())) for name in anew)
-        return kept
-
-    def _is_moved(self, source: str) -> bool:
-        """Whether names came or went in a source's folder, or its presence was never kept as it is declared."""
-        location = self.survey.locations[source][0]
-        kept = self.state.presence(source)
-        return kept is None or kept[0] != location.pattern.text or self.survey.views[location.root].has_new_names
-
-    def _presence(self, source: str) -> PartitionSet:
-        location = self.survey.locations[source][0]
-        axes = axes_for(self.flow.project.sources[source], self.axes)
-        if not self._is_moved(source):
-            kept = self.state.presence(source)
-            if kept is not None and kept[1] == identity_of(axes):
-                return PartitionSet(axes, load_body(kept[2]))
-        if not axes:
-            return PartitionSet(axes, PartitionSet.box(axes, []).body if self.survey.keys(location) else EMPTY)
-        indices = []
-        for key in self.survey.keys(location):
-            try:
-                indices.append(tuple(axis.index(value) for axis, value in zip(axes, key, strict=True)))
-            except ValueError:
-                continue  # a value that its list dimension doesn't have
-        return PartitionSet.of_indices(axes, indices)
-
     def _refusals(self) -> Iterator[str]:
         """Notices about files that sources leave out because of their names."""
         for name in self.flow.project.sources:
             for path in self.survey.nameless(self.survey.locations[name][0])[:1]:
                 yield f'source "{name}" leaves out files whose names are no UTF-8 text, such as {path}'
+
+    def _hold_back(self, source: str, there: PartitionSet) -> PartitionSet:
+        """The partitions of a source that aren't to be read yet: all, where the one that shows the columns isn't."""
+        young = self.presence.young(source, self.axes)
+        domain = self.domains.of(source)
+        first = (there & domain).first() if young else None
+        shows = format_of(self.flow.project.sources[source].path) in ("csv", "json")
+        if first is None or first not in young or not shows or self.flow.project.sources[source].schema is not None:
+            return young
+        return there
+
+    def unsettled(self, source: str) -> PartitionSet:
+        """The partitions of a source that are there and aren't to be read yet: somebody may still write them."""
+        return self._unsettled[source] & self.domains.of(source)
 
     def missing(self, source: str) -> PartitionSet:
         """The partitions of a source's domain that aren't there."""
@@ -163,7 +147,10 @@ class World:
         """The partitions whose files differ from the kept listings; none where this survey didn't look."""
         axes = self._axes_of(dataset)
         keys = [key for location in self.survey.locations[dataset] for key in self.survey.changed_keys(location)]
-        return self.keyed(dataset, {joined_key(key): None for key in keys}, axes)
+        changed = self.keyed(dataset, {joined_key(key): None for key in keys}, axes)
+        if dataset in self.present and self.presence.is_conditional(dataset):
+            changed |= self.presence.moved(dataset, self.axes)
+        return changed
 
     def _axes_of(self, dataset: str) -> tuple[Axis, ...]:
         found = self.flow.project.dataset(dataset)
@@ -383,37 +370,12 @@ class World:
         return typed_digest(digest, self.schemas.output_schema(dataset, location.output, index))
 
 
-def identity_of(axes: tuple[Axis, ...]) -> bytes:
-    """What the numbers of a set over these axes mean."""
-    return digest_bytes(
-        "\0".join(f"{axis.name}\x1f{axis.identity}" for axis in axes).encode("utf-8", "surrogateescape")
-    )
-
-
 def _has_moved(before: Axis, now: Axis) -> bool:
     """Whether the values that two axes share have another order."""
     if not isinstance(before, ListAxis) or not isinstance(now, ListAxis) or before.values == now.values:
         return False
     shared = set(before.values) & set(now.values)
     return [v for v in before.values if v in shared] != [v for v in now.values if v in shared]
-
-
-def dump_body(body: Body) -> str:
-    """A set's body as JSON; the rest of a run of the last axis is left out."""
-    return json.dumps(_bare(body), separators=(",", ":"))
-
-
-def _bare(body: Body) -> list[list[object]]:
-    return [[low, high] if rest == UNIT else [low, high, _bare(rest)] for low, high, rest in body]
-
-
-def load_body(text: str) -> Body:
-    """What `dump_body` wrote."""
-    return _full(json.loads(text))
-
-
-def _full(body: list[list[Any]]) -> Body:
-    return tuple((run[0], run[1], _full(run[2]) if len(run) > 2 else UNIT) for run in body)
 
 
 def _declared_text(project: Project, dimension: str) -> str:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dbuild.build.world import dump_body, load_body
+from dbuild.build.bodies import dump_body, load_body
 from dbuild.core.grain import Grain
 from dbuild.core.partitions import (
     EMPTY,

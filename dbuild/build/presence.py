@@ -1,0 +1,171 @@
+"""Which partitions sources have: by the names in their folders, the markers beside them, and how long files lay still.
+
+What a source's `ready` asks for has to be there too, and a file that was written less than `settle` ago isn't read yet:
+its partition is *young*. Only files that differ from the kept listings can be young; they are kept as doubtful, so that
+they differ again the next time. Unaware of what is expected.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from collections.abc import Mapping as MappingOf
+
+from dbuild.build.bodies import identity_of, load_body
+from dbuild.build.survey import Location, Survey, marker_of
+from dbuild.core.domain import axes_for
+from dbuild.core.model import DiscoveredDimension, Project, Source
+from dbuild.core.partitions import EMPTY, Axis, ListAxis, PartitionSet
+from dbuild.observe.listing import Stat, is_temporary
+from dbuild.state.store import State
+
+Key = tuple[str, ...]
+_DAY = 86_400_000_000_000  # ns ahead of the clock from which on a time stamp tells nothing
+
+
+def is_young(stat: Stat, settle: float, moment: int) -> bool:
+    """Whether a file was written less than `settle` seconds before `moment` (ns), so that it may be half a file.
+
+    An mtime from the future was set on purpose, or by another clock: then the ctime counts, which nobody sets. If that
+    is in the future too, a file is young until it has settled by then; but one of more than a day ahead tells nothing.
+    """
+    written = stat.mtime if stat.mtime <= moment else min(stat.mtime, stat.ctime)
+    return moment - settle * 1e9 < written <= moment + _DAY
+
+
+class Presence:
+    """The partitions of a project's sources, as a survey shows them."""
+
+    def __init__(self, project: Project, survey: Survey, state: State, moment: int) -> None:
+        """`moment`: the file system's clock, in ns, from before the survey; takes note of young files there."""
+        self._project = project
+        self._survey = survey
+        self._state = state
+        self._moment = moment
+        self._ready: dict[str, set[Key]] = {}
+        self._named: dict[str, PartitionSet] = {}
+        self._young = {source.name: self._find_young(source) for source in project.sources.values() if source.settle}
+
+    def discovered(self) -> dict[str, tuple[str, ...]]:
+        """Values of discovered dimensions: as kept where no name came or went, else from the listing, sorted."""
+        found: dict[str, tuple[str, ...]] = {}
+        for name, dimension in self._project.dimensions.items():
+            if not isinstance(dimension, DiscoveredDimension):
+                continue
+            if self._is_moved(dimension.source):
+                position = self._project.sources[dimension.source].dimensions.index(name)
+                found[name] = tuple(sorted({key[position] for key in self._keys(dimension.source)}))
+            else:
+                found[name] = self._state.axis_values(name)
+        return found
+
+    def named(self, source: str, axes: MappingOf[str, Axis]) -> PartitionSet:
+        """The partitions that have files and what makes them ready, the young ones too."""
+        if source not in self._named:
+            self._named[source] = self._find(source, axes_for(self._project.sources[source], axes))
+        return self._named[source]
+
+    def _find(self, source: str, own: tuple[Axis, ...]) -> PartitionSet:
+        if not self._is_moved(source):
+            kept = self._state.presence(source)
+            if kept is not None and kept[1] == identity_of(own):
+                there = PartitionSet(own, load_body(kept[2]))
+                # Those that were young aren't among the kept ones, and all of them differ from the kept listing.
+                return there | _keyed(own, self._changed(source)) if source in self._young else there
+        if not own:
+            return PartitionSet(own, PartitionSet.box(own, []).body if self._keys(source) else EMPTY)
+        return _keyed(own, self._keys(source))
+
+    def young(self, source: str, axes: MappingOf[str, Axis]) -> PartitionSet:
+        """The partitions of which a file was written just now."""
+        return _keyed(axes_for(self._project.sources[source], axes), self._young.get(source, ()))
+
+    def settled(self, source: str, axes: MappingOf[str, Axis]) -> PartitionSet:
+        """The partitions that are there and may be read: these are kept."""
+        return self.named(source, axes) - self.young(source, axes)
+
+    def kept(self, source: str, axes: MappingOf[str, Axis]) -> PartitionSet | None:
+        """The partitions that were there at the last look; None where nothing is known of that."""
+        kept = self._state.presence(source)
+        own = axes_for(self._project.sources[source], axes)
+        if kept is None or kept[0] != self.form(source):
+            return None
+        if kept[1] == identity_of(own):
+            return PartitionSet(own, load_body(kept[2]))
+        old = tuple(
+            ListAxis(axis.name, self._state.axis_values(axis.name)) if isinstance(axis, ListAxis) else axis
+            for axis in own
+        )
+        return PartitionSet(old, load_body(kept[2])).rebased(own) if kept[1] == identity_of(old) else None
+
+    def moved(self, source: str, axes: MappingOf[str, Axis]) -> PartitionSet:
+        """The partitions that came or went since the last look, also without any change of their own files."""
+        now, before = self.settled(source, axes), self.kept(source, axes)
+        return now if before is None else (now - before) | (before - now)
+
+    def is_conditional(self, source: str) -> bool:
+        """Whether a source's files alone don't tell what is there."""
+        return bool(self._project.sources[source].ready) or source in self._young
+
+    def is_to_be_kept(self, source: str) -> bool:
+        """Whether what is there may differ from what is kept."""
+        return self._is_moved(source) or source in self._young
+
+    def form(self, source: str) -> str:
+        """What a kept presence has to have been found by: the path, and the marker's if there is one."""
+        declared = self._project.sources[source]
+        return f"{declared.path}\n{declared.ready}" if declared.ready else declared.path
+
+    def _is_moved(self, source: str) -> bool:
+        """Whether names came or went in a source's folder, or its presence was never kept as it is declared."""
+        kept = self._state.presence(source)
+        if kept is None or kept[0] != self.form(source):
+            return True
+        return any(self._survey.views[one.root].has_new_names for one in self._locations(source))
+
+    def _locations(self, source: str) -> tuple[Location, ...]:
+        marker = self._survey.locations.get(marker_of(source), ())
+        return (*self._survey.locations[source], *marker)
+
+    def _keys(self, source: str) -> list[Key]:
+        return self._only_ready(source, self._survey.keys(self._survey.locations[source][0]))
+
+    def _only_ready(self, source: str, keys: Iterable[Key]) -> list[Key]:
+        """Those keys whose markers are there. A marker with fewer dimensions stands for several partitions."""
+        for marker in self._survey.locations.get(marker_of(source), ()):
+            own = self._project.sources[source].dimensions
+            positions = [own.index(dimension) for dimension in marker.pattern.dimensions]
+            if source not in self._ready:
+                self._ready[source] = set(self._survey.keys(marker))
+            ready = self._ready[source]
+            return [key for key in keys if tuple(key[position] for position in positions) in ready]
+        return list(keys)
+
+    def _changed(self, source: str) -> list[Key]:
+        """The partitions of which a file that is there differs from the kept listing."""
+        return self._only_ready(source, dict.fromkeys(key for _, _, key in self._files_changed(source)))
+
+    def _files_changed(self, source: str) -> Iterable[tuple[str, Stat, Key]]:
+        location = self._survey.locations[source][0]
+        for path, stat in self._survey.views[location.root].changed.items():
+            key = None if is_temporary(path) else location.pattern.key(path)
+            if key is not None:
+                yield path, stat, key
+
+    def _find_young(self, source: Source) -> tuple[Key, ...]:
+        keys: dict[Key, None] = {}
+        for path, stat, key in self._files_changed(source.name):
+            if is_young(stat, source.settle, self._moment):
+                self._survey.doubt(path)
+                keys[key] = None
+        return tuple(keys)
+
+
+def _keyed(axes: tuple[Axis, ...], keys: Iterable[Key]) -> PartitionSet:
+    """The partitions of these keys; a value that its list dimension doesn't have is left out."""
+    indices = []
+    for key in keys:
+        try:
+            indices.append(tuple(axis.index(value) for axis, value in zip(axes, key, strict=True)))
+        except ValueError:
+            continue
+    return PartitionSet.of_indices(axes, indices)

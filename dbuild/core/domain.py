@@ -6,6 +6,7 @@ Pure: what was observed and what day it is come in as values.
 from __future__ import annotations
 
 from collections.abc import Mapping as MappingOf
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -66,11 +67,25 @@ def mappings_of(flow: Flow, axes: MappingOf[str, Axis]) -> tuple[dict[str, tuple
         mappings = []
         for given in step.inputs:
             try:
-                mappings.append(mapping_of(own, _axes_of_input(flow, given, axes), dict(given.rules)))
+                mapping = mapping_of(own, _axes_of_input(flow, given, axes), dict(given.rules))
+                mappings.append(mapping)
+                _check_policies(given, mapping, _axes_of_input(flow, given, axes))
             except ValueError as error:
                 problems.append(UserError(f'target "{name}", input "{given.name}": {error}', given.place))
         found[name] = tuple(mappings)
     return found, problems
+
+
+def _check_policies(given: Input, mapping: Mapping, axes: Sequence[Axis]) -> None:
+    """ValueError, with what to do, where something is to be done without an input for which that can't be."""
+    times = sum(isinstance(axis, TimeAxis) for axis in axes)
+    if given.missing == "latest" and times != 1:
+        what = "several time dimensions" if times else "no time dimension"
+        raise ValueError(f'missing = "latest" takes the newest one before, and it has {what}')
+    if given.missing == "latest" and not mapping.is_single:
+        raise ValueError('missing = "latest" is for one partition, and it can be several: use "skip", or min = 1')
+    if given.minimum is not None and mapping.is_single and "/" not in given.name:
+        raise ValueError('min is for several partitions, and it is always one: use missing = "skip"')
 
 
 def _axes_of_input(flow: Flow, given: Input, axes: MappingOf[str, Axis]) -> tuple[Axis, ...]:

@@ -126,6 +126,7 @@ class Input:
     place: Place
     counts: bool = True  # whether its changes make the target stale (not with `impact = "none"`)
     missing: Missing = "wait"
+    says_missing: bool = False  # whether that is written: the word of a view's reader comes before the view's
     max_age: float | None = None  # seconds; of `missing = "latest"`: how much older may be what stands in
     minimum: int | None = None  # of several partitions so many are enough, or all that are expected
     by: tuple[tuple[str, str], ...] = ()  # the target's dimension -> the SQL of a row's value on it

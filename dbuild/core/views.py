@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from dbuild.core.model import Analysis, Input, Project, ShellRecipe, SqlRecipe, Target
+from dbuild.core.model import Analysis, Input, Project, ShellRecipe, SqlRecipe, Target, TimeDimension
 from dbuild.errors import UserError, nearest
 
 
@@ -62,8 +62,23 @@ def _behind(project: Project, given: Input, inner: Input) -> Input:
     own = [rule for rule in given.rules if dataset is not None and rule[0] in dataset.dimensions]
     said = {name for name, _ in own}
     rules = (*own, *(rule for rule in inner.rules if rule[0] not in said))
-    counts = given.counts and inner.counts
-    return replace(inner, name=f"{given.name}/{inner.name}", rules=rules, place=given.place, counts=counts)
+    has_time = dataset is not None and any(_is_time(project, name) for name in dataset.dimensions)
+    word = given if given.says_missing and (has_time or given.missing != "latest") else inner
+    return replace(
+        inner,
+        name=f"{given.name}/{inner.name}",
+        rules=rules,
+        place=given.place,
+        counts=given.counts and inner.counts,
+        missing=word.missing,
+        says_missing=word.says_missing,
+        max_age=word.max_age,
+        minimum=given.minimum or inner.minimum,
+    )
+
+
+def _is_time(project: Project, name: str) -> bool:
+    return isinstance(project.dimensions.get(name), TimeDimension)
 
 
 def _stray_rules(project: Project, given: Input, behind: Step) -> Iterable[UserError]:
@@ -74,6 +89,9 @@ def _stray_rules(project: Project, given: Input, behind: Step) -> Iterable[UserE
             own = ", ".join(sorted(known)) or "none"
             what = f'nothing that the view "{given.dataset}" reads is partitioned by "{name}"'
             yield UserError(what, given.place, f"dimensions behind it: {own}")
+    if given.missing == "latest" and not any(_is_time(project, name) for name in known):
+        what = f'missing = "latest" takes the newest before, and nothing that "{given.dataset}" reads has times'
+        yield UserError(what, given.place, "remove it")
 
 
 def view_problems(project: Project, step: Step) -> Iterable[UserError]:

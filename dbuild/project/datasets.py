@@ -5,8 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from dbuild.core.model import Limits, Needs, Output, Retries, ShellRecipe, Source, SqlRecipe, Target
+from dbuild.core.model import (
+    Limits,
+    Needs,
+    Output,
+    Retries,
+    ShellRecipe,
+    Source,
+    SqlRecipe,
+    Target,
+    TimeDimension,
+)
 from dbuild.errors import Place, nearest
+from dbuild.project.arrivals import Arrival
 from dbuild.project.document import Table
 from dbuild.project.environment import NO_VARIABLES, Variables, read_variables
 from dbuild.project.inputs import Datasets, read_inputs
@@ -14,6 +25,7 @@ from dbuild.project.limits import Policy, read_policy
 from dbuild.project.options import Options, fitting_options, read_options, read_schema, read_timezone
 from dbuild.project.outputs import OutputPaths
 from dbuild.project.paths import DatasetPath
+from dbuild.project.quantities import read_duration
 from dbuild.project.recipe import Macros, read_recipe, read_uses
 from dbuild.project.resources import Pools, SaidNeeds, read_needs
 
@@ -39,7 +51,7 @@ class Shared:
     variables: Variables  # of [defaults]
 
 
-def read_source(name: str, table: Table, path: DatasetPath) -> Source:
+def read_source(name: str, table: Table, path: DatasetPath, arrival: Arrival) -> Source:
     """A source as far as it can be made; mistakes are reported."""
     return Source(
         name=name,
@@ -51,6 +63,10 @@ def read_source(name: str, table: Table, path: DatasetPath) -> Source:
         tags=table.strings("tags") or (),
         place=table.place(),
         owner=table.string("owner") or "",
+        expect=arrival.expect,
+        keeps_gone=arrival.keeps_gone,
+        settle=arrival.settle,
+        ready=arrival.marker.text if arrival.marker else "",
     )
 
 
@@ -85,6 +101,7 @@ def read_target(name: str, table: Table, made: OutputPaths, shared: Shared) -> t
         limits=limits,
         env=tuple(variables.env.items()),
         secrets=variables.secrets,
+        freeze_after=_read_freezing(table, made, shared.datasets, is_view),
     )
     return target, files
 
@@ -98,6 +115,20 @@ def _read_running(table: Table, shared: Shared, is_view: bool) -> tuple[Needs, R
             what = f"{name} of {table.title} is for what runs, and SQL without a path is a view, which doesn't"
             table.report(what, name, hint="what reads the view has its own; remove it, or give the target a path")
     return Needs(), Retries(), Limits()
+
+
+def _read_freezing(table: Table, made: OutputPaths, datasets: Datasets, is_view: bool) -> float | None:
+    text = table.string("freeze_after")
+    if text is None:
+        return None
+    times = [name for name in made.dimensions if isinstance(datasets.dimensions.get(name), TimeDimension)]
+    if is_view:
+        what = f'"freeze_after" of {table.title} is for what is stored, and SQL without a path is a view'
+        table.report(what, "freeze_after", hint="remove it, or give the target a path")
+    elif made.is_known and len(times) != 1:
+        what = f'"freeze_after" of {table.title} is for partitions of time, and it has {" and ".join(times) or "none"}'
+        table.report(what, "freeze_after", hint="remove it" if times else 'as in path = "out/{day}.csv"')
+    return read_duration(text) if len(times) == 1 else None
 
 
 def _read_options(table: Table, made: OutputPaths, shared: Shared) -> Options:

@@ -143,7 +143,13 @@ def _elsewhere(name: str, section: str) -> str | None:
     """A hint at where a key belongs that is none of this section, but of another."""
     if name in SECTIONS:
         return f"it is a table of its own: [{name}]"
-    if name in KEYS["targets"] and section in ("", "project"):
+    if name in KEYS["inputs"] and section in ("sources", "targets", "defaults"):
+        return f"it is said where an input is read: inputs.NAME = {{ {name} = {KEYS['inputs'][name].example} }}"
+    if name in KEYS["sources"] and section in ("targets", "defaults"):
+        return "it belongs into [sources.NAME]"
+    if name in KEYS["expect"] and section == "sources":
+        return f"it belongs into expect = {{ {name} = {KEYS['expect'][name].example} }}"
+    if name in KEYS["targets"] and section in ("", "project", "sources"):
         return f"it belongs into {'[defaults] or ' if name in KEYS['defaults'] else ''}[targets.NAME]"
     return None
 

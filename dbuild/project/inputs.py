@@ -9,10 +9,11 @@ from typing import Literal
 from dbuild.core.model import Dimension, Input, MappingRule
 from dbuild.errors import UserError, nearest
 from dbuild.project.document import Table
-from dbuild.project.keys import KEYS, UNSUPPORTED
+from dbuild.project.keys import KEYS
 from dbuild.project.names import check_name, is_identifier
 from dbuild.project.outputs import OutputPaths
 from dbuild.project.paths import DatasetPath
+from dbuild.project.policies import Ends, read_policies
 from dbuild.project.rules import read_rule
 
 
@@ -102,7 +103,25 @@ def _read_entry(table: Table, name: str, value: object, datasets: Datasets) -> I
     if impact not in (None, "none"):
         hint = "without it, changes of the input count"
         table.report(f'"impact" of the input "{name}" can only be "none"', *path, "impact", hint=hint)
-    return Input(name, found.dataset, found.output, rules, table.place(*path), impact is None)
+    policies = read_policies(table, name, options, _ends(table, found.dataset, datasets))
+    return Input(
+        name,
+        found.dataset,
+        found.output,
+        rules,
+        table.place(*path),
+        counts=impact is None,
+        missing=policies.missing or "wait",
+        says_missing=policies.missing is not None,
+        max_age=policies.max_age,
+        minimum=policies.minimum,
+        by=policies.by,
+    )
+
+
+def _ends(table: Table, dataset: str, datasets: Datasets) -> Ends:
+    own = datasets.offers[str(table.path[-1])]
+    return Ends(dataset, datasets.offers[dataset].kind, own.dimensions, own.is_known)
 
 
 def _read_named(
@@ -181,9 +200,9 @@ def _report_key(
 ) -> None:
     key = path[-1]
     said = ", ".join(own) or "none"
-    if key in UNSUPPORTED["inputs"]:
-        what = f'"{key}" of the input "{path[1]}" is not supported by this version of dbuild'
-        table.report(what, *path, hint="remove it")
+    if key in KEYS["sources"]:
+        what = f'"{key}" of the input "{path[1]}" is said of a source, not where it is read'
+        table.report(what, *path, hint="it belongs into [sources.NAME]")
     elif not offer.is_known:
         return  # the dataset's path has mistakes of its own: what its dimensions are isn't known
     elif key in datasets.dimensions:

@@ -20,6 +20,10 @@ Kind = Literal[
     "retries",
     "timeout",
     "causes",
+    "time",  # of the day
+    "dates",  # a list, or a file of them
+    "days",  # of the week
+    "routes",  # a string or a table of strings
 ]
 ANY = "NAME"  # stands for keys whose names are free
 
@@ -48,6 +52,7 @@ _ROWS: dict[str, tuple[tuple[str, Kind, str, str], ...]] = {
         ("params", "table", "{ min_delay = 15 }", "Values that recipes may read; `--param` overrides them."),
         ("macros", "strings", '["sql/macros.sql"]', "Files of CREATE MACRO statements that SQL recipes may use."),
         ("timezone", "string", '"Europe/Zurich"', 'The time zone of recipes that name none; "UTC" without it.'),
+        ("holidays", "dates", "[2024-12-25]", "Days on which nobody works, for all sources; or a file of them."),
         ("description", "string", '"What the project is for"', "A text for people."),
         ("owner", "string", '"data team"', "Who to ask; a text for people."),
     ),
@@ -94,6 +99,15 @@ _ROWS: dict[str, tuple[tuple[str, Kind, str, str], ...]] = {
         ),
         ("read", "table", '{ nullstr = "NA" }', "Options of DuckDB's CSV or JSON reader."),
         ("schema", "table", '{ temp = "DOUBLE" }', "The types of its columns, as DuckDB names them."),
+        (
+            "expect",
+            "table",
+            '{ at = "06:00" }',
+            "When its partitions are due; without it always, and without a deadline.",
+        ),
+        ("gone", "string", '"keep"', 'With "keep", what was built from partitions that are gone stays as it is.'),
+        ("settle", "duration", '"30s"', "For how long a file has to have been left alone before it is read."),
+        ("ready", "string", '"{path}.done"', "A file without which a partition isn't there: a path like the source's."),
         ("description", "string", '"Hourly weather"', "A text for people."),
         ("tags", "strings", '["nightly"]', "Words to select it by."),
         ("owner", "string", '"data team"', "Who to ask; a text for people."),
@@ -123,6 +137,7 @@ _ROWS: dict[str, tuple[tuple[str, Kind, str, str], ...]] = {
         ("retries", "retries", "2", "How often a failed task is tried again: a number, or a table."),
         ("retry_on", "causes", '[75, "TimeoutError"]', "The failures that are tried again; all without it."),
         ("timeout", "timeout", '"10m"', "How long a task may run: a duration, or a table."),
+        ("freeze_after", "duration", '"90d"', "How long after its period's end what was built stays as it is."),
         ("description", "string", '"Delays by day"', "A text for people."),
         ("tags", "strings", '["nightly"]', "Words to select it by."),
         ("owner", "string", '"data team"', "Who to ask; a text for people."),
@@ -130,6 +145,23 @@ _ROWS: dict[str, tuple[tuple[str, Kind, str, str], ...]] = {
     "inputs": (
         ("from", "string", '"weekly_trend"', "The dataset that is read; the input's own name without it."),
         ("impact", "string", '"none"', 'With "none" it is read, and its changes alone make nothing stale.'),
+        (
+            "missing",
+            "string",
+            '"latest"',
+            'What is done without a missing partition: "wait", "fail", "skip", "latest".',
+        ),
+        ("max_age", "duration", '"7d"', 'With "latest": how much older may be what stands in.'),
+        ("min", "count", "5", "So many partitions are enough, or all that are expected."),
+        ("by", "routes", '"CAST(ts AS DATE)"', "SQL of the value by which each row goes to a partition of the target."),
+    ),
+    "expect": (
+        ("at", "time", '"06:00"', "The time of day at which it is due; the end of the day without it."),
+        ("days", "times", "1", "How many days after the last day of its period; 1 without it."),
+        ("business_days", "count", "2", "The same, counting only days on which people work."),
+        ("hours", "number", "6", "Instead of these: how long after the end of its period."),
+        ("on", "days", '"business days"', 'The days for which it is due: "business days", or a list of weekdays.'),
+        ("holidays", "dates", "[2024-12-25]", "Days that are no business days; those of [project] without it."),
     ),
     "needs": (
         ("cpus", "number", "2", "How many of the `-j` tasks at once it counts for; 1 without it."),
@@ -157,11 +189,8 @@ UNSUPPORTED: dict[str, frozenset[str]] = {
     "project": frozenset({"environment"}),
     "defaults": frozenset({"missing", "environment"}),
     "partitions": frozenset({"was"}),
-    "sources": frozenset({"expect", "gone", "settle", "ready", "was", "missing"}),
-    "targets": frozenset(
-        {"batch", "by", "environment", "expect", "freeze_after", "gone", "impact", "max_age", "min", "missing", "was"}
-    ),
-    "inputs": frozenset({"missing", "min", "max_age", "by", "gone"}),
+    "sources": frozenset({"was"}),
+    "targets": frozenset({"batch", "environment", "was"}),
 }
 
 # The options of DuckDB's readers that are taken, each with the type of its value.
@@ -197,7 +226,7 @@ READER_OPTIONS: dict[str, dict[str, tuple[type, ...]]] = {
     },
 }
 
-INNER = ("inputs", "needs", "retries", "timeout")  # tables that are values of a target's keys
+INNER = ("inputs", "expect", "needs", "retries", "timeout")  # tables that are values of a dataset's keys
 SECTIONS = tuple(name for name in _ROWS if name not in INNER)
 RESERVED = frozenset({"output", "key", "params"})  # what recipes are offered beside their inputs
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import time
 
 from dbuild.project.keys import Kind
-from dbuild.project.quantities import read_duration, read_size
+from dbuild.project.quantities import read_duration, read_size, read_time
 
 
 def mistyped(kind: Kind, value: object) -> str | None:
@@ -18,6 +19,10 @@ def mistyped(kind: Kind, value: object) -> str | None:
 
 def _is_text(value: object) -> bool:
     return isinstance(value, str) and bool(value.strip())
+
+
+def _is_list(value: object, least: int) -> bool:
+    return isinstance(value, list) and len(value) >= least and all(isinstance(item, str) and item for item in value)
 
 
 def _is_whole(value: object, least: int) -> bool:
@@ -38,6 +43,11 @@ def _is_quantity(value: object, read: Callable[[str], object]) -> bool:
     return True
 
 
+def _said(value: object) -> object:
+    """A time of day as text, which TOML has values for."""
+    return value.isoformat() if isinstance(value, time) else value
+
+
 def _is_duration(value: object) -> bool:
     return _is_quantity(value, read_duration)
 
@@ -47,10 +57,7 @@ _SIZES = 'a size ("500MB", "2GB", "1.5GiB")'
 _DURATIONS = 'a duration ("90s", "10m", "1h30m")'
 _KINDS: dict[str, tuple[str, Callable[[object], bool]]] = {
     "string": ("a string that isn't empty", _is_text),
-    "strings": (
-        "a list of strings",
-        lambda value: isinstance(value, list) and all(isinstance(item, str) and item for item in value),
-    ),
+    "strings": ("a list of strings", lambda value: _is_list(value, least=0)),
     "table": ("a table", lambda value: isinstance(value, dict)),
     "inputs": ("a list or a table", lambda value: isinstance(value, list | dict)),
     "outputs": ("a string that isn't empty, or a table", lambda value: _is_text(value) or isinstance(value, dict)),
@@ -65,4 +72,8 @@ _KINDS: dict[str, tuple[str, Callable[[object], bool]]] = {
     ),
     "timeout": (f"{_DURATIONS} or a table", lambda value: _is_duration(value) or isinstance(value, dict)),
     "causes": ("a list of exit statuses and names", lambda value: isinstance(value, list)),
+    "time": ('a time of day ("06:00")', lambda value: _is_quantity(_said(value), read_time)),
+    "dates": ("a list of dates, or a file's name", lambda value: isinstance(value, list) or _is_text(value)),
+    "days": ('"business days" or a list of weekdays', lambda value: _is_text(value) or _is_list(value, least=1)),
+    "routes": ("a string that isn't empty, or a table", lambda value: _is_text(value) or isinstance(value, dict)),
 }

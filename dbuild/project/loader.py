@@ -10,11 +10,13 @@ from dbuild.core.naming import is_pattern
 from dbuild.core.overlap import Component
 from dbuild.core.selection import parse_selector
 from dbuild.errors import Place, UserError, nearest
+from dbuild.project.arrivals import read_arrival
 from dbuild.project.collisions import Claim, find_collisions
 from dbuild.project.datasets import Shared, read_default_params, read_source, read_target
 from dbuild.project.dimensions import read_dimension
 from dbuild.project.document import Document, Table, read_document
 from dbuild.project.environment import read_variables
+from dbuild.project.holidays import read_holidays
 from dbuild.project.inputs import Datasets, Offer
 from dbuild.project.limits import read_policy
 from dbuild.project.names import check_datasets, check_sections, named_tables, single_table
@@ -81,6 +83,8 @@ def _assemble(
     axes = _read_axes(named_tables(documents, "partitions"))
     origins = {name: read_path(table, axes, root) for name, table in sources.items()}
     outputs = {name: read_outputs(table, axes, root) for name, table in targets.items()}
+    holidays = read_holidays(project, root)
+    arrivals = {name: read_arrival(table, origins[name], axes, root, holidays) for name, table in sources.items()}
     params = read_params(project, axes.dimensions)
     override_params(params, overrides, main.problems)
     defaults = single_table(main, "defaults")
@@ -91,11 +95,12 @@ def _assemble(
     made = {name: read_target(name, table, outputs[name], shared) for name, table in targets.items()}
     _check_retry_on(defaults, targets)
     files = {file: place for file, (_, place) in shared.macros.items()}
-    for _, named in made.values():
+    for named in (*(named for _, named in made.values()), holidays.files, *(each.files for each in arrivals.values())):
         files |= named
     _check_discovered(axes.dimensions, origins, targets, main.problems, is_whole)
     claims = [
-        *_source_claims(sources, origins, axes),
+        *_source_claims(sources, origins, "path", axes),
+        *_source_claims(sources, {name: each.marker for name, each in arrivals.items()}, "ready", axes),
         *_output_claims(targets, outputs, axes),
         *_file_claims(root, documents, files, [target for target, _ in made.values()]),
     ]
@@ -106,7 +111,7 @@ def _assemble(
         file=main.file,
         files=tuple(dict.fromkeys([*(document.file for document in documents), *files])),
         dimensions=dict(axes.dimensions),
-        sources={name: read_source(name, table, origins[name]) for name, table in sources.items()},
+        sources={name: read_source(name, table, origins[name], arrivals[name]) for name, table in sources.items()},
         targets={name: target for name, (target, _) in made.items()},
         params=params,
         default=_read_default(project, sources, targets, is_whole),
@@ -203,10 +208,12 @@ def _read_default(
     return tuple(taken.values())
 
 
-def _source_claims(tables: Mapping[str, Table], paths: Mapping[str, DatasetPath], axes: Axes) -> Iterator[Claim]:
+def _source_claims(
+    tables: Mapping[str, Table], paths: Mapping[str, DatasetPath | None], key: str, axes: Axes
+) -> Iterator[Claim]:
     for name, path in paths.items():
-        if path.pattern is not None:
-            yield Claim("source", name, path.text, path.pattern.components(axes.values), tables[name].place("path"))
+        if path is not None and path.pattern is not None:
+            yield Claim("source", name, path.text, path.pattern.components(axes.values), tables[name].place(key))
 
 
 def _output_claims(tables: Mapping[str, Table], outputs: Mapping[str, OutputPaths], axes: Axes) -> Iterator[Claim]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from dbuild.project.document import Document, Table, report_unknown
-from dbuild.project.keys import KEYS, RESERVED, SECTIONS, UNSUPPORTED
+from dbuild.project.keys import KEYS, RESERVED, SECTIONS
 
 IDENTIFIER = "[A-Za-z_][A-Za-z0-9_]*"
 _ROOT_ONLY = ("project", "defaults", "pools")
@@ -58,7 +58,7 @@ def named_tables(documents: Iterable[Document], section: str) -> dict[str, Table
 
 def check_name(table: Table, kind: str, name: str, *path: str | int) -> bool:
     """Whether a name can be taken; reported at `path` below the table where it can't."""
-    reserved = RESERVED | (frozenset(KEYS["inputs"]) | UNSUPPORTED["inputs"] if kind == "partition" else frozenset())
+    reserved = RESERVED | (frozenset(KEYS["inputs"]) if kind == "partition" else frozenset())
     article = "an" if kind == "input" else "a"
     if not is_identifier(name):
         hint = "names have letters, digits and underscores, and don't start with a digit"

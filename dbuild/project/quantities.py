@@ -1,8 +1,9 @@
-"""Sizes ("2GB") and durations ("1h30m") as people write them. Unaware of what they are for."""
+"""Sizes ("2GB"), durations ("1h30m") and times of day ("06:00") as people write them. Unaware of what they are for."""
 
 from __future__ import annotations
 
 import re
+from datetime import time
 
 _NUMBER = r"[0-9]{1,9}(?:\.[0-9]{1,9})?"
 _BYTES: dict[str, int] = {"B": 1} | {
@@ -18,6 +19,7 @@ DURATION = "|".join(
     f"{_NUMBER}{unit}" + "".join(f"(?: ?{_NUMBER}{smaller})?" for smaller in list(_SECONDS)[place + 1 :])
     for place, unit in enumerate(_SECONDS)
 )
+TIME = r"(?:[01]?[0-9]|2[0-3]):[0-5][0-9](?::00)?|24:00(?::00)?"  # of the day; TOML's own ones have seconds
 
 _SIZE = re.compile(rf"({_NUMBER}) ?([A-Za-z]+)")
 _PART = re.compile(rf"({_NUMBER})([a-z]+)")
@@ -40,3 +42,12 @@ def read_duration(text: str) -> float:
     if not re.fullmatch(DURATION, text):
         raise ValueError(f'"{text}" is no duration')
     return sum(float(count) * _SECONDS[unit] for count, unit in _PART.findall(text))
+
+
+def read_time(value: object) -> int:
+    """The minutes since midnight of a time of day, "06:00", also as TOML writes it; ValueError where it is none."""
+    text = value.isoformat() if isinstance(value, time) else str(value)
+    if not re.fullmatch(TIME, text):
+        raise ValueError(f'"{text}" is no time of day')
+    hours, minutes = text.split(":")[:2]
+    return int(hours) * 60 + int(minutes)

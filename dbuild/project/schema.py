@@ -16,12 +16,14 @@ from datetime import date
 import tomli
 
 from dbuild.core.grain import UNITS
+from dbuild.project.arrivals import BUSINESS, WEEKDAYS
 from dbuild.project.dimensions import EVERY
 from dbuild.project.environment import PREFIX
-from dbuild.project.keys import ANY, KEYS, READER_OPTIONS, RESERVED, UNSUPPORTED, AcceptedKey
+from dbuild.project.keys import ANY, KEYS, READER_OPTIONS, RESERVED, AcceptedKey
 from dbuild.project.limits import CAUSE
 from dbuild.project.names import IDENTIFIER
-from dbuild.project.quantities import DURATION, SIZE
+from dbuild.project.policies import POLICIES
+from dbuild.project.quantities import DURATION, SIZE, TIME
 from dbuild.project.rules import SINCE, WINDOW
 
 Schema = dict[str, object]
@@ -71,7 +73,7 @@ def json_schema() -> Schema:
 def _section(name: str, said: str) -> Schema:
     if name not in _NAMED:
         return {"description": said, **_table(name)}
-    reserved = sorted(RESERVED | (frozenset(KEYS["inputs"]) | UNSUPPORTED["inputs"] if name == "partitions" else set()))
+    reserved = sorted(RESERVED | (frozenset(KEYS["inputs"]) if name == "partitions" else set()))
     return {
         "description": said,
         "type": "object",
@@ -95,9 +97,15 @@ def _table(section: str) -> Schema:
 
 def _described(key: AcceptedKey) -> Schema:
     example = tomli.loads(f"x = {key.example}")["x"]
-    example = example.isoformat() if isinstance(example, date) else example
     special = _SPECIAL.get((key.section, key.name)) or _SPECIAL.get(("", key.name))
-    return {"description": key.description, **(special or _kind(key)), "examples": [example]}
+    return {"description": key.description, **(special or _kind(key)), "examples": [_plain(example)]}
+
+
+def _plain(value: object) -> object:
+    """An example as JSON has it."""
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return value.isoformat() if isinstance(value, date) else value
 
 
 def _kind(key: AcceptedKey) -> Schema:
@@ -124,10 +132,31 @@ def _kind(key: AcceptedKey) -> Schema:
             return {"anyOf": [_QUANTITIES["duration"], {**_table("timeout"), "required": ["after"]}]}
         case "table" if key.name == "needs":
             return _table("needs")
+        case "table" if key.name == "expect":
+            return {**_table("expect"), "minProperties": 1, "allOf": [_neither(*pair) for pair in _APART]}
+        case "time":
+            return {"type": "string", "pattern": f"^(?:{TIME})$"}
+        case "dates":
+            return {"anyOf": [_TEXT, {"type": "array", "items": {"type": "string", "pattern": _WHOLE_DATE}}]}
+        case "days":
+            days: Schema = {"type": "string", "pattern": f"^(?:{'|'.join(map(_any_case, WEEKDAYS))})$"}
+            return {"anyOf": [{"const": BUSINESS}, {"type": "array", "items": days, "minItems": 1}]}
+        case "routes":
+            named = {"type": "object", "propertyNames": _NAMES, "additionalProperties": _TEXT, "minProperties": 1}
+            return {"anyOf": [_TEXT, named]}
         case "causes":
             return {"type": "array", "items": {"anyOf": _CAUSES}, "minItems": 1}
         case _:
             return _TEXT
+
+
+def _neither(one: str, other: str) -> Schema:
+    """That a table doesn't have both keys."""
+    return {"not": {"required": [one, other]}}
+
+
+def _any_case(word: str) -> str:
+    return "".join(f"[{letter}{letter.upper()}]" for letter in word)
 
 
 def _inputs() -> Schema:
@@ -153,6 +182,8 @@ def _options() -> Schema:
     return {"type": "object", "properties": known, "additionalProperties": False}
 
 
+_APART = (("hours", "at"), ("hours", "days"), ("hours", "business_days"), ("days", "business_days"))
+_WHOLE_DATE = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 _VARIABLE: Schema = {**_NAMES, "not": {"pattern": f"^{PREFIX}"}}
 _CAUSES = [{"type": "integer", "minimum": 1, "maximum": 255}, {"type": "string", "pattern": f"^(?:{CAUSE})$"}]
 _QUANTITIES: dict[str, Schema] = {
@@ -170,6 +201,8 @@ _SPECIAL: dict[tuple[str, str], Schema] = {
     ("partitions", "end"): {"anyOf": [{"enum": ["now"]}, {"type": "string", "pattern": _DATE}]},
     ("partitions", "values"): {"type": "array", "items": _KEY, "minItems": 1, "uniqueItems": True},
     ("inputs", "impact"): {"enum": ["none"]},
+    ("inputs", "missing"): {"enum": list(POLICIES)},
+    ("sources", "gone"): {"enum": ["keep"]},
     ("targets", "python"): {"type": "string", "pattern": rf"^{IDENTIFIER}(\.{IDENTIFIER})*:{IDENTIFIER}$"},
     ("targets", "partitions"): {"type": "array", "items": _STRING, "uniqueItems": True},
     ("", "read"): _options(),

@@ -17,6 +17,7 @@ from jsonschema import Draft7Validator, Draft202012Validator
 from dbuild.project import load_project, schema_text
 from dbuild.project.keys import ANY, INNER, accepted_keys
 from dbuild.project.schema import json_schema
+from tests.core.test_project_arrivals import VALUES
 from tests.core.test_project_load import DEFAULTS, FLIGHTS, WINDOWS
 from tests.core.test_project_target_mistakes import RUNNING, VARIABLES
 
@@ -120,6 +121,15 @@ RIGHT = [
     '[sources.s]\npath = "a.json"\nread = { records = true }\n',
     SHELL + "needs = { cpus = 0.5, memory = '2gb', db = 4 }\n",
     SHELL + "needs = {}\nretries = 0\n",
+    "[project]\nholidays = [2024-12-25, '2024-12-26']\n",
+    "[sources.s]\npath = 's/{day}.csv'\nexpect = { at = 06:00:00, days = 0 }\ngone = 'keep'\nready = '{path}.ok'\n",
+    "[sources.s]\npath = 's/{day}.csv'\nexpect = { at = '24:00', on = ['Monday'] }\nsettle = '1m 30s'\n",
+    "[sources.s]\npath = 's/{day}.csv'\nexpect = { business_days = 2, holidays = [] }\n",
+    "[sources.s]\npath = 's/{day}.csv'\nexpect = { hours = 0.5, on = 'business days' }\n",
+    SQL + "inputs.raw = { missing = 'latest', max_age = '7d' }\nfreeze_after = '90d'\n",
+    SQL + "inputs.raw = { day = '-6d..0d', min = 5, missing = 'skip' }\n",
+    SQL + "inputs.raw = { by = 'CAST(ts AS DATE)' }\n",
+    SQL + "inputs.raw = { by = { day = 'd' } }\n",
     SHELL + "retries = { times = 3 }\nretry_on = [1, 255, 'a.B', 'timeout']\n",
     SHELL + "timeout = { after = '1h 30m', grace = '0s' }\n",
     SHELL + "timeout = '1d2h3m4.5s6ms'\n",
@@ -184,7 +194,7 @@ WRONG = [
     "[sources.x]\n",
     "[sources.x]\npath = ['a']\n",
     "[sources.x]\npath = { a = 'x' }\n",
-    "[sources.x]\npath = 'a.csv'\nexpect = { at = '06:00' }\n",
+    "[sources.x]\npath = 'a/{day}.csv'\nwas = 'y'\n",
     "[sources.x]\npath = 'a.csv'\nread = { nulstr = 'x' }\n",
     "[sources.x]\npath = 'a.csv'\nread = { header = 'yes' }\n",
     "[sources.x]\npath = 'a.csv'\nread = { skip = -1 }\n",
@@ -210,10 +220,10 @@ WRONG = [
     SHELL + "inputs.raw = { day = [] }\n",
     SHELL + "inputs.raw = { day = 'yesterday' }\n",
     SHELL + "inputs.raw = { day = 'previously' }\n",
-    SHELL + "inputs.raw = { missing = 'latest' }\n",
+    SHELL + "inputs.raw = { gone = 'keep' }\n",
     SHELL + "inputs.raw = { day = '-6m..0' }\n",
     SHELL + "needs = { cpus = true }\n",
-    SHELL + "freeze_after = '1d'\n",
+    SHELL + "batch = 2\n",
     SHELL + "uses = [1]\n",
     SHELL + "tags = ['']\n",
 ]
@@ -245,7 +255,7 @@ _BEYOND = (
     "text",
     [
         text
-        for text, _, what, _ in [*RUNNING, *VARIABLES]
+        for text, _, what, _ in [*RUNNING, *VARIABLES, *VALUES]
         if not {"inf", "nan"} & set(text.split()) and not any(p in what for p in _BEYOND)
     ],
 )

@@ -150,9 +150,9 @@ def _problem_of(marker: DatasetPath, path: DatasetPath, axes: Axes) -> tuple[str
     assert path.pattern is not None
     if marker.pattern.has_glob:
         return f'has a glob: "{marker.text}"', f'a partition has one marker, as in "{_SELF}.done"'
-    if set(marker.dimensions) != set(path.dimensions):
-        own, others = (", ".join(each.dimensions) or "none" for each in (path, marker))
-        return f"has other dimensions ({others}) than its path ({own})", f'as in "{_SELF}.done"'
+    if strange := [name for name in marker.dimensions if name not in path.dimensions]:
+        own = ", ".join(path.dimensions) or "none"
+        return f"has dimensions ({', '.join(strange)}) that its path ({own}) hasn't", f'as in "{_SELF}.done"'
     if marker.pattern.overlaps(path.pattern, axes.values):
         return f'could be one of its files: "{marker.text}"', "give markers a name or a folder that data can't have"
     return None

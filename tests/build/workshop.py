@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
@@ -104,24 +105,34 @@ class Workshop(Sandbox):
         fail_fast: bool = False,
         force: bool = False,
         file: str = "Dataflowfile",
+        now: str | None = None,
         hear: Callable[[Event], None] = lambda event: None,
         **params: str,
     ) -> Built:
-        """One build; `hear` is told each event when it happens. Raises UserError as the command would report it."""
+        """One build, at the moment `now` (ISO, UTC); `hear` is told each event when it happens.
+
+        Raises UserError as the command would report it.
+        """
         events: list[Event] = []
 
         def emit(event: Event) -> None:
             events.append(event)
             hear(event)
 
-        settings = Settings(str(self.root), file, tuple(params.items()))
+        settings = Settings(str(self.root), file, tuple(params.items()), seconds_of(now))
         summary = build(
             settings, targets, jobs=jobs, keep_going=keep_going, fail_fast=fail_fast, force=force, emit=emit
         )
         return Built(tuple(events), summary)
 
-    def plan(self, *targets: str, file: str = "Dataflowfile") -> Plan:
-        return plan(Settings(str(self.root), file), targets)
+    def plan(self, *targets: str, file: str = "Dataflowfile", now: str | None = None) -> Plan:
+        return plan(Settings(str(self.root), file, now=seconds_of(now)), targets)
+
+    def date(self, path: str, moment: str) -> None:
+        """Sets the time (ISO, UTC) at which a file seems to have been written."""
+        seconds = seconds_of(moment)
+        assert seconds is not None
+        os.utime(self.path(path), (seconds, seconds))
 
     def outputs(self, folder: str = "out") -> dict[str, bytes]:
         """Every file below a folder."""
@@ -148,6 +159,11 @@ class Workshop(Sandbox):
     def command(self, *words: str) -> list[str]:
         """The command line of the real process."""
         return [sys.executable, "-m", "dbuild", *words]
+
+
+def seconds_of(moment: str | None) -> float | None:
+    """Seconds since the epoch of a moment in UTC, as Settings has it."""
+    return datetime.fromisoformat(moment).replace(tzinfo=UTC).timestamp() if moment is not None else None
 
 
 def await_that(found: Callable[[], Found], seconds: float = 30.0) -> Found:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from dbuild.build.doubt import Doubt, ignore
 from dbuild.build.settings import Settings
 
 if TYPE_CHECKING:
@@ -84,25 +85,25 @@ def lint(settings: Settings) -> Flow:
     return reports.lint(settings)
 
 
-def status(settings: Settings, arguments: Sequence[str]) -> tuple[DatasetStatus, ...]:
-    """How the partitions of these targets, and of all that they need, stand."""
+def status(settings: Settings, arguments: Sequence[str], doubt: Doubt = ignore) -> tuple[DatasetStatus, ...]:
+    """How the partitions of these targets, and of all that they need, stand; `doubt` hears what can't be known."""
     from dbuild.build import reports
 
-    return reports.status(settings, arguments)
+    return reports.status(settings, arguments, doubt)
 
 
-def overview(settings: Settings) -> tuple[DatasetStatus, ...]:
+def overview(settings: Settings, doubt: Doubt = ignore) -> tuple[DatasetStatus, ...]:
     """The declared datasets with their keys; how they stand isn't looked into."""
     from dbuild.build import reports
 
-    return reports.overview(settings)
+    return reports.overview(settings, doubt)
 
 
-def explain(settings: Settings, argument: str) -> tuple[Explanation, ...]:
+def explain(settings: Settings, argument: str, doubt: Doubt = ignore) -> tuple[Explanation, ...]:
     """Why the partitions that the argument names are to be built or not; from the walk that decides."""
     from dbuild.build import reports
 
-    return reports.explain(settings, argument)
+    return reports.explain(settings, argument, doubt)
 
 
 def runs(settings: Settings, limit: int) -> tuple[RunRecord, ...]:
@@ -126,11 +127,11 @@ def marks(settings: Settings) -> tuple[MarkRecord, ...]:
     return marking.marks(settings)
 
 
-def show(settings: Settings, argument: str, rows: int) -> Shown:
+def show(settings: Settings, argument: str, rows: int, doubt: Doubt = ignore) -> Shown:
     """The recipe of `X[@K]` as it would run, with its inputs, outputs and the first rows of them. Raises UserError."""
     from dbuild.build import showing
 
-    return showing.show(settings, argument, rows)
+    return showing.show(settings, argument, rows, doubt)
 
 
 def open_shell(settings: Settings, argument: str) -> int:

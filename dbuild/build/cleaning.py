@@ -88,7 +88,7 @@ def _find(settings: Settings, state: State, wanted: Wanted, keep: Callable[[str,
     if not wanted.has_outputs:
         return _Found(Cleaning(tuple(logs)))
     looked = look(settings, state, (), keep, everything=True)
-    notes: list[str] = []
+    notes = list(looked.world.doubts) if wanted.orphans or wanted.everything else []
     chosen = chosen_partitions(looked, state, wanted, notes)
     claims = Claims(looked, state)
     partitions = list(partitions_of(looked, state, wanted, chosen, claims))

@@ -104,9 +104,11 @@ def partitions_of(looked: Looked, state: State, wanted: Wanted, chosen: Chosen, 
 
 
 def _inside(looked: Looked, name: str, keys: Iterable[str]) -> set[str]:
-    """Those of a target's joined keys that are in its domain; none of a target that isn't declared."""
+    """Those of a target's joined keys that are in its domain, as far as that is known; none of an undeclared target."""
     if name not in looked.flow.steps:
         return set()
+    if looked.world.unasked.intersection(looked.flow.steps[name].target.dimensions):
+        return set(keys)
     domain = looked.world.domains.of(name)
     if not domain.axes:
         return {""}.intersection(keys)

@@ -25,6 +25,7 @@ from dbuild.core.model import (
     SqlRecipe,
     Target,
 )
+from dbuild.core.queries import queries_of
 from dbuild.errors import Place, ProjectError, UserError
 from dbuild.observe.digests import digest_bytes
 from dbuild.observe.machine import engine_stamp
@@ -56,7 +57,8 @@ def load_flow(settings: Settings, state: State, keep: Memos) -> Flow:
             for name, target in project.targets.items()
         },
     )
-    analyses = {name: analyse(project, target, state, keep) for name, target in project.targets.items()}
+    recipes = project.targets | {query.name: query for query in queries_of(project).values()}
+    analyses = {name: analyse(project, target, state, keep) for name, target in recipes.items()}
     flow, more = link(project, analyses)
     problems.extend(more)
     if not problems:

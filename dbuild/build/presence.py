@@ -75,6 +75,10 @@ class Presence:
             return PartitionSet(own, PartitionSet.box(own, []).body if self._keys(source) else EMPTY)
         return _keyed(own, self._keys(source))
 
+    def forget(self) -> None:
+        """Drops the sets that were found: the axes are others from now on."""
+        self._named.clear()
+
     def young(self, source: str, axes: MappingOf[str, Axis]) -> PartitionSet:
         """The partitions of which a file was written just now."""
         return _keyed(axes_for(self._project.sources[source], axes), self._young.get(source, ()))

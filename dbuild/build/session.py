@@ -8,12 +8,14 @@ import signal
 import sqlite3
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from types import FrameType
 
 from dbuild.build.answer import Seen
+from dbuild.build.discovery import Asking, kept_answers, keys_of, settle_keys
+from dbuild.build.doubt import Doubt
 from dbuild.build.keeping import keep_quiet_answer
 from dbuild.build.loading import load_flow, read_project
 from dbuild.build.presence import Presence
@@ -29,7 +31,7 @@ from dbuild.core.graph import Flow
 from dbuild.core.plan import Plan, make_plan
 from dbuild.core.schedule import State as Outcome
 from dbuild.core.selection import Selection, arguments_of, named_by, select
-from dbuild.errors import StateError, UserError
+from dbuild.errors import StateError, UsageError, UserError
 from dbuild.observe.digests import probe_clock
 from dbuild.state.opening import is_damage, make_folder, open_state, set_aside
 from dbuild.state.store import FOLDER, State
@@ -45,6 +47,11 @@ class Looked:
     world: World
     selection: Selection
     clock: int  # the file system's, from before anything was read; 0 for a reader
+
+    def tell(self, doubt: Doubt) -> None:
+        """Says what can't be known without a build."""
+        for text in self.world.doubts:
+            doubt(text)
 
 
 def plan(settings: Settings, arguments: Sequence[str], *, force: bool = False) -> Plan:
@@ -64,7 +71,7 @@ def make(looked: Looked) -> Plan:
         looked.world.notices,
     )
     idle = (f"{text} chooses nothing: no partition stands so" for text in looked.selection.empty)
-    return replace(made, notices=(*made.notices, *_held(looked, made), *idle))
+    return replace(made, notices=(*made.notices, *_held(looked, made), *idle), doubts=looked.world.doubts)
 
 
 def _held(looked: Looked, planned: Plan) -> Iterator[str]:
@@ -103,25 +110,51 @@ def look(
     force: bool = False,
     everything: bool = False,
     seen: Seen | None = None,
+    asking: Asking | None = None,
 ) -> Looked:
-    """The flow and the world as far as these targets need it. Raises UserError for what can't be taken."""
+    """The flow and the world as far as these targets need it. Raises UserError for what can't be taken.
+
+    `asking` is what a build has: it lets keys be found by SQL.
+    """
     folder = os.path.join(settings.root, FOLDER)
     clock = probe_clock(folder) if os.access(folder, os.W_OK) else 0
     flow = load_flow(settings, state, keep)
     names = _named(flow, arguments)
-    needed = set(flow.project.sources) | (set(flow.steps) if everything else flow.upstream(names))
+    used = flow.upstream(flow.steps if everything else names)
+    needed = set(flow.project.sources) | used
     singles = [
         *flow.project.files,
         *(path for name in sorted(needed & flow.steps.keys()) for path in _code(flow, name)),
     ]
     survey = Survey(settings.root, state, locations_of(flow), needed, singles, seen or {})
-    now = settings.moment
-    presence = Presence(flow.project, survey, state, _moment(settings, clock))
-    world = World(flow, survey, state, presence, now, settings.clock)
-    selection = select(flow, world.domains, arguments, now, standing=Standings(world, names))
+    world = _world(settings, flow, survey, state, clock, used, asking)
+    try:
+        selection = select(flow, world.domains, arguments, world.now, standing=Standings(world, names))
+    except UsageError as error:  # mostly a key that isn't known yet
+        hints = filter(None, (error.hint, *world.doubts))
+        raise UsageError(error.what, error.place, "; ".join(hints) or None) from None
     if force:
         world.forced = dict(selection.wanted)
     return Looked(flow, world, selection, clock)
+
+
+def _world(
+    settings: Settings,
+    flow: Flow,
+    survey: Survey,
+    state: State,
+    clock: int,
+    used: Iterable[str],
+    asking: Asking | None,
+) -> World:
+    presence = Presence(flow.project, survey, state, _moment(settings, clock))
+    kept = kept_answers(flow, state)
+    world = World(flow, survey, state, presence, settings.moment, settings.clock, keys_of(kept))
+    if not flow.queries:
+        return world
+    datasets = (flow.project.dataset(name) for name in used)
+    dimensions = {dimension for dataset in datasets if dataset for dimension in dataset.dimensions}
+    return settle_keys(world, kept, dimensions, asking)
 
 
 def _moment(settings: Settings, clock: int) -> int:
@@ -234,7 +267,8 @@ def _build(
     seen: Seen,
 ) -> Summary:
     recover(settings, state, emit)
-    looked = look(settings, state, arguments, state.put_memo, force=options.force, seen=seen)
+    asking = Asking(emit, options.jobs, options.force)
+    looked = look(settings, state, arguments, state.put_memo, force=options.force, seen=seen, asking=asking)
     sweep(settings, state, looked.flow, looked.world.survey)
     planned = make(looked)
     for notice in planned.notices:
@@ -343,16 +377,8 @@ def _run(
 def _directories(looked: Looked) -> tuple[str, ...]:
     """The folders of all datasets that are needed: what SQL may touch at all."""
     root = looked.world.survey.root
-    found: dict[str, None] = {}
-    for name, locations in looked.world.survey.locations.items():
-        for location in locations:
-            if location.root == SINGLES:
-                folder = os.path.dirname(location.pattern.path(()))
-            else:
-                folder = location.root
-            found[os.path.normpath(os.path.join(root, folder))] = None
-        del name
-    return tuple(found)
+    locations = (one for own in looked.world.survey.locations.values() for one in own)
+    return tuple(dict.fromkeys(os.path.normpath(os.path.join(root, one.folder)) for one in locations))
 
 
 @contextmanager

@@ -53,6 +53,11 @@ class Location:
         """The folder that has to be listed; SINGLES for a file that stands alone."""
         return SINGLES if self.pattern.is_static else (self.pattern.root or ".")
 
+    @property
+    def folder(self) -> str:
+        """The folder, relative to the project, below which its files are."""
+        return os.path.dirname(self.pattern.path(())) if self.root == SINGLES else self.root
+
 
 @dataclass(slots=True)
 class View:

@@ -27,6 +27,7 @@ from dbuild.state.files import FileRow
 from dbuild.state.store import FOLDER
 
 _UNSAFE = re.compile(r"[^\w@.,=+-]", re.ASCII)
+Watched = tuple[tuple[str, Stat], ...]  # absolute paths and the stats that they have to keep
 _MANY = 200  # partitions of an input from which their rows are read as a range
 
 
@@ -37,7 +38,7 @@ class Prepared:
     task: Task
     reasons: tuple[Reason, ...]
     records: list[InputRecord]  # what it reads, with digests
-    watched: tuple[tuple[str, Stat], ...]  # absolute path and stats of all that must not change while it runs
+    watched: Watched  # all that must not change while it runs
     fingerprint: bytes
     paths: dict[str, str]  # output -> path relative to the project
     roots: dict[str, str]  # output -> the folder that is listed for it
@@ -161,6 +162,19 @@ class TaskMaker:
             record = InputRecord(given.name, given.dataset, keys, b"", b"")
             read = self._read(step, given, location, False, record, [])
             yield replace(read, name=f"{view}/{given.name}")
+
+    def read_all(self, step: Step, records: list[InputRecord]) -> tuple[tuple[TaskInput, ...], Watched]:
+        """What a step without partitions of its own reads, and what must not change meanwhile.
+
+        Raises RecipeError where it isn't there.
+        """
+        watched: list[tuple[str, Stat]] = []
+        mappings = self._world.domains.mappings[step.target.name]
+        inputs = tuple(
+            self._input(step, given, mapping, record, watched)
+            for given, mapping, record in zip(step.inputs, mappings, records, strict=True)
+        )
+        return inputs, tuple(watched)
 
     def _there(self, given: Input, domain: PartitionSet) -> PartitionSet:
         """The partitions of an input that are there, or were built."""

@@ -31,6 +31,7 @@ from dbuild.core.trace import InputRecord, Trace, joined_key
 from dbuild.observe.digests import digest_bytes
 from dbuild.state.store import Failure, State
 
+NO_KEYS: MappingOf[str, tuple[str, ...]] = {}
 _MANY = 200  # partitions from which a target's traces are read as a range
 
 
@@ -45,7 +46,9 @@ class World:
         presence: Presence,
         now: datetime,
         clock: Callable[[], float] = time.time,
+        keys: MappingOf[str, tuple[str, ...]] = NO_KEYS,
     ) -> None:
+        """`keys` are those that SQL found, by dimension."""
         self.flow = flow
         self.now = now  # UTC, without a zone: the moment for which all is decided
         self.clock = clock  # the moment at which something happens, in seconds since the epoch
@@ -59,8 +62,10 @@ class World:
         self._touched: dict[str, PartitionSet] = {}
         self._records: dict[object, tuple[Body, InputRecord]] = {}
         self._asked: dict[str, int] = {}
+        self.unasked: frozenset[str] = frozenset()  # dimensions whose SQL has never been asked
+        self.doubts: tuple[str, ...] = ()  # what isn't known of keys, as notices
         self.presence = presence
-        self.axes = axes_of(flow.project, presence.discovered())
+        self.axes = axes_of(flow.project, {**presence.discovered(), **keys})
         named = {name: presence.named(name, self.axes) for name in flow.project.sources}
         mappings, _ = mappings_of(flow, self.axes)
         self.domains, notices = domains_of(flow, self.axes, mappings, named, now)

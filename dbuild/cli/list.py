@@ -9,6 +9,7 @@ import click
 from dbuild import build as building
 from dbuild.cli.options import common_options, settings_of
 from dbuild.ui.datasets import list_lines, list_record
+from dbuild.ui.doubts import Doubts
 from dbuild.ui.json import print_record
 from dbuild.ui.stream import print_lines
 
@@ -32,7 +33,7 @@ def command(
     verbose: bool,
 ) -> int:
     """Shows the datasets; the exit code."""
-    datasets = building.overview(settings_of(directory, file, params))
+    datasets = building.overview(settings_of(directory, file, params), Doubts(is_quiet=quiet))
     if json:
         print_record(list_record(datasets))
     else:

@@ -47,7 +47,7 @@ def command(
 def show_plan(
     settings: Settings, targets: Sequence[str], *, json: bool, quiet: bool, strict: bool, force: bool = False
 ) -> int:
-    """Prints the plan and gives the exit code: 3 where --strict finds something stale or waiting."""
+    """Prints the plan and gives the exit code: 3 where --strict finds something stale, waiting or in doubt."""
     plan = building.plan(settings, targets, force=force)
     if not quiet:
         print_notes(*(f"warning: {clean(text)}" for text in plan.notices))
@@ -55,4 +55,4 @@ def show_plan(
         print_record(plan_record(plan))
     else:
         print_lines(*plan_lines(plan))
-    return 3 if strict and (plan.will_run or plan.may_run or plan.waiting) else 0
+    return 3 if strict and (plan.will_run or plan.may_run or plan.waiting or plan.doubts) else 0

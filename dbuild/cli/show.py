@@ -8,6 +8,7 @@ import click
 
 from dbuild import build as building
 from dbuild.cli.options import common_options, settings_of
+from dbuild.ui.doubts import Doubts
 from dbuild.ui.json import print_record
 from dbuild.ui.show import show_lines, show_record
 from dbuild.ui.stream import print_lines
@@ -45,7 +46,7 @@ def command(
     settings = settings_of(directory, file, params)
     if debug_shell:
         return building.open_shell(settings, target)
-    shown = building.show(settings, target, rows)
+    shown = building.show(settings, target, rows, Doubts(is_quiet=quiet))
     if json:
         print_record(show_record(shown))
     else:

@@ -10,6 +10,7 @@ from dbuild import build as building
 from dbuild.cli.options import common_options, settings_of, strict_option
 from dbuild.core.report import DatasetStatus
 from dbuild.ui.datasets import graph_lines, status_lines, status_record
+from dbuild.ui.doubts import Doubts
 from dbuild.ui.json import print_record
 from dbuild.ui.stream import print_lines
 
@@ -40,12 +41,13 @@ def command(
     verbose: bool,
 ) -> int:
     """Shows the table or the layers; the exit code."""
-    datasets = building.status(settings_of(directory, file, params), targets)
+    doubts = Doubts(is_quiet=quiet)
+    datasets = building.status(settings_of(directory, file, params), targets, doubts)
     if json:
         print_record(status_record(datasets))
     else:
         print_lines(*(graph_lines(datasets) if graph else status_lines(datasets)))
-    return 3 if strict and any(map(_is_unsettled, datasets)) else 0
+    return 3 if strict and (doubts or any(map(_is_unsettled, datasets))) else 0
 
 
 def _is_unsettled(dataset: DatasetStatus) -> bool:

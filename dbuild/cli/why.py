@@ -8,6 +8,7 @@ import click
 
 from dbuild import build as building
 from dbuild.cli.options import common_options, settings_of
+from dbuild.ui.doubts import Doubts
 from dbuild.ui.explanations import explanation_lines, explanation_record
 from dbuild.ui.json import print_record
 from dbuild.ui.stream import print_lines, print_notes
@@ -36,7 +37,7 @@ def command(
     verbose: bool,
 ) -> int:
     """Shows the explanations; the exit code."""
-    explanations = building.explain(settings_of(directory, file, params), target)
+    explanations = building.explain(settings_of(directory, file, params), target, Doubts(is_quiet=quiet))
     if json:
         for each in explanations:
             print_record(explanation_record(each))

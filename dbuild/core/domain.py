@@ -10,13 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from dbuild.core.graph import Flow
+from dbuild.core.graph import Flow, Step
 from dbuild.core.mapping import Mapping, mapping_of
 from dbuild.core.model import (
     DiscoveredDimension,
     Input,
     ListDimension,
     Project,
+    QueriedDimension,
     Source,
     Target,
     TimeDimension,
@@ -32,7 +33,7 @@ class Domains:
     axes: dict[str, Axis]  # by dimension
     bounds: dict[str, tuple[Interval, ...]]  # by dimension: the numbers that exist
     sets: dict[str, PartitionSet]  # by dataset
-    mappings: dict[str, tuple[Mapping, ...]]  # by target, in the order of its inputs
+    mappings: dict[str, tuple[Mapping, ...]]  # by target (those of `Flow.queries` too), in the order of its inputs
 
     def of(self, dataset: str) -> PartitionSet:
         """All partitions of a dataset."""
@@ -48,7 +49,7 @@ def axes_of(project: Project, discovered: MappingOf[str, tuple[str, ...]]) -> di
                 axes[name] = TimeAxis(name, dimension.grain)
             case ListDimension():
                 axes[name] = ListAxis(name, dimension.values)
-            case DiscoveredDimension():
+            case DiscoveredDimension() | QueriedDimension():
                 axes[name] = ListAxis(name, discovered.get(name, ()))
     return axes
 
@@ -62,7 +63,7 @@ def mappings_of(flow: Flow, axes: MappingOf[str, Axis]) -> tuple[dict[str, tuple
     """The mapping of each input of each target, and the mistakes found in them."""
     problems: list[UserError] = []
     found: dict[str, tuple[Mapping, ...]] = {}
-    for name, step in flow.steps.items():
+    for name, step in _all_steps(flow):
         own = axes_for(step.target, axes)
         mappings = []
         for given in step.inputs:
@@ -86,6 +87,11 @@ def _check_policies(given: Input, mapping: Mapping, axes: Sequence[Axis]) -> Non
         raise ValueError('missing = "latest" is for one partition, and it can be several: use "skip", or min = 1')
     if given.minimum is not None and mapping.is_single and "/" not in given.name:
         raise ValueError('min is for several partitions, and it is always one: use missing = "skip"')
+
+
+def _all_steps(flow: Flow) -> list[tuple[str, Step]]:
+    """What reads something: all that is built, and the SQL that finds keys."""
+    return [*flow.steps.items(), *((step.target.name, step) for step in flow.queries.values())]
 
 
 def _axes_of_input(flow: Flow, given: Input, axes: MappingOf[str, Axis]) -> tuple[Axis, ...]:
@@ -136,9 +142,18 @@ def domains_of(
     notices += [
         f'source "{source.name}" has no partitions: there is no file like {source.path}'
         for source in flow.project.sources.values()
-        if source.dimensions and not sets[source.name] and source.name in present and flow.readers.get(source.name)
+        if source.dimensions
+        and not sets[source.name]
+        and source.name in present
+        and flow.readers.get(source.name)
+        and not _has_no_keys(flow, source, axes)
     ]
     return Domains(axes, bounds, sets, _counting(flow, mappings, sets, present)), notices
+
+
+def _has_no_keys(flow: Flow, source: Source, axes: MappingOf[str, Axis]) -> bool:
+    """Whether SQL has found no keys that the files of a source could have."""
+    return any(name in flow.queries and axes[name] == ListAxis(name, ()) for name in source.dimensions)
 
 
 def _counting(
@@ -149,7 +164,7 @@ def _counting(
 ) -> dict[str, tuple[Mapping, ...]]:
     """The mappings with what is there: of a source what it has, of a target all of it."""
     found = {}
-    for name, step in flow.steps.items():
+    for name, step in _all_steps(flow):
         own = []
         for given, mapping in zip(step.inputs, mappings[name], strict=True):
             domain = sets[given.dataset]

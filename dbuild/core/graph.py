@@ -21,6 +21,7 @@ from dbuild.core.model import (
     Target,
     TimeDimension,
 )
+from dbuild.core.queries import queries_of, query_problems
 from dbuild.core.views import Step, binding_problems, reading_problems, see_through, view_problems
 from dbuild.errors import UserError, nearest
 
@@ -36,6 +37,7 @@ class Flow:
     readers: dict[str, tuple[str, ...]]  # dataset -> the targets that read it, views among them
     views: dict[str, Step] = field(default_factory=dict)  # what is read through, and never built
     order: tuple[str, ...] = ()  # all targets in building order, views among them
+    queries: dict[str, Step] = field(default_factory=dict)  # dimension -> the SQL that finds its keys
 
     def step(self, name: str) -> Step | None:
         """The step of a target or view; None for a source."""
@@ -66,7 +68,10 @@ def _closure(names: Iterable[str], following: Callable[[str], Iterable[str]]) ->
 
 
 def link(project: Project, analyses: Mapping[str, Analysis]) -> tuple[Flow, list[UserError]]:
-    """The flow of a project, and every mistake found on the way (recipes' own mistakes among them)."""
+    """The flow of a project, and every mistake found on the way (recipes' own mistakes among them).
+
+    `analyses` has those of all targets, and of the targets that `queries_of` makes.
+    """
     problems: list[UserError] = []
     linked: dict[str, Step] = {}
     for name, target in project.targets.items():
@@ -77,11 +82,18 @@ def link(project: Project, analyses: Mapping[str, Analysis]) -> tuple[Flow, list
         problems.extend(binding_problems(project, target, analysis))
         problems.extend(_output_problems(target, analysis))
         problems.extend(reading_problems(project, linked[name]))
+    asked = queries_of(project)
+    for query in asked.values():
+        analysis = analyses[query.name]
+        problems.extend(analysis.problems)
+        linked[query.name] = Step(query, _inputs(project, query, analysis, problems), analysis)
     order = _order(linked, problems)
     whole, more = see_through(project, order, linked)
+    queries = {dimension: whole.pop(query.name) for dimension, query in asked.items()}
+    problems.extend(query_problems(project, queries))
     steps = {name: step for name, step in whole.items() if not step.target.is_view}
     views = {name: step for name, step in whole.items() if step.target.is_view}
-    return Flow(project, steps, _readers(whole), views, tuple(whole)), [*problems, *more]
+    return Flow(project, steps, _readers(whole), views, tuple(whole), queries), [*problems, *more]
 
 
 def _readers(steps: Mapping[str, Step]) -> dict[str, tuple[str, ...]]:

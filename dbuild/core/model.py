@@ -46,7 +46,17 @@ class DiscoveredDimension:
     place: Place
 
 
-Dimension = TimeDimension | ListDimension | DiscoveredDimension
+@dataclass(frozen=True, slots=True)
+class QueriedDimension:
+    """The values that SQL over sources gives. Only a build asks it; whoever reads takes the last answer."""
+
+    name: str
+    recipe: SqlRecipe
+    timezone: str  # the SQL session's zone
+    place: Place
+
+
+Dimension = TimeDimension | ListDimension | DiscoveredDimension | QueriedDimension
 
 
 # How a target's partition finds its input's partitions on one dimension of the input.

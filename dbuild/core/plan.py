@@ -69,6 +69,7 @@ class Plan:
     targets: dict[str, TargetPlan]  # in building order, needed targets only
     missing: dict[str, PartitionSet]  # source -> its partitions that aren't there
     notices: tuple[str, ...] = field(default=())
+    doubts: tuple[str, ...] = ()  # those of the notices that say what only a build can find out
 
     @property
     def will_run(self) -> int:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 
 from dbuild.core.grain import UNITS, Grain
-from dbuild.core.model import Dimension, DiscoveredDimension, ListDimension, TimeDimension
+from dbuild.core.model import Dimension, DiscoveredDimension, ListDimension, QueriedDimension, TimeDimension
 from dbuild.core.pieces import is_key
 from dbuild.core.unit import CENTURY, MONTHS, number_at
-from dbuild.errors import nearest
+from dbuild.errors import Place, nearest
 from dbuild.project.document import Table
 from dbuild.project.options import read_timezone
+from dbuild.project.recipe import Macros, read_sql
 
 _KINDS = ("every", "values", "discover")
 _OF_A_DAY = {"minute": 1440, "hour": 24}  # units that start at midnight: periods of several have to divide a day
@@ -20,7 +21,17 @@ EVERY = rf"0*[1-9][0-9]{{0,7}} *(?:{'|'.join(UNITS)})s?"  # so many of a unit, a
 _EVERY = re.compile(r"([0-9]{1,9}) *([a-z]+?)s?|([a-z]+)", re.ASCII)
 
 
-def read_dimension(name: str, table: Table) -> Dimension | None:
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the SQL of dimensions has of the project around it."""
+
+    root: str
+    timezone: str
+    macros: Macros  # of [project]
+    files: dict[str, Place]  # files of SQL that dimensions name, each with the place where one does
+
+
+def read_dimension(name: str, table: Table, around: Surroundings) -> Dimension | None:
     """A dimension, as far as it can be made; None where not even its kind is known. Mistakes are reported."""
     given = [kind for kind in _KINDS if kind in table]
     for other in ("start", "end", "timezone"):
@@ -39,7 +50,24 @@ def read_dimension(name: str, table: Table) -> Dimension | None:
         case "values":
             return ListDimension(name, _read_values(table), table.place())
         case _:
-            return DiscoveredDimension(name, table.string("discover") or "", table.place())
+            return _read_discovery(name, table, around)
+
+
+def _read_discovery(name: str, table: Table, around: Surroundings) -> DiscoveredDimension | QueriedDimension | None:
+    inner = table.inner("discover")
+    if inner is None:
+        return DiscoveredDimension(name, table.string("discover") or "", table.place())
+    if "sql" not in inner:
+        if not inner.is_tried("sql"):
+            what = f"discover of {table.title} doesn't say how its keys are found"
+            table.report(what, "discover", hint='as in discover = { sql = "SELECT customer FROM orders" }')
+        return None
+    said = read_sql(inner, around.root, around.macros)
+    if said is None:
+        return None
+    recipe, files = said
+    around.files.update(files)
+    return QueriedDimension(name, recipe, around.timezone, table.place())
 
 
 def _read_values(table: Table) -> tuple[str, ...]:

@@ -24,6 +24,7 @@ Kind = Literal[
     "dates",  # a list, or a file of them
     "days",  # of the week
     "routes",  # a string or a table of strings
+    "discovery",
 ]
 ANY = "NAME"  # stands for keys whose names are free
 
@@ -87,7 +88,12 @@ _ROWS: dict[str, tuple[tuple[str, Kind, str, str], ...]] = {
         ("end", "date", "2013-03-31", 'The last key, or "now"; without it, the newest partition that a source has.'),
         ("timezone", "string", '"Europe/Zurich"', 'The zone whose clocks the periods follow; "UTC" without it.'),
         ("values", "strings", '["EWR", "JFK"]', "A dimension of these keys."),
-        ("discover", "string", '"carriers"', "A dimension of the keys that this source's paths have."),
+        (
+            "discover",
+            "discovery",
+            '"carriers"',
+            "A dimension of the keys that this source's paths have; or a table with SQL that finds them.",
+        ),
         ("description", "string", '"Days of data"', "A text for people."),
     ),
     "sources": (
@@ -163,6 +169,9 @@ _ROWS: dict[str, tuple[tuple[str, Kind, str, str], ...]] = {
         ("on", "days", '"business days"', 'The days for which it is due: "business days", or a list of weekdays.'),
         ("holidays", "dates", "[2024-12-25]", "Days that are no business days; those of [project] without it."),
     ),
+    "discover": (
+        ("sql", "string", '"SELECT name FROM customers"', "SQL over sources that gives the keys: a file, or the text."),
+    ),
     "needs": (
         ("cpus", "number", "2", "How many of the `-j` tasks at once it counts for; 1 without it."),
         ("memory", "size", '"2GB"', "The most memory that it may use; more ends it."),
@@ -226,7 +235,7 @@ READER_OPTIONS: dict[str, dict[str, tuple[type, ...]]] = {
     },
 }
 
-INNER = ("inputs", "expect", "needs", "retries", "timeout")  # tables that are values of a dataset's keys
+INNER = ("inputs", "discover", "expect", "needs", "retries", "timeout")  # tables that are values of keys
 SECTIONS = tuple(name for name in _ROWS if name not in INNER)
 RESERVED = frozenset({"output", "key", "params"})  # what recipes are offered beside their inputs
 

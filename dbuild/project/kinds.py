@@ -71,6 +71,10 @@ _KINDS: dict[str, tuple[str, Callable[[object], bool]]] = {
         lambda value: _is_whole(value, 0) or isinstance(value, dict),
     ),
     "timeout": (f"{_DURATIONS} or a table", lambda value: _is_duration(value) or isinstance(value, dict)),
+    "discovery": (
+        "the name of a source, or a table with sql",
+        lambda value: _is_text(value) or isinstance(value, dict),
+    ),
     "causes": ("a list of exit statuses and names", lambda value: isinstance(value, list)),
     "time": ('a time of day ("06:00")', lambda value: _is_quantity(_said(value), read_time)),
     "dates": ("a list of dates, or a file's name", lambda value: isinstance(value, list) or _is_text(value)),

@@ -13,7 +13,7 @@ from dbuild.errors import Place, UserError, nearest
 from dbuild.project.arrivals import read_arrival
 from dbuild.project.collisions import Claim, find_collisions
 from dbuild.project.datasets import Shared, read_default_params, read_source, read_target
-from dbuild.project.dimensions import read_dimension
+from dbuild.project.dimensions import Surroundings, read_dimension
 from dbuild.project.document import Document, Table, read_document
 from dbuild.project.environment import read_variables
 from dbuild.project.holidays import read_holidays
@@ -80,7 +80,8 @@ def _assemble(
     check_sections(documents)
     sources, targets = named_tables(documents, "sources"), named_tables(documents, "targets")
     check_datasets(sources, targets)
-    axes = _read_axes(named_tables(documents, "partitions"))
+    around = Surroundings(root, read_timezone(project, "UTC"), read_macros(project, root), {})
+    axes = _read_axes(named_tables(documents, "partitions"), around)
     origins = {name: read_path(table, axes, root) for name, table in sources.items()}
     outputs = {name: read_outputs(table, axes, root) for name, table in targets.items()}
     holidays = read_holidays(project, root)
@@ -91,10 +92,10 @@ def _assemble(
     offers = {name: Offer.of_target(targets[name], made) for name, made in outputs.items()}
     offers |= {name: Offer.of_source(path) for name, path in origins.items()}
     pools = read_pools(single_table(main, "pools"))
-    shared = _read_shared(root, project, defaults, params, pools, Datasets(offers, axes.dimensions, is_whole))
+    shared = _read_shared(around, defaults, params, pools, Datasets(offers, axes.dimensions, is_whole))
     made = {name: read_target(name, table, outputs[name], shared) for name, table in targets.items()}
     _check_retry_on(defaults, targets)
-    files = {file: place for file, (_, place) in shared.macros.items()}
+    files = {file: place for file, (_, place) in shared.macros.items()} | around.files
     for named in (*(named for _, named in made.values()), holidays.files, *(each.files for each in arrivals.values())):
         files |= named
     _check_discovered(axes.dimensions, origins, targets, main.problems, is_whole)
@@ -127,8 +128,8 @@ def _globs(project: Table, targets: Sequence[Target]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(pattern for pattern in patterns if set(pattern) & set("*?[")))
 
 
-def _read_axes(tables: Mapping[str, Table]) -> Axes:
-    made = {name: read_dimension(name, table) for name, table in tables.items()}
+def _read_axes(tables: Mapping[str, Table], around: Surroundings) -> Axes:
+    made = {name: read_dimension(name, table, around) for name, table in tables.items()}
     dimensions = {name: dimension for name, dimension in made.items() if dimension is not None}
     for name, table in tables.items():
         if name.endswith("_end") and name.removesuffix("_end") in tables:
@@ -139,18 +140,18 @@ def _read_axes(tables: Mapping[str, Table]) -> Axes:
 
 
 def _read_shared(
-    root: str, project: Table, defaults: Table, params: Mapping[str, object], pools: Pools, datasets: Datasets
+    around: Surroundings, defaults: Table, params: Mapping[str, object], pools: Pools, datasets: Datasets
 ) -> Shared:
     return Shared(
-        root=root,
+        root=around.root,
         defaults=defaults,
-        timezone=read_timezone(defaults, read_timezone(project, "UTC")),
-        uses=read_uses(defaults, root),
+        timezone=read_timezone(defaults, around.timezone),
+        uses=read_uses(defaults, around.root),
         read=read_default_options(defaults),
         params=params,
         default_params=read_default_params(defaults, params),
         datasets=datasets,
-        macros=read_macros(project, root) | read_macros(defaults, root),
+        macros=around.macros | read_macros(defaults, around.root),
         pools=pools,
         needs=read_needs(defaults, pools),
         policy=read_policy(defaults),

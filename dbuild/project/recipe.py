@@ -35,7 +35,8 @@ def read_recipe(table: Table, defaults: Table, root: str, macros: Macros) -> tup
     _report_misfits(table, given[0])
     match given[0]:
         case "sql":
-            return _read_sql(table, root, macros) or (nothing, {})
+            said = read_sql(table, root, macros)
+            return said if said is not None else (nothing, {})
         case "python":
             return _read_python(table) or nothing, {}
         case _:
@@ -68,7 +69,8 @@ def _text_place(table: Table, name: str) -> Place:
     return table.document.text_place(*table.path, name)
 
 
-def _read_sql(table: Table, root: str, macros: Macros) -> tuple[Recipe, dict[str, Place]] | None:
+def read_sql(table: Table, root: str, macros: Macros) -> tuple[SqlRecipe, dict[str, Place]] | None:
+    """The SQL of a table, and the files that it names, each with the place where it does; None, reported, without."""
     text = table.string("sql") or ""
     place = _text_place(table, "sql")
     own = read_macros(table, root)

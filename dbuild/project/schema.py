@@ -130,6 +130,8 @@ def _kind(key: AcceptedKey) -> Schema:
             return {"anyOf": [times, {**_table("retries"), "required": ["times"]}]}
         case "timeout":
             return {"anyOf": [_QUANTITIES["duration"], {**_table("timeout"), "required": ["after"]}]}
+        case "discovery":
+            return {"anyOf": [_TEXT, {**_table("discover"), "required": ["sql"]}]}
         case "table" if key.name == "needs":
             return _table("needs")
         case "table" if key.name == "expect":

@@ -18,6 +18,7 @@ from dbuild.core.model import (
     Output,
     Project,
     PythonRecipe,
+    QueriedDimension,
     Recipe,
     Reference,
     ShellRecipe,
@@ -49,6 +50,11 @@ def values(name: str, *keys: str) -> ListDimension:
 
 def discovered(name: str, source: str) -> DiscoveredDimension:
     return DiscoveredDimension(name, source, Place(FILE, 4))
+
+
+def queried(name: str) -> QueriedDimension:
+    """A dimension whose SQL is analysed apart, as `queries_of` names it."""
+    return QueriedDimension(name, SQL, "UTC", Place(FILE, 5))
 
 
 def source(name: str, *dimensions: str) -> Source:
@@ -84,7 +90,7 @@ def project(*parts: Dimension | Source | Target, default: Iterable[str] = ()) ->
         file=FILE,
         files=(FILE,),
         globs=(),
-        dimensions={p.name: p for p in parts if isinstance(p, TimeDimension | ListDimension | DiscoveredDimension)},
+        dimensions={p.name: p for p in parts if isinstance(p, Dimension)},
         sources={p.name: p for p in parts if isinstance(p, Source)},
         targets={p.name: p for p in parts if isinstance(p, Target)},
         params={},

@@ -15,8 +15,10 @@ from dbuild.core.model import (
     DiscoveredDimension,
     Input,
     ListDimension,
+    MacroFile,
     Project,
     PythonRecipe,
+    QueriedDimension,
     ShellRecipe,
     SqlRecipe,
     Target,
@@ -141,6 +143,38 @@ def test_sources(flights: Project) -> None:
     assert weather.schema == (("origin", "VARCHAR"), ("temp", "DOUBLE"))
     assert (weather.description, weather.tags) == ("Hourly", ("raw",))
     assert flights.sources["carriers"].path == "data/carriers/{carrier}.json"
+
+
+def test_dimensions_whose_keys_sql_finds(tmp_path: Path) -> None:
+    text = """\
+[project]
+timezone = "Europe/Zurich"
+macros = ["macros.sql"]
+[partitions.customer]
+discover = { sql = "SELECT name FROM orders" }
+[partitions.region.discover]
+sql = "regions.sql"
+[partitions.item]
+discover.sql = '''
+FROM orders'''
+[sources.orders]
+path = "orders.csv"
+"""
+    (tmp_path / "macros.sql").write_text("CREATE MACRO f(x) AS x;\n")
+    (tmp_path / "regions.sql").write_text("SELECT region FROM orders\n")
+    project = load(tmp_path, text)
+    macros = (MacroFile("CREATE MACRO f(x) AS x;\n", Place("macros.sql", 1)),)
+    recipes = {
+        "customer": SqlRecipe("SELECT name FROM orders", Place("Dataflowfile", 5), macros),
+        "region": SqlRecipe("SELECT region FROM orders\n", Place("regions.sql", 1), macros),
+        "item": SqlRecipe("FROM orders", Place("Dataflowfile", 10), macros),
+    }
+    places = {"customer": 4, "region": 6, "item": 8}
+    assert project.dimensions == {
+        name: QueriedDimension(name, recipe, "Europe/Zurich", Place("Dataflowfile", places[name]))
+        for name, recipe in recipes.items()
+    }
+    assert project.files == ("Dataflowfile", "macros.sql", "regions.sql")
 
 
 def test_targets_and_their_recipes(flights: Project) -> None:

@@ -1,0 +1,169 @@
+"""When source partitions are due, and what that makes of those that aren't there.
+
+Deadlines are counted by the clocks of a grain's time zone: from the latest day that they have shown by the last moment
+of a period. So a later period is never due before an earlier one, and sets are told apart by bisection.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator
+from collections.abc import Mapping as MappingOf
+from datetime import date, datetime, time, timedelta
+
+from dbuild.core.absence import Absence
+from dbuild.core.grain import Grain
+from dbuild.core.model import Dimension, Expectation, Source, TimeDimension
+from dbuild.core.partitions import Interval, PartitionSet
+
+_END_OF_DAY = 24 * 60  # minutes
+_BUSINESS = range(5)  # Monday to Friday
+
+
+def due_at(expectation: Expectation, grain: Grain, number: int) -> datetime | None:
+    """The instant (UTC, without a zone) from which on a period's partition is late if it isn't there.
+
+    None for a period that has none of the days on which anything is due. A time of day that clocks skip is the first
+    moment after it; of one that they show twice, the first counts. What lies beyond the calendar is its last moment.
+    """
+    return _deadline(expectation, grain, number) if is_expected(expectation, grain, number) else None
+
+
+def is_expected(expectation: Expectation, grain: Grain, number: int) -> bool:
+    """Whether a period's partition is ever due."""
+    if not _is_choosy(expectation):
+        return True
+    first, last = grain.walls(number)
+    return any(_is_day(expectation, day) for day in range(first.toordinal(), last.toordinal() + 1))
+
+
+def lateness(expectation: Expectation, grain: Grain, number: int, arrived: datetime) -> timedelta | None:
+    """By how much a partition came after its deadline, negative where before; None where it had none."""
+    due = due_at(expectation, grain, number)
+    return arrived - due if due is not None else None
+
+
+def absence_of(
+    source: Source,
+    dimensions: MappingOf[str, Dimension],
+    domain: PartitionSet,
+    there: PartitionSet,
+    unsettled: PartitionSet,
+    now: datetime,
+) -> Absence:
+    """What a source lacks at a moment (UTC, without a zone).
+
+    It costs by the runs of what is absent, and by their days where `on` is given. `unsettled` may be part of `there`.
+    A source that expects something has exactly one time dimension.
+    """
+    nothing = PartitionSet.empty(domain.axes)
+    unsettled = unsettled & domain
+    absent = domain - there - unsettled
+    if source.expect is None or not absent:
+        return Absence(nothing, nothing, absent, nothing, unsettled)
+    position, grain = time_of(source, dimensions)
+    idle = nothing
+    if _is_choosy(source.expect):
+        idle = absent & _along(domain, position, _idle(source.expect, grain, absent.spans(position)))
+        absent = absent - idle
+    awaited = absent & _along(domain, position, _awaited(source.expect, grain, absent.spans(position), now))
+    missing = absent - awaited
+    return Absence(idle, awaited, missing, missing, unsettled)
+
+
+def next_deadline(source: Source, absence: Absence, dimensions: MappingOf[str, Dimension]) -> datetime | None:
+    """The instant at which the first of the awaited partitions becomes late; None where none is awaited."""
+    if source.expect is None or not absence.awaited:
+        return None
+    position, grain = time_of(source, dimensions)
+    return _deadline(source.expect, grain, absence.awaited.spans(position)[0][0])
+
+
+def time_of(source: Source, dimensions: MappingOf[str, Dimension]) -> tuple[int, Grain]:
+    """The position of a source's time dimension among its own, and its grain."""
+    for position, name in enumerate(source.dimensions):
+        dimension = dimensions[name]
+        if isinstance(dimension, TimeDimension):
+            return position, dimension.grain
+    raise ValueError(f'source "{source.name}" has no time dimension')
+
+
+def _deadline(expectation: Expectation, grain: Grain, number: int) -> datetime:
+    """When a period's partition would be due, whatever day it is; never falls as numbers grow."""
+    try:
+        if expectation.seconds is not None:
+            return grain.start(number + 1) + timedelta(seconds=expectation.seconds)
+        day = _due_day(expectation, grain.walls(number)[1].date())
+        at = expectation.at if expectation.at is not None else _END_OF_DAY
+        return grain.first_moment(datetime.combine(day, time()) + timedelta(minutes=at))
+    except OverflowError:
+        return datetime.max
+
+
+def _due_day(expectation: Expectation, last: date) -> date:
+    """The day on which something is due of a period whose last day this is."""
+    if expectation.business_days is None:
+        return last + timedelta(days=1 if expectation.days is None else expectation.days)
+    left, day = expectation.business_days, last
+    while left:
+        day += timedelta(days=1)
+        left -= day.weekday() in _BUSINESS and day not in expectation.holidays
+    return day
+
+
+def _is_choosy(expectation: Expectation) -> bool:
+    """Whether some periods may never be due."""
+    return expectation.is_business or len(expectation.weekdays) < 7
+
+
+def _is_day(expectation: Expectation, ordinal: int) -> bool:
+    """Whether something is due for a day, by its proleptic number (1 is a Monday)."""
+    if expectation.is_business and date.fromordinal(ordinal) in expectation.holidays:
+        return False
+    return (ordinal - 1) % 7 in (_BUSINESS if expectation.is_business else expectation.weekdays)
+
+
+def _idle(expectation: Expectation, grain: Grain, spans: Iterable[Interval]) -> list[Interval]:
+    """The periods, of these spans, that have none of the days on which anything is due."""
+
+    def first_day(number: int) -> int:
+        return grain.walls(number)[0].toordinal()
+
+    def last_day(number: int) -> int:
+        return grain.walls(number)[1].toordinal()
+
+    found = []
+    for low, high in spans:
+        for first, last in _days_off(expectation, first_day(low), last_day(high - 1)):
+            begin = low + bisect_left(range(low, high), first, key=first_day)
+            end = begin + bisect_right(range(begin, high), last, key=last_day)
+            found.append((begin, end))
+            low = begin
+    return [(begin, end) for begin, end in found if begin < end]
+
+
+def _days_off(expectation: Expectation, first: int, last: int) -> Iterator[tuple[int, int]]:
+    """The runs of days, both ends inclusive, for which nothing is due."""
+    begin = None
+    for day in range(first, last + 2):
+        is_off = day <= last and not _is_day(expectation, day)
+        if is_off and begin is None:
+            begin = day
+        elif not is_off and begin is not None:
+            yield begin, day - 1
+            begin = None
+
+
+def _awaited(expectation: Expectation, grain: Grain, spans: list[Interval], now: datetime) -> list[Interval]:
+    """The periods, of these spans or between them, that aren't due yet."""
+    if not spans:
+        return []
+    low, high = spans[0][0], spans[-1][1]
+    low += bisect_right(range(low, high), now, key=lambda number: _deadline(expectation, grain, number))
+    return [(low, high)] if low < high else []
+
+
+def _along(domain: PartitionSet, position: int, intervals: list[Interval]) -> PartitionSet:
+    """The partitions of a domain's extent whose number on one axis lies in some intervals."""
+    sides = [domain.spans(place) if place != position else intervals for place in range(len(domain.axes))]
+    return PartitionSet.box(domain.axes, sides)

@@ -23,6 +23,7 @@ PLACES = (
     "flush",  # a group's files are flushed
     "commit",  # a group's traces are committed
     "committed",  # they are
+    "inherit",  # what was built under other names is put under the present ones
     "seal",  # the run's end is recorded
 )
 _wanted = os.environ.get("DBUILD_FAILPOINT", "")

@@ -24,6 +24,7 @@ from dbuild.core.graph import Flow, Step
 from dbuild.core.layout import layout_of
 from dbuild.core.model import Input
 from dbuild.core.partitions import PartitionSet
+from dbuild.core.shape import shape_of
 from dbuild.core.staleness import UNSETTLED
 from dbuild.core.trace import InputRecord, joined_key, pack_inputs
 from dbuild.errors import RecipeError
@@ -172,7 +173,7 @@ class Question:
             repr(sorted(world.params_of(step).items())),
             repr([(given.name, given.dataset) for given in step.inputs]),
             repr([(use.name, world.flow.views[use.view].analysis.fingerprint.hex()) for use in step.views]),
-            repr(layout_of(world.flow.project, step)),
+            repr(layout_of(step, shape_of(world.flow.project, step))),
         ]
         return digest_bytes("\0".join(parts).encode("utf-8", "surrogateescape"))
 

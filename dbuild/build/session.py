@@ -17,6 +17,7 @@ from dbuild.build.answer import Seen
 from dbuild.build.discovery import Asking, kept_answers, keys_of, settle_keys
 from dbuild.build.doubt import Doubt
 from dbuild.build.keeping import keep_quiet_answer
+from dbuild.build.legacy import keep_shapes, legacy_of
 from dbuild.build.loading import load_flow, read_project
 from dbuild.build.presence import Presence
 from dbuild.build.recovery import recover, sweep
@@ -119,6 +120,8 @@ def look(
     folder = os.path.join(settings.root, FOLDER)
     clock = probe_clock(folder) if os.access(folder, os.W_OK) else 0
     flow = load_flow(settings, state, keep)
+    legacy = legacy_of(flow, state)
+    everything = everything or not legacy.is_settled
     names = _named(flow, arguments)
     used = flow.upstream(flow.steps if everything else names)
     needed = set(flow.project.sources) | used
@@ -127,7 +130,17 @@ def look(
         *(path for name in sorted(needed & flow.steps.keys()) for path in _code(flow, name)),
     ]
     survey = Survey(settings.root, state, locations_of(flow), needed, singles, seen or {})
-    world = _world(settings, flow, survey, state, clock, used, asking)
+
+    def see() -> World:
+        return _world(settings, flow, survey, state, clock, used, asking)
+
+    if legacy.is_settled:
+        world = see()
+        keep_shapes(legacy, state)
+    else:
+        from dbuild.build.inheritance import take_over
+
+        world = take_over(legacy, state, see)
     try:
         selection = select(flow, world.domains, arguments, world.now, standing=Standings(world, names))
     except UsageError as error:  # mostly a key that isn't known yet

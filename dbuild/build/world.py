@@ -13,14 +13,14 @@ from collections.abc import Mapping as MappingOf
 from datetime import datetime
 
 from dbuild.build.bodies import identity_of, load_body
+from dbuild.build.fingerprints import Fingerprints
 from dbuild.build.presence import Presence
 from dbuild.build.schemas import Schemas, typed_digest
 from dbuild.build.shifts import Shifts
-from dbuild.build.survey import SINGLES, Location, Survey
+from dbuild.build.survey import Location, Survey
 from dbuild.build.words import Words
 from dbuild.core.domain import axes_for, axes_of, domains_of, mappings_of
 from dbuild.core.graph import Flow, Step
-from dbuild.core.layout import layout_of
 from dbuild.core.mapping import Mapping
 from dbuild.core.model import Input, Project, Source
 from dbuild.core.partitions import Axis, Body, Index, ListAxis, PartitionSet
@@ -55,8 +55,7 @@ class World:
         self.survey = survey
         self.state = state
         self.forced: dict[str, PartitionSet] = {}
-        self._fingerprints: dict[str, bytes] = {}
-        self._fingerprints_0_1: dict[str, bytes] = {}
+        self.fingerprints = Fingerprints(flow, survey)
         self._traces: dict[str, dict[str, Trace]] = {}
         self._failures: dict[str, dict[str, Failure]] = {}
         self._touched: dict[str, PartitionSet] = {}
@@ -199,33 +198,8 @@ class World:
         return digest_bytes("\0".join(parts).encode("utf-8", "surrogateescape"))
 
     def fingerprint(self, target: str) -> bytes:
-        """Identity of a target's recipe: its code, the files it uses, its session's zone, the forms of its outputs."""
-        if target not in self._fingerprints:
-            step = self.flow.steps[target]
-            parts: list[bytes] = [step.analysis.fingerprint]
-            for path in step.target.uses:
-                parts += (path.encode("utf-8", "surrogateescape"), self.survey_single(path) or b"absent")
-            parts.append(step.target.timezone.encode())
-            for output in step.target.outputs:
-                parts.append(f"{output.name}:{output.path[output.path.rfind('.') :]}".encode())
-            parts.append(repr([(i.name, i.dataset, i.output) for i in step.inputs]).encode())
-            for use in step.views:
-                parts += (use.name.encode(), self.flow.views[use.view].analysis.fingerprint)
-            if step.target.env or step.target.secrets:  # of secrets the names: a new password makes nothing stale
-                parts.append(repr((sorted(step.target.env), sorted(step.target.secrets))).encode())
-            self._fingerprints_0_1[target] = digest_bytes(b"\0".join(parts))
-            parts.append(repr(layout_of(self.flow.project, step)).encode("utf-8", "surrogateescape"))
-            self._fingerprints[target] = digest_bytes(b"\0".join(parts))
-        return self._fingerprints[target]
-
-    def fingerprint_0_1(self, target: str) -> bytes:
-        """The same as version 0.1 had it, without the layout: traces that it left vouch for what they did."""
-        self.fingerprint(target)
-        return self._fingerprints_0_1[target]
-
-    def survey_single(self, path: str) -> bytes | None:
-        """The digest of a file of the project that stands alone."""
-        return self.survey.file_digest(path, SINGLES)
+        """Identity of a target's recipe, and of what it is given by its declaration."""
+        return self.fingerprints.of(target)[0]
 
     def params_of(self, step: Step) -> dict[str, str]:
         """The params that a recipe could read, itself or through views, values as JSON."""
@@ -283,7 +257,7 @@ class World:
             self.params_of(step),
             self.params_read(step),
             self.records(step, index, unsettled) if trace is not None else (),
-            self.fingerprint_0_1(target),
+            self.fingerprints.of(target)[1],
             uncounted=frozenset(given.name for given in step.inputs if not given.counts),
         )
         found = self.outputs_found(step, index) if trace is not None else ()

@@ -265,6 +265,7 @@ class Target:
     env: tuple[tuple[str, str], ...] = ()  # variables of its recipe
     secrets: tuple[str, ...] = ()  # names of variables that it takes from dbuild's own environment
     freeze_after: float | None = None  # seconds after a period's end from which on what was built stays as it is
+    was: tuple[str, ...] = ()  # names that it had before, under which the state may know it
 
     @property
     def is_view(self) -> bool:

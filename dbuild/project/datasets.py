@@ -102,6 +102,7 @@ def read_target(name: str, table: Table, made: OutputPaths, shared: Shared) -> t
         env=tuple(variables.env.items()),
         secrets=variables.secrets,
         freeze_after=_read_freezing(table, made, shared.datasets, is_view),
+        was=tuple(dict.fromkeys(table.one_or_more("was"))),
     )
     return target, files
 

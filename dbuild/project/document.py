@@ -79,6 +79,11 @@ class Table:
         value = self._values.get(name)
         return tuple(value) if isinstance(value, list) else None
 
+    def one_or_more(self, name: str) -> tuple[str, ...]:
+        """A text, or a list of texts; none where the key isn't there."""
+        one = self.string(name)
+        return (one,) if one is not None else self.strings(name) or ()
+
     def value(self, name: str) -> object:
         """Any value, as TOML gives it."""
         return self._values.get(name)

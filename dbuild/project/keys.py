@@ -25,6 +25,7 @@ Kind = Literal[
     "days",  # of the week
     "routes",  # a string or a table of strings
     "discovery",
+    "names",  # one, or a list of them
 ]
 ANY = "NAME"  # stands for keys whose names are free
 
@@ -144,6 +145,12 @@ _ROWS: dict[str, tuple[tuple[str, Kind, str, str], ...]] = {
         ("retry_on", "causes", '[75, "TimeoutError"]', "The failures that are tried again; all without it."),
         ("timeout", "timeout", '"10m"', "How long a task may run: a duration, or a table."),
         ("freeze_after", "duration", '"90d"', "How long after its period's end what was built stays as it is."),
+        (
+            "was",
+            "names",
+            '"delays"',
+            "The name that it had, or a list of them: what was built under these still counts.",
+        ),
         ("description", "string", '"Delays by day"', "A text for people."),
         ("tags", "strings", '["nightly"]', "Words to select it by."),
         ("owner", "string", '"data team"', "Who to ask; a text for people."),
@@ -199,7 +206,7 @@ UNSUPPORTED: dict[str, frozenset[str]] = {
     "defaults": frozenset({"missing", "environment"}),
     "partitions": frozenset({"was"}),
     "sources": frozenset({"was"}),
-    "targets": frozenset({"batch", "environment", "was"}),
+    "targets": frozenset({"batch", "environment"}),
 }
 
 # The options of DuckDB's readers that are taken, each with the type of its value.

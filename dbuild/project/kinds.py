@@ -75,6 +75,7 @@ _KINDS: dict[str, tuple[str, Callable[[object], bool]]] = {
         "the name of a source, or a table with sql",
         lambda value: _is_text(value) or isinstance(value, dict),
     ),
+    "names": ("a name, or a list of names", lambda value: _is_text(value) or _is_list(value, least=0)),
     "causes": ("a list of exit statuses and names", lambda value: isinstance(value, list)),
     "time": ('a time of day ("06:00")', lambda value: _is_quantity(_said(value), read_time)),
     "dates": ("a list of dates, or a file's name", lambda value: isinstance(value, list) or _is_text(value)),

@@ -19,7 +19,7 @@ from dbuild.project.environment import read_variables
 from dbuild.project.holidays import read_holidays
 from dbuild.project.inputs import Datasets, Offer
 from dbuild.project.limits import read_policy
-from dbuild.project.names import check_datasets, check_sections, named_tables, single_table
+from dbuild.project.names import check_datasets, check_former, check_sections, named_tables, single_table
 from dbuild.project.options import read_default_options, read_timezone
 from dbuild.project.outputs import OutputPaths, read_outputs
 from dbuild.project.params import override_params, read_params
@@ -82,6 +82,7 @@ def _assemble(
     check_datasets(sources, targets)
     around = Surroundings(root, read_timezone(project, "UTC"), read_macros(project, root), {})
     axes = _read_axes(named_tables(documents, "partitions"), around)
+    check_former(sources, targets)
     origins = {name: read_path(table, axes, root) for name, table in sources.items()}
     outputs = {name: read_outputs(table, axes, root) for name, table in targets.items()}
     holidays = read_holidays(project, root)

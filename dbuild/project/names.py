@@ -88,6 +88,24 @@ def check_datasets(sources: dict[str, Table], targets: dict[str, Table]) -> None
             report_twice(table, name, sources[folded[name.lower()]])
 
 
+def check_former(sources: dict[str, Table], targets: dict[str, Table]) -> None:
+    """Reports names that targets say they had, and that something else has, or had as well."""
+    claimed: dict[str, Table] = {}
+    for name, table in targets.items():
+        for position, former in enumerate(table.one_or_more("was")):
+            path: tuple[str | int, ...] = ("was", position) if table.strings("was") else ("was",)
+            other = targets.get(former) or sources.get(former)
+            first = claimed.setdefault(former, table)
+            if other is table:
+                table.report(f'"{name}" is its name now', *path, hint="`was` is for names that a target had before")
+            elif other is not None:
+                what = f'"{former}", which {table.title} says it was, is still declared ({other.place()})'
+                table.report(what, *path, hint=f"remove {other.title}, or take the name out of `was`")
+            elif first is not table:
+                what = f'two targets say that they were "{former}": {first.title} ({first.place("was")}) and this one'
+                table.report(what, *path, hint="what was built under a name can go on under one other only")
+
+
 def report_twice(table: Table, name: str, first: Table) -> None:
     """Reports a second declaration of a name, with the place of the first."""
     what = f'"{name}" is declared twice, first at {first.place()}'

@@ -112,6 +112,8 @@ def _kind(key: AcceptedKey) -> Schema:
     match key.kind:
         case "strings":
             return _LIST
+        case "names":
+            return {"anyOf": [_STRING, _LIST]}
         case "date":
             return {"type": "string", "pattern": _DATE}
         case "inputs":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from dbuild.core.model import Analysis, Scalar, SqlRecipe
@@ -13,6 +13,7 @@ from dbuild.recipes.composition import Step, Text, written
 from dbuild.recipes.engine import Engine, columns_of
 from dbuild.recipes.inspection import Findings
 from dbuild.recipes.keys import time_value
+from dbuild.recipes.macros import Macro
 from dbuild.recipes.scopes import Parsed, names_in, parsed, scope_of
 from dbuild.recipes.sqltext import integer_type
 from dbuild.recipes.statements import Statement, place_of
@@ -45,14 +46,19 @@ def _first_of_each(findings: Findings) -> tuple[Any, ...]:
 
 
 def _fingerprint(found: Parsed) -> bytes:
+    if found.script.problems:  # there is no canonical form of what can't be parsed
+        from xxhash import xxh3_128
+
+        return xxh3_128(found.recipe.text.encode(errors="surrogateescape")).digest()
+    return fingerprint_of([statement.form for statement in found.script.statements], found.macros)
+
+
+def fingerprint_of(forms: list[Any], macros: Sequence[Macro]) -> bytes:
+    """The identity of statements, by their canonical forms, and of the macros of files that they use."""
     from xxhash import xxh3_128
 
-    if found.script.problems:  # there is no canonical form of what can't be parsed
-        return xxh3_128(found.recipe.text.encode(errors="surrogateescape")).digest()
-    forms: list[Any] = [statement.form for statement in found.script.statements]
-    if found.macros:
-        forms = [forms, sorted(macro.form for macro in found.macros)]
-    return xxh3_128(json.dumps(forms, sort_keys=True).encode()).digest()
+    parts = [forms, sorted(macro.form for macro in macros)] if macros else forms
+    return xxh3_128(json.dumps(parts, sort_keys=True).encode()).digest()
 
 
 def run(task: Task, engine: Engine) -> tuple[Column, ...] | None:

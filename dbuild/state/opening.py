@@ -19,10 +19,10 @@ def open_state(root: str, flow: str, *, is_reader: bool = False) -> State:
     folder = os.path.join(root, FOLDER)
     path = os.path.join(folder, "state.db")
     if is_reader and not os.path.exists(path):
-        return State(_prepare(sqlite3.connect(":memory:"), path), root, flow)
+        return State(_prepare(sqlite3.connect(":memory:"), path), root, flow, is_reader=True)
     try:
         make_folder(folder)
-        return State(_prepare(_connect(path, is_reader), path), root, flow)
+        return State(_prepare(_connect(path, is_reader), path), root, flow, is_reader=is_reader)
     except OSError as error:
         raise StateError(
             f"the state folder {folder} can't be written: {error.strerror}", hint="dbuild needs to write there"
@@ -31,7 +31,7 @@ def open_state(root: str, flow: str, *, is_reader: bool = False) -> State:
         raise StateError(f"the state {path} can't be used: {error}", hint="is the folder writable?") from None
     except sqlite3.DatabaseError:
         if is_reader:
-            return State(_prepare(sqlite3.connect(":memory:"), path), root, flow)
+            return State(_prepare(sqlite3.connect(":memory:"), path), root, flow, is_reader=True)
         set_aside(root)
         return State(_prepare(_connect(path, False), path), root, flow)
 

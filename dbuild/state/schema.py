@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-VERSION = 2
+VERSION = 3
 
 # Each step is run in the one transaction that takes a state from the version before to its own.
 STEPS: dict[int, str] = {
@@ -73,5 +73,9 @@ STEPS: dict[int, str] = {
     CREATE TABLE orphan (
         path TEXT PRIMARY KEY, target INTEGER NOT NULL, key TEXT NOT NULL, digest BLOB NOT NULL
     ) WITHOUT ROWID;
+    """,
+    # The names and dimensions that the traces of each target are written in, as one value.
+    3: """
+    CREATE TABLE shape (flow TEXT PRIMARY KEY, content TEXT NOT NULL) WITHOUT ROWID;
     """,
 }

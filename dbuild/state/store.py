@@ -16,6 +16,7 @@ from dbuild.state.files import Files
 from dbuild.state.ledger import Ledger
 
 if TYPE_CHECKING:  # what a build with nothing to do doesn't need
+    from dbuild.state.heritage import Heritage
     from dbuild.state.leftovers import Leftovers
     from dbuild.state.marks import Marks
 
@@ -36,14 +37,29 @@ class Failure(NamedTuple):
 class State(Files, Ledger):
     """Reading and writing of everything that is kept. Paths are relative to the project."""
 
-    def __init__(self, connection: sqlite3.Connection, root: str, flow: str) -> None:
+    def __init__(self, connection: sqlite3.Connection, root: str, flow: str, *, is_reader: bool = False) -> None:
         super().__init__(connection, flow)
+        self.is_reader = is_reader  # whether nothing may be written
         self._root = root
         self._marks: Marks | None = None
         self._leftovers: Leftovers | None = None
+        self._heritage: Heritage | None = None
 
     def close(self) -> None:
         self._db.close()
+
+    def detach(self) -> None:
+        """Goes on with a copy in memory: what is written from now on is lost when it is closed."""
+        copy = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+        self._db.backup(copy)
+        self._db.close()
+        self._db = copy
+        self.renumber()
+
+    def renumber(self) -> None:
+        """Forgets what was read of which number stands for which target: these have changed."""
+        self._ids.clear()
+        self._marks = self._leftovers = self._heritage = None
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -75,6 +91,15 @@ class State(Files, Ledger):
 
             self._leftovers = Leftovers(self._db, self.flow, self.target_id)
         return self._leftovers
+
+    @property
+    def heritage(self) -> Heritage:
+        """What was built under other names and dimensions."""
+        if self._heritage is None:
+            from dbuild.state.heritage import Heritage
+
+            self._heritage = Heritage(self._db, self.flow, self.target_id)
+        return self._heritage
 
     # -- traces ----------------------------------------------------------------------------------------------------
 

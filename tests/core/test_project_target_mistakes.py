@@ -62,6 +62,25 @@ OUTPUTS = [
     ("[targets.t]\n", 1, "[targets.t] has no recipe", "sql, python and shell"),
 ]
 
+FORMER = [
+    (SHELL + 'was = "raw"\n', 4, '"raw", which [targets.t] says it was, is still declared (Dataflowfile:6)', "remove"),
+    (SHELL + ACTION + 'was = ["x",\n"t"]\n', 7, '"t", which [targets.a] says it was, is still declared', "[targets.t]"),
+    (SHELL + 'was = "t"\n', 4, '"t" is its name now', "before"),
+    (
+        SHELL + 'was = "x"\n' + ACTION + 'was = ["x"]\n',
+        7,
+        (
+            SHELL + 'was = "x"\n' + ACTION + 'was = ["x"]\n',
+            7,
+            'two targets say that they were "x": [targets.t]',
+            "other",
+        ),
+        "one other",
+    ),
+    (SHELL + "was = 3\n", 4, '"was" of [targets.t] must be a name, or a list of names', "was ="),
+    ('[sources.x]\npath = "x.csv"\nwas = "y"\n', 3, '"was" in [sources.x] is not supported', "remove"),
+]
+
 READERS = [
     (ACTION + SHELL + 'inputs = ["a"]\n', 6, '"a", an input of [targets.t], is an action', "a path"),
     (VIEW + SHELL + 'inputs = ["v"]\n', 6, '"v", an input of [targets.t], is a view', "a path"),
@@ -176,7 +195,7 @@ FOLDERS = [
 ]
 
 
-CASES = [*OUTPUTS, *READERS, *RUNNING, *VARIABLES, *FOLDERS]
+CASES = [*OUTPUTS, *FORMER, *READERS, *RUNNING, *VARIABLES, *FOLDERS]
 
 
 @pytest.mark.parametrize(("text", "line", "what", "hint"), CASES, ids=[case[2][:40] for case in CASES])

@@ -1,0 +1,93 @@
+"""What the traces of a target are written in: the names and the dimensions of itself and of what it reads.
+
+A Dataflowfile may change these without changing what is made, so the state keeps in which shape its traces are.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dbuild.core.graph import Step
+from dbuild.core.model import Project, Source, Target
+
+Meaning = tuple[str, str]  # a dimension, and what its keys mean: its grain, or "" where they are values
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """How a dataset is cut into partitions."""
+
+    path: str  # of a source, or of a target's first output; "" where it has none
+    dimensions: tuple[Meaning, ...]  # in the order of its keys
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One thing that a target reads, also through views."""
+
+    name: str  # what the recipe calls it
+    dataset: str
+    output: str
+    cut: Cut
+
+    @property
+    def subject(self) -> str:
+        """The dataset as traces name it: "weather", or "model.metrics"."""
+        return f"{self.dataset}.{self.output}" if self.output else self.dataset
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What the traces of one target are written in."""
+
+    own: Cut
+    inputs: tuple[Reading, ...]
+    views: tuple[str, ...] = ()  # what it calls the views that it reads through
+
+
+def shape_of(project: Project, step: Step) -> Shape:
+    """The shape that traces of a target get now."""
+    found = ((given, project.dataset(given.dataset)) for given in step.inputs)
+    inputs = (Reading(i.name, i.dataset, i.output, _cut(project, dataset)) for i, dataset in found if dataset)
+    return Shape(_cut(project, step.target), tuple(inputs), tuple(use.name for use in step.views))
+
+
+def _cut(project: Project, dataset: Source | Target) -> Cut:
+    path = dataset.path if isinstance(dataset, Source) else next((output.path for output in dataset.outputs), "")
+    meanings = ((name, repr(getattr(project.dimensions[name], "grain", ""))) for name in dataset.dimensions)
+    return Cut(path, tuple(meanings))
+
+
+def dump_shapes(shapes: Mapping[str, Shape]) -> str:
+    """The shapes of targets by their names, as JSON."""
+    return json.dumps(
+        {
+            name: [
+                _listed(shape.own),
+                [[i.name, i.dataset, i.output, _listed(i.cut)] for i in shape.inputs],
+                shape.views,
+            ]
+            for name, shape in shapes.items()
+        },
+        separators=(",", ":"),
+    )
+
+
+def _listed(cut: Cut) -> list[Any]:
+    return [cut.path, cut.dimensions]
+
+
+def load_shapes(text: str) -> dict[str, Shape]:
+    """What `dump_shapes` wrote."""
+    return {
+        name: Shape(_loaded(own), tuple(Reading(i, d, o, _loaded(cut)) for i, d, o, cut in inputs), tuple(views))
+        for name, (own, inputs, views) in json.loads(text or "{}").items()
+    }
+
+
+def _loaded(listed: list[Any]) -> Cut:
+    path, dimensions = listed
+    return Cut(path, tuple((name, meaning) for name, meaning in dimensions))

@@ -66,17 +66,7 @@ FORMER = [
     (SHELL + 'was = "raw"\n', 4, '"raw", which [targets.t] says it was, is still declared (Dataflowfile:6)', "remove"),
     (SHELL + ACTION + 'was = ["x",\n"t"]\n', 7, '"t", which [targets.a] says it was, is still declared', "[targets.t]"),
     (SHELL + 'was = "t"\n', 4, '"t" is its name now', "before"),
-    (
-        SHELL + 'was = "x"\n' + ACTION + 'was = ["x"]\n',
-        7,
-        (
-            SHELL + 'was = "x"\n' + ACTION + 'was = ["x"]\n',
-            7,
-            'two targets say that they were "x": [targets.t]',
-            "other",
-        ),
-        "one other",
-    ),
+    (SHELL + 'was = "x"\n' + ACTION + 'was = ["x"]\n', 7, 'they were "x": [targets.t] (Dataflowfile:11)', "other"),
     (SHELL + "was = 3\n", 4, '"was" of [targets.t] must be a name, or a list of names', "was ="),
     ('[sources.x]\npath = "x.csv"\nwas = "y"\n', 3, '"was" in [sources.x] is not supported', "remove"),
 ]

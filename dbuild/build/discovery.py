@@ -17,7 +17,7 @@ from functools import cached_property
 from types import FrameType
 
 from dbuild.build.bodies import dump_body, identity_of
-from dbuild.build.survey import SINGLES, Location
+from dbuild.build.survey import SINGLES
 from dbuild.build.world import World
 from dbuild.core.events import Notice
 from dbuild.core.graph import Flow, Step
@@ -89,10 +89,10 @@ def settle_keys(world: World, answers: Mapping[str, Answer], needed: Collection[
     for name in (name for name in world.flow.queries if name in needed):
         question = Question(world, name)
         known = answers.get(name)
-        absent = question.absent()
-        if absent is not None:
+        obstacle = question.obstacle()
+        if obstacle is not None:
             rest = "; the last answer stands" if known else ""
-            doubts.append(f'the keys of "{name}" can\'t be asked for: {absent}{rest}')
+            doubts.append(f'the keys of "{name}" can\'t be asked for: {obstacle}{rest}')
         elif asking is None:
             doubts += question.doubts(known)
         else:
@@ -120,22 +120,26 @@ class Question:
         self._world = world
         self._dimension = dimension
         self._step: Step = world.flow.queries[dimension]
-        self._inputs = tuple(self._read(number, given) for number, given in enumerate(self._step.inputs))
+        self._inputs = tuple(
+            (given, world.location(given.dataset, given.output), reads & world.present[given.dataset])
+            for given, reads in self._wanted()
+        )
 
-    def _read(self, number: int, given: Input) -> tuple[Input, Location, PartitionSet]:
-        world = self._world
-        domain = world.domains.of(given.dataset)
-        mapping = world.domains.mappings[self._step.target.name][number]
-        reads = mapping.of_index((), domain) & world.present[given.dataset]
-        return given, world.location(given.dataset, given.output), reads
+    def _wanted(self) -> Iterator[tuple[Input, PartitionSet]]:
+        """The partitions that it reads of each input, if they are there."""
+        domains = self._world.domains
+        mappings = domains.mappings[self._step.target.name]
+        for given, mapping in zip(self._step.inputs, mappings, strict=True):
+            yield given, mapping.of_index((), domains.of(given.dataset))
 
-    def absent(self) -> str | None:
-        """What isn't there and has to be, to ask at all; single partitions may be missing."""
+    def obstacle(self) -> str | None:
+        """Why it can't be asked now. Partitions that are missing are no obstacle, but for the only one."""
+        for given, wanted in self._wanted():
+            if wanted & self._world.unsettled(given.dataset):
+                return f'files of "{given.dataset}" were written just now'  # without them keys would go, and come back
         for given, location, reads in self._inputs:
             source = self._world.flow.project.sources[given.dataset]
             if not reads and not (source.dimensions and source.schema):
-                if self._world.unsettled(source.name):
-                    return f'the files of "{source.name}" were written just now'
                 return f'"{source.name}" has no file like {location.pattern.text}'
         return None
 

@@ -325,6 +325,24 @@ def test_an_absent_file_leaves_the_last_answer(shop: Shop) -> None:
     assert shop.orphans() == []
 
 
+def test_files_that_are_being_written_leave_the_last_answer(make: Callable[[str], Shop]) -> None:
+    shop = make(SHOP.replace('path = "customers.csv"', f'path = "customers/{{day}}.csv"\nsettle = "30s"\n{DAYS}'))
+    shop.orders("ada", "bob", "cyd")
+    for day, name in (("2013-01-01", "ada"), ("2013-01-02", "bob")):
+        shop.write(f"customers/{day}.csv", f"name\n{name}\n")
+        shop.date(f"customers/{day}.csv", f"{day}T12:00")
+    assert shop.build("all", now="2013-01-03T00:00").ran == ["all", "copy@ada", "copy@bob"]
+    shop.write("customers/2013-01-02.csv", "name\ncyd")
+    shop.date("customers/2013-01-02.csv", "2013-01-03T12:00")
+    young = shop.build("all", now="2013-01-03T12:00:10")
+    assert young.ran == []
+    assert young.notices == [
+        'the keys of "customer" can\'t be asked for: files of "customers" were written just now; the last answer stands'
+    ]
+    assert shop.asks() == ["customer"]
+    assert shop.build("all", now="2013-01-03T12:01").ran == ["all", "copy@cyd"]
+
+
 def test_rows_without_a_key_are_left_out_and_said(shop: Shop) -> None:
     shop.write("customers.csv", "name,n\nada,1\n,2\n,3\n")
     done = shop.build("copy")
@@ -382,6 +400,27 @@ def test_it_reads_its_inputs_and_nothing_else(shop: Shop) -> None:
     with pytest.raises(Exception, match="read_csv"):
         shop.build()
     assert shop.asks() == []
+
+
+@pytest.mark.parametrize("place", ["sweep", "seal"])
+def test_a_build_that_is_cut_off_after_asking_forgets_nothing(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    shop.build()
+    shop.customers("ada", "bob", "cyd")
+    with monkeypatch.context() as patched:
+        patched.setattr(f"dbuild.build.session.{place}", cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            shop.build()
+    assert shop.asks() == ["customer", "customer"]
+    assert shop.build().ran == (["all", "copy@cyd"] if place == "sweep" else [])
+    assert shop.read("out/all.txt") == "ada\nbob\ncyd\n"
+    assert shop.build().ran == []
+    assert shop.asks() == []
+
+
+def cut_off(*arguments: object) -> None:
+    raise KeyboardInterrupt
 
 
 def test_what_changes_meanwhile_is_not_taken(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:

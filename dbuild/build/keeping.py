@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import UTC
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from dbuild.build.answer import Grounds, Period, Question, keep_answer
 from dbuild.build.loading import module_folders
 from dbuild.build.settings import Settings
 from dbuild.core.domain import changes_after
+from dbuild.core.expectation import absence_of, next_deadline
 from dbuild.core.model import PythonRecipe
+from dbuild.core.partitions import PartitionSet
 from dbuild.core.plan import Plan
+from dbuild.core.reach import grows_at
 from dbuild.state.store import State
 
 if TYPE_CHECKING:
@@ -32,15 +35,30 @@ def keep_quiet_answer(
     steps = [planned.flow.steps[name] for name in planned.targets]
     modules = [f for step in steps if isinstance(step.target.recipe, PythonRecipe) for f in step.analysis.files]
     grounds = Grounds(
-        survey.singles(), survey.trees(), module_folders(tuple(modules)), planned.flow.project.globs, _period(looked)
+        survey.singles(),
+        survey.trees(),
+        module_folders(tuple(modules)),
+        planned.flow.project.globs,
+        _period(looked, planned),
     )
     counts = {"fresh": planned.fresh, "waiting": planned.waiting}
     keep_answer(settings.root, state, Question(tuple(arguments), settings.params), grounds, counts, looked.clock)
 
 
-def _period(looked: Looked) -> Period:
+def _deadlines(looked: Looked, planned: Plan) -> Iterator[datetime | None]:
+    """When something that isn't there becomes late: of what was asked for, and where it makes a dimension longer."""
+    project, world = looked.flow.project, looked.world
+    yield grows_at(project, world.domains.bounds)
+    for name in looked.flow.upstream(planned.targets) & project.sources.keys():
+        source, domain = project.sources[name], world.domains.of(name)
+        nothing = PartitionSet.empty(domain.axes)
+        absence = absence_of(source, project.dimensions, domain, world.present[name], nothing, world.now)
+        yield next_deadline(source, absence, project.dimensions)
+
+
+def _period(looked: Looked, planned: Plan) -> Period:
     now = looked.world.now
-    ends = (looked.selection.until, changes_after(looked.flow.project, now))
+    ends = (looked.selection.until, changes_after(looked.flow.project, now), *_deadlines(looked, planned))
     until = min((end for end in ends if end is not None), default=None)
     since = now.replace(tzinfo=UTC).timestamp()
     return Period(since, until.replace(tzinfo=UTC).timestamp() if until is not None else None)

@@ -23,6 +23,7 @@ from dbuild.core.model import (
     TimeDimension,
 )
 from dbuild.core.partitions import Axis, Interval, ListAxis, PartitionSet, TimeAxis
+from dbuild.core.reach import reach_of
 from dbuild.errors import UserError
 
 
@@ -109,9 +110,9 @@ def domains_of(
 ) -> tuple[Domains, list[str]]:
     """How far every dimension reaches, and notices about keys that are left out and sources that have none.
 
-    A time dimension without `end` goes to the newest partition that any source has on it, and where no source has
-    it, to the newest that the inputs of its targets map to. Periods that start later than tomorrow don't count.
-    One with `end = "now"` goes to the period that holds this moment.
+    A time dimension without `end` goes to the newest partition that any source has on it, or that is due of a source
+    which says when, and where no source has it, to the newest that the inputs of its targets map to. Periods that
+    start later than tomorrow don't count. One with `end = "now"` goes to the period that holds this moment.
     """
     notices: list[str] = []
     latest = now + timedelta(days=1)
@@ -124,6 +125,8 @@ def domains_of(
         elif isinstance(dimension, TimeDimension):
             if dimension.end is None:
                 newest = _newest(flow, name, axis, present, axis.grain.index_at(latest), notices)
+                due = reach_of(flow.project, dimension, now)
+                newest = max((number for number in (newest, due) if number is not None), default=None)
                 if dimension.is_current:
                     bounds[name] = _interval(dimension.start, axis.grain.index_at(now) + 1)
                 else:

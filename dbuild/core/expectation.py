@@ -79,6 +79,25 @@ def next_deadline(source: Source, absence: Absence, dimensions: MappingOf[str, D
     return _deadline(source.expect, grain, absence.awaited.spans(position)[0][0])
 
 
+def newest_due(expectation: Expectation, grain: Grain, start: int, now: datetime) -> int | None:
+    """The last period, from `start` on, that has begun and whose deadline has passed; None where there is none."""
+    begun = range(start, grain.index_at(now) + 1)
+    number = start + bisect_right(begun, now, key=lambda each: _deadline(expectation, grain, each)) - 1
+    while number >= start and not is_expected(expectation, grain, number):
+        first_day = grain.walls(number)[0].date()
+        number = min(number, grain.index_at(_midnight(grain, first_day))) - 1
+    return number if number >= start else None
+
+
+def next_due(expectation: Expectation, grain: Grain, start: int) -> datetime:
+    """The instant at which the first period from `start` on that is ever due will have begun, and be due."""
+    number = start
+    while (due := due_at(expectation, grain, number)) is None:
+        following = grain.walls(number)[1].date() + timedelta(days=1)
+        number = max(number + 1, grain.index_at(_midnight(grain, following)))
+    return max(due, grain.start(number))
+
+
 def time_of(source: Source, dimensions: MappingOf[str, Dimension]) -> tuple[int, Grain]:
     """The position of a source's time dimension among its own, and its grain."""
     for position, name in enumerate(source.dimensions):
@@ -109,6 +128,11 @@ def _due_day(expectation: Expectation, last: date) -> date:
         day += timedelta(days=1)
         left -= day.weekday() in _BUSINESS and day not in expectation.holidays
     return day
+
+
+def _midnight(grain: Grain, day: date) -> datetime:
+    """The instant at which a day begins."""
+    return grain.first_moment(datetime.combine(day, time()))
 
 
 def _is_choosy(expectation: Expectation) -> bool:

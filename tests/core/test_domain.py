@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 from dbuild.core.domain import axes_of, changes_after, domains_of, mappings_of
 from dbuild.core.grain import Grain
-from dbuild.core.model import All, TimeDimension, Values, Window
+from dbuild.core.model import All, Expectation, TimeDimension, Values, Window
 from dbuild.core.partitions import PartitionSet
+from dbuild.core.reach import grows_at
 from dbuild.errors import Place
 from tests.core.flows import NOW, discovered, domains, flow_of, project, reads, source, target, time, values
 
@@ -50,6 +52,35 @@ def test_keys_later_than_tomorrow_are_reported_and_left_out() -> None:
     found, notices = domains(flow, {"flights": [("2013-06-10",), ("2199-01-01",)]})
     assert str(found.of("flights")) == "2013-01-01..2013-06-10"  # they don't reach into what is still to come
     assert len(notices) == 1
+
+
+def test_without_an_end_a_dimension_reaches_what_is_due_of_its_sources() -> None:
+    due = Expectation(Place("Dataflowfile", 9), at=6 * 60)
+    business = Expectation(Place("Dataflowfile", 9), at=6 * 60, is_business=True, weekdays=frozenset(range(5)))
+
+    def reach(now: datetime, expect: Expectation | None = due, *keys: str) -> tuple[str, datetime | None]:
+        made = replace(source("prices", "day"), expect=expect)
+        flow = flow_of(project(DAY, made, target("daily", ("day",), [reads("prices")])))
+        found, _ = domains(flow, {"prices": [(key,) for key in keys]}, now=now)
+        assert found.of("daily").body == found.of("prices").body
+        return str(found.of("daily")), grows_at(flow.project, found.bounds)
+
+    six = datetime(2013, 1, 5, 6)  # a Saturday
+    assert reach(six) == ("2013-01-01..2013-01-04", six + timedelta(days=1))
+    assert reach(six - timedelta(seconds=1)) == ("2013-01-01..2013-01-03", six)
+    assert reach(six, due, "2013-01-06") == ("2013-01-01..2013-01-06", datetime(2013, 1, 8, 6))
+    assert reach(datetime(2012, 5, 1)) == ("none", datetime(2013, 1, 2, 6))
+    assert reach(six, None, "2013-01-02") == ("2013-01-01..2013-01-02", None)
+    assert reach(datetime(2013, 1, 7, 5, 59), business) == ("2013-01-01..2013-01-04", datetime(2013, 1, 8, 6))
+
+
+def test_what_is_due_does_not_move_an_end() -> None:
+    due = Expectation(Place("Dataflowfile", 9), at=6 * 60)
+    for dimension in (time("day", "2013-01-01", "2013-01-31"), replace(DAY, is_current=True)):
+        flow = flow_of(project(dimension, replace(source("prices", "day"), expect=due)))
+        found, _ = domains(flow, {}, now=datetime(2013, 1, 31, 1))
+        assert str(found.of("prices")) == "2013-01-01..2013-01-31"
+        assert grows_at(flow.project, found.bounds) is None
 
 
 def test_time_enters_as_a_value() -> None:

@@ -12,7 +12,15 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from dbuild.core.absence import Absence
-from dbuild.core.expectation import absence_of, due_at, is_expected, lateness, next_deadline
+from dbuild.core.expectation import (
+    absence_of,
+    due_at,
+    is_expected,
+    lateness,
+    newest_due,
+    next_deadline,
+    next_due,
+)
 from dbuild.core.grain import Grain
 from dbuild.core.model import Dimension, Expectation, TimeDimension
 from dbuild.core.partitions import Index, ListAxis, PartitionSet, TimeAxis
@@ -203,6 +211,25 @@ def test_deadlines_never_fall(expectation: Expectation, grain: Grain, moment: da
     always = replace(expectation, weekdays=frozenset(range(7)), is_business=False)
     dues = [due_at(always, grain, number + n) for n in range(5)]
     assert dues == sorted(each for each in dues if each)
+
+
+@given(expectations(), grains(), MOMENTS, st.integers(1, 60), st.floats(0, 1))
+def test_what_is_due_by_now_reaches_as_far_as_the_last_that_is(
+    expectation: Expectation, grain: Grain, moment: datetime, size: int, part: float
+) -> None:
+    start = grain.index_at(moment)
+    now = grain.start(start) + (grain.start(start + size) - grain.start(start)) * part
+    known = range(start, grain.index_at(now) + 1)
+    dues = {number: due_at(expectation, grain, number) for number in known}
+    expected = max((number for number, each in dues.items() if each is not None and each <= now), default=None)
+    assert newest_due(expectation, grain, start, now) == expected
+    following = start if expected is None else expected + 1
+    moment = next_due(expectation, grain, following)
+    assert moment > now
+    assert newest_due(expectation, grain, start, moment - timedelta(microseconds=1)) == expected
+    reached = newest_due(expectation, grain, start, moment)
+    assert reached is not None
+    assert reached >= following
 
 
 # -- what is absent ------------------------------------------------------------------------------------------------

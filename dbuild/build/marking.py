@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 
+from dbuild.build.arrivals import corrections
 from dbuild.build.reports import mark_record, marks_of
 from dbuild.build.session import Looked, _forget, _lock, _open, look, reading
 from dbuild.build.settings import Settings
@@ -96,6 +97,7 @@ def _keep(looked: Looked, selector: Selector, chosen: PartitionSet, saying: Sayi
             if old.word == "fresh" and saying.word != "fresh":
                 _restore(looked, old, partitions & chosen)
         state.put_traces((name, key, trace) for key, trace, _ in accepted)
+        state.arrivals.put(corrections(world, run))
         state.put_files(world.survey.hashed.values())
         state.marks.put(made, ((key, was) for key, _, was in accepted))
         if saying.word == "clear" and selector.keys is None:

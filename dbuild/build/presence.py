@@ -35,8 +35,14 @@ def is_young(stat: Stat, settle: float, moment: int) -> bool:
 class Presence:
     """The partitions of a project's sources, as a survey shows them."""
 
-    def __init__(self, project: Project, survey: Survey, state: State, moment: int) -> None:
-        """`moment`: the file system's clock, in ns, from before the survey; takes note of young files there."""
+    def __init__(
+        self, project: Project, survey: Survey, state: State, moment: int, *, has_given_clock: bool = False
+    ) -> None:
+        """`moment`: the file system's clock, in ns, from before the survey; takes note of young files there.
+
+        `has_given_clock`: it is another, so that what files say of times means nothing beside it.
+        """
+        self.has_given_clock = has_given_clock
         self._project = project
         self._survey = survey
         self._state = state
@@ -84,8 +90,13 @@ class Presence:
         return _keyed(axes_for(self._project.sources[source], axes), self._young.get(source, ()))
 
     def settled(self, source: str, axes: MappingOf[str, Axis]) -> PartitionSet:
-        """The partitions that are there and may be read: these are kept."""
+        """The partitions that are there and may be read."""
         return self.named(source, axes) - self.young(source, axes)
+
+    def lasting(self, source: str, axes: MappingOf[str, Axis]) -> PartitionSet:
+        """What is to be kept: those that may be read, and those that were there before and are being written anew."""
+        settled, young, before = self.settled(source, axes), self.young(source, axes), self.kept(source, axes)
+        return settled | (young & before) if before is not None else settled
 
     def kept(self, source: str, axes: MappingOf[str, Axis]) -> PartitionSet | None:
         """The partitions that were there at the last look; None where nothing is known of that."""
@@ -119,6 +130,17 @@ class Presence:
         declared = self._project.sources[source]
         return f"{declared.path}\n{declared.ready}" if declared.ready else declared.path
 
+    def moments(self, source: str) -> dict[Key, float]:
+        """When the newest file of each changed partition, or its marker, got where it is; seconds since the epoch."""
+        found: dict[Key, float] = {}
+        for _, stat, key in self._files_changed(self._survey.locations[source][0]):
+            found[key] = max(found.get(key, 0.0), stat.ctime / 1e9)
+        for marker in self._survey.locations.get(marker_of(source), ()):
+            marked = {key: stat.ctime / 1e9 for _, stat, key in self._files_changed(marker)}
+            if marker.pattern.dimensions == self._survey.locations[source][0].pattern.dimensions:
+                found.update({key: max(moment, found.get(key, 0.0)) for key, moment in marked.items()})
+        return found
+
     def _is_moved(self, source: str) -> bool:
         """Whether names came or went in a source's folder, or its presence was never kept as it is declared."""
         kept = self._state.presence(source)
@@ -146,10 +168,11 @@ class Presence:
 
     def _changed(self, source: str) -> list[Key]:
         """The partitions of which a file that is there differs from the kept listing."""
-        return self._only_ready(source, dict.fromkeys(key for _, _, key in self._files_changed(source)))
+        return self._only_ready(
+            source, dict.fromkeys(key for _, _, key in self._files_changed(self._survey.locations[source][0]))
+        )
 
-    def _files_changed(self, source: str) -> Iterable[tuple[str, Stat, Key]]:
-        location = self._survey.locations[source][0]
+    def _files_changed(self, location: Location) -> Iterable[tuple[str, Stat, Key]]:
         for path, stat in self._survey.views[location.root].changed.items():
             key = None if is_temporary(path) else location.pattern.key(path)
             if key is not None:
@@ -157,7 +180,7 @@ class Presence:
 
     def _find_young(self, source: Source) -> tuple[Key, ...]:
         keys: dict[Key, None] = {}
-        for path, stat, key in self._files_changed(source.name):
+        for path, stat, key in self._files_changed(self._survey.locations[source.name][0]):
             if is_young(stat, source.settle, self._moment):
                 self._survey.doubt(path)
                 keys[key] = None

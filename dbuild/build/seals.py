@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dbuild import failpoints
+from dbuild.build.arrivals import happenings
 from dbuild.build.bodies import dump_body, identity_of, load_body
 from dbuild.build.shifts import extent
 from dbuild.build.world import World
@@ -26,6 +27,7 @@ def seal(world: World, plan: Plan, run: Run | None) -> None:
     store = world.state
     failpoints.reach("seal")
     with store.transaction():
+        store.arrivals.put(happenings(world, run.number if run else store.generation() + 1))
         _keep_axes(world)
         for name, vouched in fresh.items():
             written = (world.basis(name), identity_of(vouched.axes), dump_body(vouched.body))
@@ -86,13 +88,14 @@ def _touched_by(world: World, plan: Plan, run: Run | None, name: str) -> Partiti
 
 def _keep_axes(world: World) -> None:
     store = world.state
+    for name, source in world.flow.project.sources.items():  # before the axes: what was there is told by the old ones
+        kept = store.presence(name)
+        identity = identity_of(axes_for(source, world.axes))
+        if world.presence.is_to_be_kept(name) or kept is None or kept[1] != identity:
+            present = world.presence.lasting(name, world.axes)
+            form = world.presence.form(name)
+            store.put_presence(name, form, identity, dump_body(present.body), world.clock())
     for name, axis in world.axes.items():
         reach = extent(axis, world.domains.bounds[name])
         if store.axis_values(name) != reach:
             store.put_axis_values(name, reach)
-    for name in world.flow.project.sources:
-        kept = store.presence(name)
-        identity = identity_of(axes_for(world.flow.project.sources[name], world.axes))
-        if world.presence.is_to_be_kept(name) or kept is None or kept[1] != identity:
-            present = world.presence.settled(name, world.axes)
-            store.put_presence(name, world.presence.form(name), identity, dump_body(present.body))

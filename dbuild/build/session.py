@@ -160,7 +160,7 @@ def _world(
     used: Iterable[str],
     asking: Asking | None,
 ) -> World:
-    presence = Presence(flow.project, survey, state, _moment(settings, clock))
+    presence = Presence(flow.project, survey, state, _moment(settings, clock), has_given_clock=settings.now is not None)
     kept = kept_answers(flow, state)
     world = World(flow, survey, state, presence, settings.moment, settings.clock, keys_of(kept))
     if not flow.queries:

@@ -40,20 +40,24 @@ class Shifts:
 
     def _by_input(self, target: str, given: Input, mapping: Mapping) -> PartitionSet:
         domain, now = self.domains.of(target), self.domains.of(given.dataset)
-        before = self._kept_domain(given.dataset)
+        before = self._kept(given.dataset)
         touched = mapping.affects(now - before.rebased(now.axes), domain)
         gone = before - now.rebased(before.axes)
         if gone:  # its keys may be on no axis any more: whoever read them is found among the axes of then
-            own = self._kept_domain(target)
+            own = self._kept(target)
             earlier = mapping_of(own.axes, before.axes, dict(given.rules))
             is_source = given.dataset in self.flow.project.sources  # which of them were there isn't known here
             earlier = earlier.counting(PartitionSet.empty(before.axes) if is_source else before)
             touched |= earlier.affects(gone, own).rebased(domain.axes)
         return touched
 
-    def _kept_domain(self, name: str) -> PartitionSet:
+    def _kept(self, name: str) -> PartitionSet:
         dataset = self.flow.project.dataset(name)
         assert isinstance(dataset, Source | Target)
+        return self.kept_domain(dataset)
+
+    def kept_domain(self, dataset: Source | Target) -> PartitionSet:
+        """All partitions that a dataset had when the seals were written."""
         axes = tuple(self.kept_axis(axis) for axis in axes_for(dataset, self.domains.axes))
         return PartitionSet.box(axes, [self._kept_bounds(axis) for axis in axes])
 

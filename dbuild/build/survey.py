@@ -427,7 +427,7 @@ class Survey:
         """
         racy = {path for path, row in self.hashed.items() if row.is_racy} | self._doubted
         for root, view in self.views.items():
-            self._drop_outdated(state, view)
+            self._doubt_outdated(state, view)
             own = made.get(root, {})
             prefix = _prefix(root)
             doubtful = {path for path in racy if path.startswith(prefix)} - own.keys()
@@ -442,12 +442,13 @@ class Survey:
                 content = b"".join(record + b"\0" for record in (*kept, *added))
             state.put_listing(root, digest_bytes(content), self.boot, content.count(b"\0"), content)
 
-    def _drop_outdated(self, state: State, view: View) -> None:
-        """Forgets digests of files that changed and that nobody asked for: the new listing mustn't vouch for them."""
+    def _doubt_outdated(self, state: State, view: View) -> None:
+        """Doubts digests of files that changed and that nobody asked for: the new listing mustn't vouch for them."""
         paths = [path for path in view.changed if path not in self.hashed and not is_temporary(path)]
         rows = state.files([path for path in paths if _is_text(path)])
         outdated = [path for path, row in rows.items() if not self._vouches(row, view.changed[path])]
-        state.drop_files([*outdated, *(path for path in view.gone if _is_text(path))])
+        state.doubt_files(outdated)
+        state.drop_files(path for path in view.gone if _is_text(path))
 
     def _with_unseen(self, state: State, view: View) -> bytes:
         seen = {_name(record) for record in records_of(view.content)} | view.gone

@@ -59,6 +59,10 @@ class Files(Targets):
         """Forgets files that are gone."""
         self._db.executemany("DELETE FROM file WHERE path = ?", [(path,) for path in paths])
 
+    def doubt_files(self, paths: Iterable[str]) -> None:
+        """Keeps the digests that files had, for comparison: they vouch for nothing any more."""
+        self._db.executemany("UPDATE file SET is_racy = 1 WHERE path = ?", [(path,) for path in paths])
+
     # -- listings, presence, axes ---------------------------------------------------------------------------------
 
     def listing_heads(self) -> dict[str, tuple[bytes, str, int]]:
@@ -88,11 +92,19 @@ class Files(Targets):
         ).fetchone()
         return (row[0], row[1], row[2]) if row else None
 
-    def put_presence(self, dataset: str, pattern: str, axes: bytes, body: str) -> None:
+    def put_presence(self, dataset: str, pattern: str, axes: bytes, body: str, looked: float = 0.0) -> None:
+        """`looked`: when that was seen, in seconds since the epoch."""
         self._db.execute(
-            "INSERT OR REPLACE INTO presence (dataset, flow, pattern, axes, body) VALUES (?, ?, ?, ?, ?)",
-            (dataset, self.flow, pattern, axes, body),
+            "INSERT OR REPLACE INTO presence (dataset, flow, pattern, axes, body, looked) VALUES (?, ?, ?, ?, ?, ?)",
+            (dataset, self.flow, pattern, axes, body, looked),
         )
+
+    def looked_at(self, dataset: str) -> float:
+        """When a dataset was last seen to change, in seconds since the epoch; 0 where that isn't known."""
+        row = self._db.execute(
+            "SELECT looked FROM presence WHERE flow = ? AND dataset = ?", (self.flow, dataset)
+        ).fetchone()
+        return row[0] if row else 0.0
 
     def axis_values(self, dimension: str) -> tuple[str, ...]:
         """The values that a list or discovered dimension had."""

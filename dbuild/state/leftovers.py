@@ -92,7 +92,7 @@ class Leftovers:
         self._forget_replaced(f"mark.{own}", self._flow)
         for table in ("trace", "failure", "seal", "mark", "orphan", "task"):
             self._db.execute(f"DELETE FROM {table} WHERE {own}", (self._flow,))
-        for table in ("listing", "presence", "axis", "answer", "owner", "shape", "target"):
+        for table in ("listing", "presence", "axis", "answer", "owner", "shape", "target", "arrival"):
             self._db.execute(f"DELETE FROM {table} WHERE flow = ?", (self._flow,))
         self._db.execute("DELETE FROM run WHERE flow = ? AND id <> ?", (self._flow, run))
 

@@ -16,6 +16,7 @@ from dbuild.state.files import Files
 from dbuild.state.ledger import Ledger
 
 if TYPE_CHECKING:  # what a build with nothing to do doesn't need
+    from dbuild.state.arrivals import Arrivals
     from dbuild.state.heritage import Heritage
     from dbuild.state.leftovers import Leftovers
     from dbuild.state.marks import Marks
@@ -44,6 +45,7 @@ class State(Files, Ledger):
         self._marks: Marks | None = None
         self._leftovers: Leftovers | None = None
         self._heritage: Heritage | None = None
+        self._arrivals: Arrivals | None = None
 
     def close(self) -> None:
         self._db.close()
@@ -100,6 +102,15 @@ class State(Files, Ledger):
 
             self._heritage = Heritage(self._db, self.flow, self.target_id)
         return self._heritage
+
+    @property
+    def arrivals(self) -> Arrivals:
+        """What happened to sources."""
+        if self._arrivals is None:
+            from dbuild.state.arrivals import Arrivals
+
+            self._arrivals = Arrivals(self._db, self.flow)
+        return self._arrivals
 
     # -- traces ----------------------------------------------------------------------------------------------------
 

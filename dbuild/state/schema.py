@@ -74,8 +74,8 @@ STEPS: dict[int, str] = {
         path TEXT PRIMARY KEY, target INTEGER NOT NULL, key TEXT NOT NULL, digest BLOB NOT NULL
     ) WITHOUT ROWID;
     """,
-    # The names and dimensions that the traces of each target are written in, as one value; what happened to sources, and
-    # when each was last seen to change.
+    # The names and dimensions that the traces of each target are written in, as one value; what happened to sources,
+    # and when each was last seen to change.
     3: """
     CREATE TABLE shape (flow TEXT PRIMARY KEY, content TEXT NOT NULL) WITHOUT ROWID;
     ALTER TABLE presence ADD COLUMN looked REAL NOT NULL DEFAULT 0;

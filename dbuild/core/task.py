@@ -37,6 +37,8 @@ class TaskInput:
     format: str  # "parquet", "csv", "json", "arrow", "folder", or "" for anything else
     read: tuple[tuple[str, str | int | float | bool], ...]  # reader options
     schema: tuple[Column, ...] | None  # the dataset's columns: required for csv and json in SQL, absent elsewhere
+    is_routed: bool = False  # whether only some of the files' rows are the input
+    where: str = ""  # which they are, as a condition in SQL
 
 
 @sendable

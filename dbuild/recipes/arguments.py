@@ -203,6 +203,11 @@ def _outputs(outputs: tuple[TaskOutput, ...]) -> Path | dict[str, Path] | None:
 
 def convert(given: TaskInput, form: Form, engine: Engine) -> Any:
     """An input in the form asked for; RecipeError where it can't be given so."""
+    if given.is_routed and form not in _TABLE_FORMS:
+        raise RecipeError(
+            f'the input "{given.name}" is given by its rows, and its files have others too',
+            hint=f"annotate it as a table: {_TABLES_ALLOWED}",
+        )
     if form == "paths" or (form == "any" and not given.is_single):
         return [Path(path) for path in given.paths]
     if form in ("any", "path"):

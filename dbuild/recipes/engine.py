@@ -166,6 +166,11 @@ class Engine:
         """
         if not given.paths:
             return self._select_nothing(given, wanted)
+        if given.where:  # which may name any of the columns
+            return f"SELECT * FROM ({self._select_files(given, None)}) WHERE {given.where}"
+        return self._select_files(given, wanted)
+
+    def _select_files(self, given: TaskInput, wanted: Container[str] | None) -> str:
         if given.format == "arrow":
             return self._select_arrow(given, wanted)
         if given.format not in ("parquet", "csv", "json"):

@@ -153,7 +153,7 @@ def _short(given: TaskInput) -> str:
 
 
 def _content(given: TaskInput) -> tuple[object, ...]:
-    return given.dimensions, given.keys, given.paths, given.format, given.read, given.schema
+    return given.dimensions, given.keys, given.paths, given.format, given.read, given.schema, given.where
 
 
 def execute(steps: Iterable[Step], engine: Engine) -> None:

@@ -6,7 +6,7 @@ of a period. So a later period is never due before an earlier one, and sets are 
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from collections.abc import Mapping as MappingOf
 from datetime import date, datetime, time, timedelta
@@ -64,7 +64,7 @@ def absence_of(
     position, grain = time_of(source, dimensions)
     idle = nothing
     if _is_choosy(source.expect):
-        idle = absent & _along(domain, position, _idle(source.expect, grain, absent.spans(position)))
+        idle = absent & _along(domain, position, [*_idle(source.expect, grain, absent.spans(position))])
         absent = absent - idle
     awaited = absent & _along(domain, position, _awaited(source.expect, grain, absent.spans(position), now))
     missing = absent - awaited
@@ -84,7 +84,7 @@ def newest_due(expectation: Expectation, grain: Grain, start: int, now: datetime
     begun = range(start, grain.index_at(now) + 1)
     number = start + bisect_right(begun, now, key=lambda each: _deadline(expectation, grain, each)) - 1
     while number >= start and not is_expected(expectation, grain, number):
-        first_day = grain.walls(number)[0].date()
+        first_day = grain.walls(number)[0].toordinal()
         number = min(number, grain.index_at(_midnight(grain, first_day))) - 1
     return number if number >= start else None
 
@@ -93,7 +93,7 @@ def next_due(expectation: Expectation, grain: Grain, start: int) -> datetime:
     """The instant at which the first period from `start` on that is ever due will have begun, and be due."""
     number = start
     while (due := due_at(expectation, grain, number)) is None:
-        following = grain.walls(number)[1].date() + timedelta(days=1)
+        following = grain.walls(number)[1].toordinal() + 1
         number = max(number + 1, grain.index_at(_midnight(grain, following)))
     return max(due, grain.start(number))
 
@@ -130,9 +130,11 @@ def _due_day(expectation: Expectation, last: date) -> date:
     return day
 
 
-def _midnight(grain: Grain, day: date) -> datetime:
-    """The instant at which a day begins."""
-    return grain.first_moment(datetime.combine(day, time()))
+def _midnight(grain: Grain, ordinal: int) -> datetime:
+    """The instant at which a day begins; beyond the calendar its last moment."""
+    if ordinal > date.max.toordinal():
+        return datetime.max
+    return grain.first_moment(datetime.fromordinal(ordinal))
 
 
 def _is_choosy(expectation: Expectation) -> bool:
@@ -147,35 +149,26 @@ def _is_day(expectation: Expectation, ordinal: int) -> bool:
     return (ordinal - 1) % 7 in (_BUSINESS if expectation.is_business else expectation.weekdays)
 
 
-def _idle(expectation: Expectation, grain: Grain, spans: Iterable[Interval]) -> list[Interval]:
+def _idle(expectation: Expectation, grain: Grain, spans: Iterable[Interval]) -> Iterator[Interval]:
     """The periods, of these spans, that have none of the days on which anything is due."""
-
-    def first_day(number: int) -> int:
-        return grain.walls(number)[0].toordinal()
-
-    def last_day(number: int) -> int:
-        return grain.walls(number)[1].toordinal()
-
-    found = []
     for low, high in spans:
-        for first, last in _days_off(expectation, first_day(low), last_day(high - 1)):
-            begin = low + bisect_left(range(low, high), first, key=first_day)
-            end = begin + bisect_right(range(begin, high), last, key=last_day)
-            found.append((begin, end))
-            low = begin
-    return [(begin, end) for begin, end in found if begin < end]
+        first, last = grain.walls(low)[0], grain.walls(high - 1)[1]
+        for begin, end in _days_off(expectation, first.toordinal(), last.toordinal()):
+            number = grain.index_at(_midnight(grain, begin))
+            number += grain.walls(number)[0].toordinal() < begin
+            following = grain.index_at(_midnight(grain, end + 1))
+            if max(number, low) < min(following, high):
+                yield max(number, low), min(following, high)
 
 
 def _days_off(expectation: Expectation, first: int, last: int) -> Iterator[tuple[int, int]]:
     """The runs of days, both ends inclusive, for which nothing is due."""
-    begin = None
+    begin = first
     for day in range(first, last + 2):
-        is_off = day <= last and not _is_day(expectation, day)
-        if is_off and begin is None:
-            begin = day
-        elif not is_off and begin is not None:
-            yield begin, day - 1
-            begin = None
+        if day > last or _is_day(expectation, day):
+            if begin < day:
+                yield begin, day - 1
+            begin = day + 1
 
 
 def _awaited(expectation: Expectation, grain: Grain, spans: list[Interval], now: datetime) -> list[Interval]:

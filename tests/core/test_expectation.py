@@ -347,3 +347,14 @@ def test_what_is_not_absent_is_not_looked_at(monkeypatch: pytest.MonkeyPatch) ->
     asked.clear()
     absence_of(replace(made, expect=BUSINESS), dimensions, domain, nothing, nothing, datetime(2025, 1, 1))
     assert len(asked) < 20_000  # some for each of 100 weekends, of two years
+
+
+def test_an_absence_may_reach_to_the_end_of_the_calendar() -> None:
+    last = UTC_DAY.index("9999-12-31")
+    axes = (TimeAxis("day", UTC_DAY),)
+    domain = PartitionSet.box(axes, [[(last - 6, last + 1)]])
+    dimensions: dict[str, Dimension] = {"day": TimeDimension("day", UTC_DAY, last - 6, last, PLACE)}
+    made = replace(source("raw", "day"), expect=BUSINESS)
+    found = absence_of(made, dimensions, domain, PartitionSet.empty(axes), PartitionSet.empty(axes), datetime.max)
+    assert str(found.idle) == "9999-12-25..9999-12-26"
+    assert str(found.late) == "9999-12-27..9999-12-31"

@@ -34,9 +34,14 @@ class Shifts:
         domain = self.domains.of(target)
         touched = PartitionSet.empty(domain.axes)
         for given, mapping in inputs_of(self.flow, self.domains, target):
-            if given.counts:
+            if given.counts and not given.by:  # whom routed rows touch is told by the rows
                 touched |= self._by_input(target, given, mapping)
         return touched & domain
+
+    def moved(self, dataset: str) -> tuple[PartitionSet, PartitionSet]:
+        """The partitions of a dataset that its dimensions have come to reach, and, on their old axes, those no more."""
+        now, before = self.domains.of(dataset), self._kept_domain(dataset)
+        return now - before.rebased(now.axes), before - now.rebased(before.axes)
 
     def _by_input(self, target: str, given: Input, mapping: Mapping) -> PartitionSet:
         domain, now = self.domains.of(target), self.domains.of(given.dataset)

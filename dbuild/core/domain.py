@@ -26,6 +26,13 @@ from dbuild.core.partitions import Axis, Interval, ListAxis, PartitionSet, TimeA
 from dbuild.core.reach import reach_of
 from dbuild.errors import UserError
 
+NO_NUMBERS: MappingOf[str, Sequence[int]] = {}
+
+
+def latest_of(now: datetime) -> datetime:
+    """The moment up to which periods begin that count: tomorrow, since clocks and zones differ."""
+    return now + timedelta(days=1)
+
 
 @dataclass(frozen=True, slots=True)
 class Domains:
@@ -69,8 +76,9 @@ def mappings_of(flow: Flow, axes: MappingOf[str, Axis]) -> tuple[dict[str, tuple
         mappings = []
         for given in step.inputs:
             try:
-                mapping = mapping_of(own, _axes_of_input(flow, given, axes), dict(given.rules))
+                mapping = mapping_of(own, _axes_of_input(flow, given, axes), dict(given.rules), dict(given.by))
                 mappings.append(mapping)
+                _check_reach(flow, given)
                 _check_policies(given, mapping, _axes_of_input(flow, given, axes))
             except ValueError as error:
                 problems.append(UserError(f'target "{name}", input "{given.name}": {error}', given.place))
@@ -90,6 +98,31 @@ def _check_policies(given: Input, mapping: Mapping, axes: Sequence[Axis]) -> Non
         raise ValueError('min is for several partitions, and it is always one: use missing = "skip"')
 
 
+def _check_reach(flow: Flow, given: Input) -> None:
+    """ValueError, with what to do, where nobody knows before a build how far a dimension reaches."""
+    fed = fed_by_rows(flow)
+    for dimension, _ in given.by if given.dataset in flow.steps else ():
+        if dimension in fed:
+            raise ValueError(
+                f'how far "{dimension}" reaches would be known only when "{given.dataset}" is built:'
+                f' give [partitions.{dimension}] an end, or end = "now"'
+            )
+
+
+def fed_by_rows(flow: Flow) -> set[str]:
+    """The open-ended time dimensions that reach as far as rows that are routed to them: no source has them."""
+    project = flow.project
+    sourced = {name for source in project.sources.values() for name in source.dimensions}
+    routed = {name for step in flow.steps.values() for given in step.inputs for name, _ in given.by}
+    return {
+        name
+        for name in routed - sourced
+        if isinstance(found := project.dimensions.get(name), TimeDimension)
+        and found.end is None
+        and not found.is_current
+    }
+
+
 def _all_steps(flow: Flow) -> list[tuple[str, Step]]:
     """What reads something: all that is built, and the SQL that finds keys."""
     return [*flow.steps.items(), *((step.target.name, step) for step in flow.queries.values())]
@@ -107,15 +140,17 @@ def domains_of(
     mappings: dict[str, tuple[Mapping, ...]],
     present: MappingOf[str, PartitionSet],
     now: datetime,
+    routed: MappingOf[str, Sequence[int]] = NO_NUMBERS,
 ) -> tuple[Domains, list[str]]:
     """How far every dimension reaches, and notices about keys that are left out and sources that have none.
 
     A time dimension without `end` goes to the newest partition that any source has on it, or that is due of a source
-    which says when, and where no source has it, to the newest that the inputs of its targets map to. Periods that
-    start later than tomorrow don't count. One with `end = "now"` goes to the period that holds this moment.
+    which says when, and where no source has it, to the newest that the inputs of its targets map to, or that rows are
+    `routed` to (numbers by dimension). Periods that start later than tomorrow don't count. One with `end = "now"` goes
+    to the period that holds this moment.
     """
     notices: list[str] = []
-    latest = now + timedelta(days=1)
+    latest = latest_of(now)
     bounds: dict[str, tuple[Interval, ...]] = {}
     open_ends: dict[str, int | None] = {}
     for name, dimension in flow.project.dimensions.items():
@@ -124,13 +159,13 @@ def domains_of(
             bounds[name] = ((0, len(axis.values)),) if axis.values else ()
         elif isinstance(dimension, TimeDimension):
             if dimension.end is None:
-                newest = _newest(flow, name, axis, present, axis.grain.index_at(latest), notices)
-                due = reach_of(flow.project, dimension, now)
-                newest = max((number for number in (newest, due) if number is not None), default=None)
+                limit = axis.grain.index_at(latest)
+                found = [_newest(flow, name, axis, present, limit, notices), reach_of(flow.project, dimension, now)]
+                found += [number for number in routed.get(name, ()) if number <= limit]
                 if dimension.is_current:
                     bounds[name] = _interval(dimension.start, axis.grain.index_at(now) + 1)
                 else:
-                    open_ends[name] = newest
+                    open_ends[name] = max((number for number in found if number is not None), default=None)
             else:
                 bounds[name] = _interval(dimension.start, dimension.end + 1)
     _spread(flow, axes, mappings, bounds, open_ends)
@@ -217,6 +252,8 @@ def _spread(
             if name in sourced or name not in open_ends or not isinstance(axis, TimeAxis):
                 continue
             for given in step.inputs:
+                if name in dict(given.by):
+                    continue  # when files came says nothing of what their rows are of
                 for last in _reach(flow, given, name, axis, axes, bounds, open_ends):
                     known = open_ends[name]
                     open_ends[name] = last if known is None else max(known, last)

@@ -6,7 +6,7 @@ which partitions are there (see core.latest).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from dbuild.core.grain import Grain
@@ -14,6 +14,8 @@ from dbuild.core.latest import Slice, Slices
 from dbuild.core.links import Before, Fixed, Latest, Link, Periods, Same, forward, narrow
 from dbuild.core.model import All, Last, MappingRule, Overlap, Previous, Since, Values, Window
 from dbuild.core.partitions import Axis, Index, Interval, ListAxis, PartitionSet, TimeAxis, common, joined
+
+_NO_AXIS = ListAxis("", ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,13 +120,20 @@ class Mapping:
         return PartitionSet.box(domain.axes, sides) & domain
 
 
-def mapping_of(target: Sequence[Axis], given: Sequence[Axis], rules: dict[str, MappingRule]) -> Mapping:
+def mapping_of(
+    target: Sequence[Axis], given: Sequence[Axis], rules: dict[str, MappingRule], routed: Container[str] = ()
+) -> Mapping:
     """The mapping from a target's axes to an input's, by the given rules and by overlap elsewhere.
 
+    Files say nothing of the dimensions that rows are `routed` to by their own values: none overlaps with those.
     Raises ValueError, with what to do, where a rule doesn't fit or where overlap is ambiguous.
     """
     own_rules = [rules.get(axis.name, Overlap()) for axis in given]
-    links = tuple(_link(axis, target, given, rule) for axis, rule in zip(given, own_rules, strict=True))
+    bare = [_NO_AXIS if axis.name in routed else axis for axis in target]
+    links = tuple(
+        _link(axis, bare if isinstance(rule, Overlap) else target, given, rule)
+        for axis, rule in zip(given, own_rules, strict=True)
+    )
     latest = [position for position, link in enumerate(links) if isinstance(link, Latest)]
     if len(latest) > 1:
         raise ValueError('only one dimension of an input can be read by its "last"')

@@ -7,16 +7,19 @@ the values were found in the rows is somebody else's business.
 from __future__ import annotations
 
 import json
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from dbuild.core.grain import Grain
 from dbuild.core.partitions import Axis, Index, Interval, ListAxis, PartitionSet, TimeAxis
+from dbuild.core.task import Column
 from dbuild.core.trace import DIGEST
 
 _FIELD = "\x1f"  # between the values of a key
 _KEY = "\x1e"  # before each key of a packed route
+_BEYOND = 100  # periods beyond a limit that are remembered
 _EPOCH = datetime(1970, 1, 1)
 _MICRO = timedelta(microseconds=1)
 _EVERYWHERE: Interval = (-(10**12), 10**12)
@@ -43,6 +46,7 @@ class Share:
 class Route:
     """Where the rows of one file go."""
 
+    columns: tuple[Column, ...]  # of the file
     kinds: tuple[str, ...]  # DuckDB's type of the value of each way
     keyless: tuple[int, ...]  # rows without a key: each is counted for the first way that gives it no value
     shares: dict[str, Share]  # by route key
@@ -50,24 +54,22 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Stray:
-    """Rows of a dataset that no partition of a target gets, and where the first of them are."""
+    """Rows of a dataset that no partition of a target gets."""
 
     dataset: str
     target: str
-    keyless: tuple[tuple[str, int], ...] = ()  # dimension -> rows that have no value on it
-    outside: int = 0  # rows whose key the target doesn't have
-    reach: str = ""  # the keys that it has, as people read them
-    path: str = ""  # the first file with such rows, relative to the project
-    example: str = ""  # a key outside
+    keyless: tuple[tuple[str, int], ...]  # dimension -> rows that have no value on it
+    outside: tuple[tuple[str, int], ...]  # dimension -> rows whose value on it is none of its keys
+    example: str  # such a value; "" where there is none
+    path: str  # the first file with such rows, relative to the project
 
     def __str__(self) -> str:
         parts = [f"{_counted(rows)} no {dimension}" for dimension, rows in self.keyless]
-        if self.outside:
-            lies = "lies" if self.outside == 1 else "lie"
-            rows = "row" if self.outside == 1 else "rows"
-            what = "" if parts else f" {rows}"
-            parts.append(f"{self.outside}{what} {lies} outside {self.reach or 'what there is'} ({self.example})")
-        return f"{self.dataset}: {', '.join(parts)}; no partition of {self.target} gets them (first in {self.path})"
+        parts += [f"{_counted(rows)} a {dimension} that isn't there" for dimension, rows in self.outside]
+        such = f", such as {self.example}" if self.example else ""
+        return (
+            f"{self.dataset}: {', '.join(parts)}{such}; no partition of {self.target} gets them (first in {self.path})"
+        )
 
 
 def _counted(rows: int) -> str:
@@ -81,21 +83,21 @@ def pack_route(route: Route) -> bytes:
     """A route as bytes: a JSON header, the keys with their numbers of rows, the digests."""
     keys = sorted(route.shares)
     text = "".join(f"{_KEY}{key}{_FIELD}{route.shares[key].rows}" for key in keys).encode()
-    header = json.dumps([route.kinds, route.keyless, len(text)], separators=(",", ":")).encode()
+    header = json.dumps([route.columns, route.kinds, route.keyless, len(text)], separators=(",", ":")).encode()
     return b"".join((header, b"\n", text, *(route.shares[key].digest for key in keys)))
 
 
 def unpack_route(packed: bytes) -> Route:
     """What `pack_route` packed."""
     header, _, rest = packed.partition(b"\n")
-    kinds, keyless, length = json.loads(header)
+    columns, kinds, keyless, length = json.loads(header)
     shares = {}
     at = length
     for entry in rest[:length].decode().split(_KEY)[1:]:
         key, _, rows = entry.rpartition(_FIELD)
         shares[key] = Share(int(rows), rest[at : at + DIGEST])
         at += DIGEST
-    return Route(tuple(kinds), tuple(keyless), shares)
+    return Route(tuple((name, kind) for name, kind in columns), tuple(kinds), tuple(keyless), shares)
 
 
 def mark_of(key: str) -> bytes:
@@ -137,6 +139,11 @@ def numbers_of_key(axes: Sequence[Axis], key: str) -> tuple[int, ...] | None:
     return tuple(numbers)
 
 
+def split_route(key: str) -> list[str]:
+    """The values of a route key, one for each way."""
+    return key.split(_FIELD)
+
+
 def shown_key(axes: Sequence[Axis], key: str) -> str:
     """A route key as people read it: `2013-01-05,EWR`."""
     fields = zip(axes, key.split(_FIELD), strict=True)
@@ -158,9 +165,14 @@ def readers_of(keys: Iterable[str], ways: Sequence[Way], domain: PartitionSet) -
     return PartitionSet.union_of(domain.axes, bodies) & domain
 
 
-def newest_of(keys: Iterable[str], place: int) -> list[int]:
-    """The distinct numbers on one time dimension, by its place among the ways, that route keys have; sorted."""
-    return sorted({int(key.split(_FIELD)[place]) for key in keys})
+def newest_of(keys: Iterable[str], place: int, limit: int) -> list[int]:
+    """The newest number up to a limit that route keys have on one time dimension, and the first of those beyond it.
+
+    `place` is the dimension's among the ways. Those beyond may come to be within when the limit has moved.
+    """
+    numbers = sorted({int(key.split(_FIELD)[place]) for key in keys})
+    at = bisect_right(numbers, limit)
+    return numbers[max(0, at - 1) : at + _BEYOND]
 
 
 # -- time --------------------------------------------------------------------------------------------------------------
@@ -215,14 +227,12 @@ class Periods:
         return number if low <= at <= high else None  # a day that the zone skipped is in no period
 
 
-def holds_outside(route: Route, axes: Sequence[Axis], reach: Mapping[str, Sequence[Interval]]) -> dict[str, int]:
-    """Route key -> rows, of those keys that lie outside what each axis has."""
-    found = {}
-    for key, share in route.shares.items():
-        numbers = numbers_of_key(axes, key)
-        if numbers is None or not all(
-            any(low <= number < high for low, high in reach[axis.name])
-            for axis, number in zip(axes, numbers, strict=True)
-        ):
-            found[key] = share.rows
-    return found
+def misplaced(axes: Sequence[Axis], bounds: Mapping[str, Sequence[Interval]], key: str) -> str | None:
+    """The first dimension on which a route key lies outside what there is; None for a key that partitions have."""
+    for axis, text in zip(axes, key.split(_FIELD), strict=True):
+        if isinstance(axis, ListAxis):
+            if text not in axis:
+                return axis.name
+        elif not any(low <= int(text) < high for low, high in bounds[axis.name]):
+            return axis.name
+    return None

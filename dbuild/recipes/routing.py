@@ -346,7 +346,7 @@ class _Sorter:
 
     def route(self) -> Route:
         shares = {key: Share(keys.rows, keys.hasher.digest()) for key, keys in self._found.items()}
-        return Route(tuple(self.kinds), tuple(self._keyless), shares)
+        return Route(tuple(self.columns), tuple(self.kinds), tuple(self._keyless), shares)
 
 
 def _paired(names: list[str], texts: list[str], codes: Any, is_first: bool) -> tuple[list[str], Any]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # what a build with nothing to do doesn't need
     from dbuild.state.heritage import Heritage
     from dbuild.state.leftovers import Leftovers
     from dbuild.state.marks import Marks
+    from dbuild.state.routes import Routes
 
 FOLDER = ".dbuild"
 
@@ -46,6 +47,7 @@ class State(Files, Ledger):
         self._leftovers: Leftovers | None = None
         self._heritage: Heritage | None = None
         self._arrivals: Arrivals | None = None
+        self._routes: Routes | None = None
 
     def close(self) -> None:
         self._db.close()
@@ -61,7 +63,7 @@ class State(Files, Ledger):
     def renumber(self) -> None:
         """Forgets what was read of which number stands for which target: these have changed."""
         self._ids.clear()
-        self._marks = self._leftovers = self._heritage = None
+        self._marks = self._leftovers = self._heritage = self._routes = None
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -93,6 +95,15 @@ class State(Files, Ledger):
 
             self._leftovers = Leftovers(self._db, self.flow, self.target_id)
         return self._leftovers
+
+    @property
+    def routes(self) -> Routes:
+        """Where the rows of files go, of inputs whose rows are routed."""
+        if self._routes is None:
+            from dbuild.state.routes import Routes
+
+            self._routes = Routes(self._db, self.flow)
+        return self._routes
 
     @property
     def heritage(self) -> Heritage:

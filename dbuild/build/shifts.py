@@ -40,7 +40,7 @@ class Shifts:
 
     def moved(self, dataset: str) -> tuple[PartitionSet, PartitionSet]:
         """The partitions of a dataset that its dimensions have come to reach, and, on their old axes, those no more."""
-        now, before = self.domains.of(dataset), self._kept_domain(dataset)
+        now, before = self.domains.of(dataset), self._kept(dataset)
         return now - before.rebased(now.axes), before - now.rebased(before.axes)
 
     def _by_input(self, target: str, given: Input, mapping: Mapping) -> PartitionSet:

@@ -63,7 +63,7 @@ class State(Files, Ledger):
     def renumber(self) -> None:
         """Forgets what was read of which number stands for which target: these have changed."""
         self._ids.clear()
-        self._marks = self._leftovers = self._heritage = self._routes = None
+        self._marks = self._leftovers = self._heritage = self._arrivals = self._routes = None
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from dbuild.build.doubt import Doubt
+from dbuild.build.doubt import Doubt, ignore
 from dbuild.build.loading import load_flow
 from dbuild.build.session import Looked, _forget, look, make, reading
 from dbuild.build.settings import Settings
@@ -48,7 +48,7 @@ def lint(settings: Settings) -> Flow:
         return load_flow(settings, state, _forget)
 
 
-def status(settings: Settings, arguments: Sequence[str], doubt: Doubt) -> tuple[DatasetStatus, ...]:
+def status(settings: Settings, arguments: Sequence[str], doubt: Doubt = ignore) -> tuple[DatasetStatus, ...]:
     """How the partitions of these targets, and of all that they need, stand; `doubt` hears what can't be known."""
     with reading(settings) as state:
         looked = look(settings, state, arguments, _forget)
@@ -72,7 +72,7 @@ def _is_shown(flow: Flow, view: str, planned: Plan, arguments: Sequence[str]) ->
     return not arguments or view in asked or any(name in planned.targets for name in flow.readers.get(view, ()))
 
 
-def overview(settings: Settings, doubt: Doubt) -> tuple[DatasetStatus, ...]:
+def overview(settings: Settings, doubt: Doubt = ignore) -> tuple[DatasetStatus, ...]:
     """The declared datasets with their keys; how they stand isn't looked into. `doubt` as for `status`."""
     with reading(settings) as state:
         looked = look(settings, state, (), _forget, everything=True)
@@ -194,7 +194,7 @@ def _recipe_kind(dataset: Source | Target) -> str:
 # -- why ---------------------------------------------------------------------------------------------------------------
 
 
-def explain(settings: Settings, argument: str, doubt: Doubt) -> tuple[Explanation, ...]:
+def explain(settings: Settings, argument: str, doubt: Doubt = ignore) -> tuple[Explanation, ...]:
     """Why the partitions that the argument names are to be built or not; from the walk that decides.
 
     `doubt` as for `status`.

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from dbuild.build.allotments import Allotments
-from dbuild.build.doubt import Doubt
+from dbuild.build.doubt import Doubt, ignore
 from dbuild.build.session import Looked, _directories, _forget, look, reading
 from dbuild.build.settings import Settings
 from dbuild.build.standings import Standings
@@ -32,7 +32,7 @@ _HIDDEN = "***"
 _VIEW = "shown"  # what a view is called by the task that shows it
 
 
-def show(settings: Settings, argument: str, rows: int, doubt: Doubt) -> Shown:
+def show(settings: Settings, argument: str, rows: int, doubt: Doubt = ignore) -> Shown:
     """The recipe of `X[@K]` as it would run, its inputs and outputs, and the first `rows` of what is there.
 
     Without a key the newest partition that was built, else the newest. Runs nothing of the project, but for a view,

@@ -46,20 +46,16 @@ def _take_over_target(world: World, legacy: Legacy, name: str) -> None:
     """Rewrites the traces of one target; those that say the same as before stay as they are."""
     now = legacy.now[name]
     before = legacy.before.get(name) or _with_names(now, {new: old for old, new in legacy.names.items()})
-    had = {name: values[0] for name in _dimensions(before) if len(values := world.state.axis_values(name)) == 1}
-    has = {
-        name: axis.values[0]
-        for name, axis in world.axes.items()
-        if isinstance(axis, ListAxis) and len(axis.values) == 1
-    }
+    had = {dimension: world.state.axis_values(dimension) for dimension in _dimensions(before)}
+    has = {dimension: axis.values for dimension, axis in world.axes.items() if isinstance(axis, ListAxis)}
     found = inherit(before, now, legacy.names, had, has)
     if found.is_empty:
         return
     fingerprints = _fingerprints(world, found, world.flow.steps[name])
     rewritten: dict[str, Trace] = {}
-    keys: dict[str, str] = {}
-    for key, trace in world.state.traces(name).items():
-        keys[key] = found.key(key)
+    traces = world.state.traces(name)
+    keys = {key: found.key(key) for key in (*traces, *world.state.failures(name))}
+    for key, trace in traces.items():
         goes_on = found.trace(trace, fingerprints)
         if goes_on != trace:
             rewritten[key] = goes_on

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from dbuild.core.graph import Flow
 from dbuild.core.inheritance import goes_on_otherwise
-from dbuild.core.shape import Shape, dump_shapes, load_shapes, shape_of
+from dbuild.core.shape import Shape, dump_shapes, load_shapes, shapes_of
 from dbuild.state.store import State
 
 
@@ -37,7 +37,7 @@ class Legacy:
 
 def legacy_of(flow: Flow, state: State) -> Legacy:
     """What the state knows of a flow's targets under other names or dimensions."""
-    now = {name: shape_of(flow.project, step) for name, step in flow.steps.items()}
+    now = shapes_of(flow.project, flow.steps.values())
     text = state.heritage.shapes()
     renames = dict(_renames(flow, state))
     if text == dump_shapes(now):

@@ -15,7 +15,7 @@ from dbuild.core.shape import Cut, Reading, Shape
 from dbuild.core.trace import InputRecord, Trace, joined_key, pack_inputs, split_key, unpack_inputs
 
 _VALUE = r"[^/{}*?\[]+"  # of a field, in a path where it is written out
-Values = Mapping[str, str]  # dimension -> the only value that it has, or had
+Values = Mapping[str, tuple[str, ...]]  # dimension -> the values that it has, or had
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +41,8 @@ class Rekeying:
 def rekeying(before: Cut, now: Cut, had: Values, has: Values) -> Rekeying | None:
     """How keys go on; None where dimensions came or went along which there is, or was, more than one value.
 
-    The value along a dimension is what stands, or stood, in its place in the path; else the only one that there is
-    (`has`), or was (`had`).
+    The value along a dimension is the one of its values (`has`, or `had`) that stands, or stood, in its place in the
+    path; else the only one.
     """
     old, new = dict(before.dimensions), dict(now.dimensions)
     if any(old[name] != new[name] for name in old.keys() & new.keys()):
@@ -56,12 +56,13 @@ def rekeying(before: Cut, now: Cut, had: Values, has: Values) -> Rekeying | None
     return Rekeying(places, tuple((order.index(name), value) for name, value in went.items()), len(order))
 
 
-def _fixed(wide: Cut, narrow: Cut, names: list[str], only: Values) -> dict[str, str] | None:
+def _fixed(wide: Cut, narrow: Cut, names: list[str], values: Values) -> dict[str, str] | None:
     """The value along each dimension that one cut has and the other hasn't; None where one isn't known."""
     if any(meaning != "''" for name, meaning in wide.dimensions if name in names):
         return None  # periods: what falls into one is a question of the data
-    found = {name: value for name, value in only.items() if name in names}
-    found |= _written(wide.path, narrow.path, names) if names else {}
+    found = {name: values[name][0] for name in names if len(values.get(name, ())) == 1}
+    written = _written(wide.path, narrow.path, names) if names else {}
+    found |= {name: value for name, value in written.items() if value in values.get(name, ())}
     return found if len(found) == len(names) else None
 
 

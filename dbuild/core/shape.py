@@ -6,7 +6,7 @@ A Dataflowfile may change these without changing what is made, so the state keep
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,15 +50,29 @@ class Shape:
 
 def shape_of(project: Project, step: Step) -> Shape:
     """The shape that traces of a target get now."""
-    found = ((given, project.dataset(given.dataset)) for given in step.inputs)
-    inputs = (Reading(i.name, i.dataset, i.output, _cut(project, dataset)) for i, dataset in found if dataset)
-    return Shape(_cut(project, step.target), tuple(inputs), tuple(use.name for use in step.views))
+    return shapes_of(project, [step])[step.target.name]
 
 
-def _cut(project: Project, dataset: Source | Target) -> Cut:
-    path = dataset.path if isinstance(dataset, Source) else next((output.path for output in dataset.outputs), "")
-    meanings = ((name, repr(getattr(project.dimensions[name], "grain", ""))) for name in dataset.dimensions)
-    return Cut(path, tuple(meanings))
+def shapes_of(project: Project, steps: Iterable[Step]) -> dict[str, Shape]:
+    """The shapes that traces of these targets get now, by name."""
+    cuts: dict[str, Cut] = {}
+    found = {}
+    for step in steps:
+        inputs = (Reading(i.name, i.dataset, i.output, _cut(project, i.dataset, cuts)) for i in step.inputs)
+        own = _cut(project, step.target.name, cuts, step.target)
+        found[step.target.name] = Shape(own, tuple(inputs), tuple(use.name for use in step.views))
+    return found
+
+
+def _cut(project: Project, name: str, cuts: dict[str, Cut], dataset: Source | Target | None = None) -> Cut:
+    """How a dataset is cut; `cuts` are those that are known. A target that only stands for a question is given."""
+    if name not in cuts:
+        dataset = dataset or project.dataset(name)
+        assert dataset is not None
+        path = dataset.path if isinstance(dataset, Source) else next((output.path for output in dataset.outputs), "")
+        meanings = ((one, repr(getattr(project.dimensions[one], "grain", ""))) for one in dataset.dimensions)
+        cuts[name] = Cut(path, tuple(meanings))
+    return cuts[name]
 
 
 def dump_shapes(shapes: Mapping[str, Shape]) -> str:

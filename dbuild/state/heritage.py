@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dbuild.core.trace import Trace
 from dbuild.state.store import dump_pairs
 
-_KEYED = ("trace", "failure")  # tables with a row a partition; whose row of the same key counts is said where they move
+_KEYED = ("trace", "failure")  # tables with a row a partition
+_ASIDE = "\x1d"  # no key begins with it
+_OF_MARKS = "mark IN (SELECT run FROM mark WHERE target = ?)"
 _TARGETS = (*_KEYED, "seal", "mark", "orphan", "task")
 
 
@@ -38,10 +40,9 @@ class Heritage:
         """Puts all that is known of a target under another name, which nothing was built under so far."""
         old, new = self._target_id(before, is_made=False), self._target_id(now, is_made=False)
         if new >= 0:  # what was tried under it, or said of it, is newer
-            for table in _KEYED:
-                self._db.execute(
-                    f"DELETE FROM {table} WHERE target = ?1 AND key IN {_KEYS_OF.format(table)}", (old, new)
-                )
+            self._db.execute(
+                "DELETE FROM failure WHERE target = ? AND key IN (SELECT key FROM failure WHERE target = ?)", (old, new)
+            )
             for table in _TARGETS:
                 self._db.execute(f"UPDATE OR IGNORE {table} SET target = ? WHERE target = ?", (old, new))
             self._db.execute("DELETE FROM seal WHERE target IN (?, ?)", (old, new))
@@ -50,15 +51,15 @@ class Heritage:
         self._db.execute("UPDATE owner SET target = ? WHERE flow = ? AND target = ?", (now, self._flow, before))
 
     def rekey(self, target: str, keys: Mapping[str, str]) -> None:
-        """Puts what is known of partitions (joined keys) under other keys; what is there already stays."""
+        """Puts what is known of partitions (joined keys) under other keys, in the place of what is there."""
         number = self._target_id(target)
-        rows = [(now, number, before) for before, now in keys.items() if before != now]
-        for table in _KEYED:
-            self._db.executemany(f"UPDATE OR IGNORE {table} SET key = ? WHERE target = ? AND key = ?", rows)
-        self._db.executemany(
-            "UPDATE OR IGNORE replaced SET key = ? WHERE mark IN (SELECT run FROM mark WHERE target = ?) AND key = ?",
-            rows,
-        )
+        moved = [(now, number, before) for before, now in keys.items() if before != now]
+        aside = [(_ASIDE + now, number, before) for now, _, before in moved]
+        back = [(now, number, _ASIDE + now) for now, _, _ in moved]
+        for rows in (aside, back):  # two keys may change places
+            for table in _KEYED:
+                self._db.executemany(f"UPDATE OR REPLACE {table} SET key = ? WHERE target = ? AND key = ?", rows)
+            self._db.executemany(f"UPDATE OR REPLACE replaced SET key = ? WHERE {_OF_MARKS} AND key = ?", rows)
 
     def rewrite(self, target: str, traces: Iterable[tuple[str, Trace]]) -> None:
         """Keeps what traces (by joined key) say of the recipe and of what was read in the place of what they said."""
@@ -67,6 +68,3 @@ class Heritage:
             "UPDATE trace SET fingerprint = ?, params = ?, inputs = ? WHERE target = ? AND key = ?",
             [(trace.fingerprint, dump_pairs(trace.params), trace.inputs, number, key) for key, trace in traces],
         )
-
-
-_KEYS_OF = "(SELECT key FROM {} WHERE target = ?2)"

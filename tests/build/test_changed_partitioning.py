@@ -229,6 +229,32 @@ def test_a_chain_and_an_action_with_a_new_dimension(tmp_path: Path) -> None:
     assert made.build().ran == ["balance@EU,2013-01-03", "upload@2013-01-03,EU"]
 
 
+def test_two_dimensions_that_change_places(tmp_path: Path) -> None:
+    made = Workshop(
+        tmp_path / "project",
+        """
+        [partitions.here]
+        values = ["x", "y"]
+        [partitions.there]
+        values = ["x", "y"]
+        [targets.pair]
+        path = "out/{here}/{there}.txt"
+        shell = "echo x >> {output}"
+        [targets.told]
+        path = "out/{here}-{there}.txt"
+        inputs = ["pair"]
+        shell = "echo $DBUILD_KEY_HERE $DBUILD_KEY_THERE > {output}"
+        """,
+    )
+    assert made.build().counts == {"pair": 4, "told": 4}
+    made.write("Dataflowfile", made.read("Dataflowfile").replace("{here}/{there}", "{there}/{here}"))
+    assert made.build().counts == {"pair": 2}  # those of two values lie elsewhere
+    check(made, tmp_path / "clean")
+    made.write("Dataflowfile", made.read("Dataflowfile").replace("{here}-{there}", "{there}-{here}"))
+    assert made.build().counts == {"told": 4}
+    check(made, tmp_path / "again")
+
+
 def test_a_name_and_a_dimension_change_at_once(one: Workshop, tmp_path: Path) -> None:
     add_dimension(one)
     one.swap("Dataflowfile", "[targets.named]", '[targets.sums]\nwas = "named"')

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dbuild.build import Settings
-from dbuild.build.reports import explain
+from dbuild.build import Settings, explain
 from dbuild.ui.explanations import explanation_lines
 from tests.build.workshop import DAYS, Workshop
 

@@ -29,7 +29,7 @@ __all__ = [
     "find_cleaning",
     "follow_log",
     "lint",
-    "log_path",
+    "log_paths",
     "mark",
     "marks",
     "open_shell",
@@ -85,25 +85,35 @@ def lint(settings: Settings) -> Flow:
     return reports.lint(settings)
 
 
-def status(settings: Settings, arguments: Sequence[str], doubt: Doubt = ignore) -> tuple[DatasetStatus, ...]:
-    """How the partitions of these targets, and of all that they need, stand; `doubt` hears what can't be known."""
+def status(
+    settings: Settings, arguments: Sequence[str], doubt: Doubt = ignore, notice: Doubt = ignore
+) -> tuple[DatasetStatus, ...]:
+    """How the partitions of these targets, and of all that they need, stand.
+
+    `doubt` hears what can't be known, `notice` which arguments chose nothing.
+    """
     from dbuild.build import reports
 
-    return reports.status(settings, arguments, doubt)
+    return reports.status(settings, arguments, doubt, notice)
 
 
-def overview(settings: Settings, doubt: Doubt = ignore) -> tuple[DatasetStatus, ...]:
-    """The declared datasets with their keys; how they stand isn't looked into."""
+def overview(settings: Settings, arguments: Sequence[str] = (), doubt: Doubt = ignore) -> tuple[DatasetStatus, ...]:
+    """The declared datasets, or those that are named, with their keys; how they stand isn't looked into."""
     from dbuild.build import reports
 
-    return reports.overview(settings, doubt)
+    return reports.overview(settings, arguments, doubt)
 
 
-def explain(settings: Settings, argument: str, doubt: Doubt = ignore) -> tuple[Explanation, ...]:
-    """Why the partitions that the argument names are to be built or not; from the walk that decides."""
+def explain(
+    settings: Settings, arguments: Sequence[str], doubt: Doubt = ignore, notice: Doubt = ignore
+) -> tuple[Explanation, ...]:
+    """Why the partitions that the arguments name are to be built or not; from the walk that decides.
+
+    `doubt` and `notice` as for `status`.
+    """
     from dbuild.build import reports
 
-    return reports.explain(settings, argument, doubt)
+    return reports.explain(settings, arguments, doubt, notice)
 
 
 def runs(settings: Settings, limit: int) -> tuple[RunRecord, ...]:
@@ -113,11 +123,13 @@ def runs(settings: Settings, limit: int) -> tuple[RunRecord, ...]:
     return reports.runs(settings, limit)
 
 
-def mark(settings: Settings, argument: str, saying: Saying, emit: Callable[[Event], None]) -> MarkRecord:
+def mark(
+    settings: Settings, arguments: Sequence[str], saying: Saying, emit: Callable[[Event], None]
+) -> tuple[MarkRecord, ...]:
     """Keeps a person's word on partitions. Raises UserError, and changes nothing, where it can't be taken."""
     from dbuild.build import marking
 
-    return marking.mark(settings, argument, saying, emit)
+    return marking.mark(settings, arguments, saying, emit)
 
 
 def marks(settings: Settings) -> tuple[MarkRecord, ...]:
@@ -127,11 +139,11 @@ def marks(settings: Settings) -> tuple[MarkRecord, ...]:
     return marking.marks(settings)
 
 
-def show(settings: Settings, argument: str, rows: int, doubt: Doubt = ignore) -> Shown:
-    """The recipe of `X[@K]` as it would run, with its inputs, outputs and the first rows of them. Raises UserError."""
+def show(settings: Settings, arguments: Sequence[str], rows: int, doubt: Doubt = ignore) -> tuple[Shown, ...]:
+    """The recipes of what is named as they would run, of each target for one partition, with the first rows of it."""
     from dbuild.build import showing
 
-    return showing.show(settings, argument, rows, doubt)
+    return showing.show(settings, arguments, rows, doubt)
 
 
 def open_shell(settings: Settings, argument: str) -> int:
@@ -141,25 +153,25 @@ def open_shell(settings: Settings, argument: str) -> int:
     return showing.open_shell(settings, argument)
 
 
-def tasks(settings: Settings, run: str | None, argument: str | None, limit: int) -> tuple[TaskRecord, ...]:
-    """The newest executions of a run, or of `X` or `X@K`, newest first. Raises UsageError for an unknown run."""
+def tasks(settings: Settings, words: Sequence[str], limit: int) -> tuple[TaskRecord, ...]:
+    """The newest executions in a run (`RUN`) and of partitions (`X[@K]`), newest first. Raises UsageError."""
     from dbuild.build import reports
 
-    return reports.tasks(settings, run, argument, limit)
+    return reports.tasks(settings, words, limit)
 
 
-def log_path(settings: Settings, argument: str) -> str | None:
-    """The newest log of a run (`RUN`), of a task in it (`RUN:X@K`) or of a partition (`X@K`); None if none is kept."""
+def log_paths(settings: Settings, words: Sequence[str]) -> dict[str, str]:
+    """The newest log of a run (`RUN`), of tasks in it (`RUN:X@K`) or of partitions (`X@K`), by what it is of."""
     from dbuild.build import logs
 
-    return logs.log_path(settings, argument)
+    return logs.log_paths(settings, words)
 
 
-def follow_log(settings: Settings, argument: str) -> Iterator[Piece]:
-    """What is printed to the logs that the argument names, as it comes, until what prints it has ended."""
+def follow_log(settings: Settings, words: Sequence[str]) -> Iterator[Piece]:
+    """What is printed to the logs that are named, as it comes, until what prints it has ended."""
     from dbuild.build import logs
 
-    return logs.follow(settings, argument)
+    return logs.follow(settings, words)
 
 
 def find_cleaning(settings: Settings, wanted: Wanted) -> Cleaning:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from dbuild.build.claims import Claims
-from dbuild.build.session import Looked
+from dbuild.build.session import Looked, idle_text
+from dbuild.build.standings import Standings
 from dbuild.core.cleaning import Wanted
-from dbuild.core.selection import parse_selector, select
+from dbuild.core.selection import Selector, meanings, parse_selector
 from dbuild.core.trace import joined_key, split_key, unpack_outputs
 from dbuild.errors import UsageError
 from dbuild.state.store import State
@@ -50,28 +51,35 @@ def chosen_partitions(looked: Looked, state: State, wanted: Wanted, notes: list[
     if wanted.everything:
         return dict.fromkeys(flow.steps, _EVERY_KEY)
     chosen: Chosen = {}
+    domains, now = looked.world.domains, looked.world.now
+    standing = Standings(looked.world, flow.steps)
     for text in wanted.outputs:
         selector = parse_selector(text)
-        step = flow.steps.get(selector.name)
-        if not selector.is_up and not selector.is_down:
-            if selector.name in flow.views:
-                notes.append(f"{selector.name} is a view: nothing of it is stored")
-                continue
-            if step is not None and not step.target.outputs:
-                notes.append(f"{selector.name} is an action: it makes no files")
-                continue
-            if step is not None and selector.keys is None:
-                chosen[selector.name] = _EVERY_KEY
-                continue
+        idle = _without_files(looked, selector)
+        if idle:
+            notes.append(idle)
+            continue
         if flow.project.dataset(selector.name) is None and selector.name in state.targets():
             what = f'the target "{selector.name}" is not declared any more'
             raise UsageError(what, hint="dbuild clean --orphans removes what is left of it")
-        domains = looked.world.domains
-        for name, found in select(flow, domains, [text], looked.world.now).wanted.items():
-            keys = {joined_key(domains.of(name).key(index)) for index in found.indices()}
+        meant, empty = meanings(flow, domains, [text], now, standing)
+        notes += map(idle_text, empty)
+        for name, one in meant.items():
+            keys = set(map(joined_key, one.partitions.keys()))
             before = chosen.get(name, set())
-            chosen[name] = before | keys if before is not None else _EVERY_KEY
+            is_whole = before is _EVERY_KEY or not one.keys
+            chosen[name] = _EVERY_KEY if is_whole else (before or set()) | keys
     return chosen
+
+
+def _without_files(looked: Looked, selector: Selector) -> str:
+    """Why a target that is named has no files, as a note; "" if it has, or several are named."""
+    step = looked.flow.steps.get(selector.name)
+    if selector.is_up or selector.is_down:
+        return ""
+    if selector.name in looked.flow.views:
+        return f"{selector.name} is a view: nothing of it is stored"
+    return f"{selector.name} is an action: it makes no files" if step and not step.target.outputs else ""
 
 
 def partitions_of(looked: Looked, state: State, wanted: Wanted, chosen: Chosen, claims: Claims) -> Iterator[Partition]:

@@ -10,7 +10,6 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
 
 from dbuild.build.answer import names_in
 from dbuild.build.settings import Settings
@@ -65,8 +64,8 @@ def load_flow(settings: Settings, state: State, keep: Memos) -> Flow:
         axes = axes_of(project, {})
         mappings, problems = mappings_of(flow, axes)
         if not problems and project.default:
-            now = datetime.now(UTC).replace(tzinfo=None)
-            problems.extend(default_problems(flow, domains_of(flow, axes, mappings, {}, now)[0], now))
+            domains, _ = domains_of(flow, axes, mappings, {}, settings.moment)
+            problems.extend(default_problems(flow, domains, settings.moment))
     if problems:
         raise ProjectError(problems)
     return flow

@@ -7,104 +7,130 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 
 from dbuild.build.arrivals import corrections
 from dbuild.build.reports import mark_record, marks_of
-from dbuild.build.session import Looked, _forget, _lock, _open, look, reading
+from dbuild.build.session import Looked, _forget, _lock, _named, _open, idle_text, look, reading
 from dbuild.build.settings import Settings
 from dbuild.build.standings import Standings
-from dbuild.core.choice import Chooser
 from dbuild.core.events import Event
 from dbuild.core.graph import Step
-from dbuild.core.mark import Mark, Saying
-from dbuild.core.naming import is_pattern
+from dbuild.core.mark import Mark, Marked, Saying, Word
 from dbuild.core.partitions import Index, PartitionSet
 from dbuild.core.report import MarkRecord
-from dbuild.core.selection import Selector, parse_selector
+from dbuild.core.selection import Meant, meanings
 from dbuild.core.staleness import UNSETTLED, Declared, judge, partition_name
 from dbuild.core.trace import InputRecord, OutputRecord, Trace, joined_key, pack_inputs, unpack_inputs
-from dbuild.errors import UsageError, UserError, nearest
+from dbuild.errors import UsageError, UserError
 
 Emit = Callable[[Event], None]
+Accepted = tuple[str, Trace, Trace | None]  # key, new trace, old trace
 _SHOWN = 5
 
 
 def marks(settings: Settings) -> tuple[MarkRecord, ...]:
-    """The words that hold, by target in building order. Writes nothing."""
+    """The words that hold, or will on partitions to come, by target in building order. Writes nothing."""
     with reading(settings) as state:
         looked = look(settings, state, (), _forget, everything=True)
-        return tuple(record for name in looked.flow.steps for record in marks_of(looked.world, name))
+        found: list[MarkRecord] = []
+        for name in looked.flow.steps:
+            found += marks_of(looked.world, name)
+            found += (mark_record(mark, 0) for mark in looked.world.words.idle(name) if mark.word == "frozen")
+        return tuple(found)
 
 
-def mark(settings: Settings, argument: str, saying: Saying, emit: Emit) -> MarkRecord:
-    """Keeps a word on the partitions that `X[@K]` names; the record tells on how many it holds.
+def mark(settings: Settings, arguments: Sequence[str], saying: Saying, emit: Emit) -> tuple[MarkRecord, ...]:
+    """Keeps a word on the partitions that selectors name; a record for each target tells on how many it holds.
 
     Waits for a build that is under way. Raises UserError, and changes nothing, where the word can't be taken.
     """
-    selector = parse_selector(argument)
-    if selector.is_up or selector.is_down or is_pattern(selector.name):
-        raise UsageError(f'"{argument}" names more than one target', hint="mark them one by one")
     with ExitStack() as stack:
         _lock(settings, stack, emit)
         state = _open(settings, emit)
         stack.callback(state.close)
         looked = look(settings, state, [], state.put_memo, everything=True)
-        settled, chosen = _chosen(looked, selector)
-        return _keep(looked, settled, chosen, saying)
+        idle = _drop_idle(looked, arguments) if saying.word == "clear" else ()
+        left = [text for text in arguments if all(text != _label(each) for each in idle)]
+        kept = _keep(looked, _meant(looked, left, saying.word), saying, settings.clock()) if left else ()
+        return (*(mark_record(replace(each, word="clear"), 0) for each in idle), *kept)
 
 
-def _chosen(looked: Looked, selector: Selector) -> tuple[Selector, PartitionSet]:
-    """The partitions that are meant, and the selector in words that mean them from now on."""
+def _label(mark: Mark) -> str:
+    return f"{mark.target}@{mark.keys}" if mark.keys else mark.target
+
+
+def _drop_idle(looked: Looked, arguments: Sequence[str]) -> list[Mark]:
+    """Takes back the words that are named as they are listed, and hold on nothing that there is now."""
+    state, words = looked.world.state, looked.world.words
+    idle = [mark for name in looked.flow.steps for mark in words.idle(name) if _label(mark) in arguments]
+    with state.transaction():
+        for mark in idle:
+            if mark.word == "fresh":
+                _restore(looked, mark, None)
+            state.marks.forget(mark.run)
+    return idle
+
+
+def _meant(looked: Looked, arguments: Sequence[str], word: Word) -> dict[str, Meant]:
+    """The partitions that are meant, by target, with KEYS that mean them from now on."""
     flow, world = looked.flow, looked.world
-    if selector.name not in flow.steps:
-        if flow.project.dataset(selector.name) is not None:
-            kind = "a view" if selector.name in flow.views else "a source"
-            raise UsageError(f'"{selector.name}" is {kind}: nothing of it is built', hint="mark what reads it")
-        hint = nearest(selector.name, flow.steps) or "dbuild list shows what there is"
-        raise UsageError(f'there is no target "{selector.name}"', hint=hint)
-    target = flow.steps[selector.name].target
-    chooser = Chooser(flow, world.domains, world.now, Standings(world, (target.name,)))
-    chosen = chooser.choose(target, selector.keys, selector.text).inside
-    if not chosen and chooser.by_standing:
-        raise UsageError(
-            f'"{selector.text}" chooses nothing: no partition stands so', hint=f"dbuild status {target.name}"
-        )
-    if selector.keys is None:
-        return selector, chosen
-    return replace(selector, keys=chooser.settled(target, selector.keys, selector.text)), chosen
+    meant, empty = meanings(flow, world.domains, arguments, world.now, Standings(world, _named(flow, arguments)))
+    if not meant and empty:
+        raise UsageError(idle_text(empty[0]), hint="dbuild status tells how they stand")
+    if not any(one.partitions or not one.keys or word in ("frozen", "clear") for one in meant.values()):
+        what = f'nothing of "{" ".join(arguments)}" is there that could be marked {word}'
+        raise UsageError(what, hint="dbuild status shows what there is")
+    return meant
 
 
-def _keep(looked: Looked, selector: Selector, chosen: PartitionSet, saying: Saying) -> MarkRecord:
-    world, state, name = looked.world, looked.world.state, selector.name
-    before = [found for found in (*world.words.of(name), *world.words.expired(name)) if found[1] & chosen]
-    if saying.word == "clear" and not before:
-        raise UsageError(f'there is no mark on "{selector.text}"', hint="dbuild mark lists the marks")
-    started = time.time()
-    run = state.begin_run(started, shlex.join(sys.argv[1:]))
-    accepted: list[tuple[str, Trace, Trace | None]] = []
+def _keep(looked: Looked, meant: dict[str, Meant], saying: Saying, now: float) -> tuple[MarkRecord, ...]:
+    """Takes the word for all that is meant, or, where it can't be taken for some of it, for nothing."""
+    state = looked.world.state
+    if saying.word == "clear":
+        meant = {name: one for name, one in meant.items() if _words_on(looked, name, one)}
+        if not meant:
+            raise UsageError("there is no mark on that", hint="dbuild mark lists the marks")
+    started = time.monotonic()
+    runs = {name: state.begin_run(now, shlex.join(sys.argv[1:])) for name in meant}
+    accepted: dict[str, list[Accepted]] = {}
     try:
         if saying.word == "fresh":
-            accepted = list(_accepted(looked, selector, chosen, saying, run))
+            accepted = _accepted(looked, meant, saying, runs)
     finally:
-        outcome = "marked" if accepted or saying.word != "fresh" else "refused"
-        state.end_run(run, time.time() - started, outcome, 0, 0)
-    made = Mark(run, name, selector.keys or "", saying.word, saying.why, _who(), started, saying.until)
+        for run in runs.values():
+            outcome = "refused" if saying.word == "fresh" and not accepted else "marked"
+            state.end_run(run, time.monotonic() - started, outcome, 0, 0)
+    if saying.word == "fresh":
+        meant = {name: one for name, one in meant.items() if accepted[name]}
     with state.transaction():
-        for old, partitions in before:
-            if old.word == "fresh" and saying.word != "fresh":
-                _restore(looked, old, partitions & chosen)
-        state.put_traces((name, key, trace) for key, trace, _ in accepted)
-        state.arrivals.put(corrections(world, run))
-        state.put_files(world.survey.hashed.values())
-        state.marks.put(made, ((key, was) for key, _, was in accepted))
-        if saying.word == "clear" and selector.keys is None:
-            for old in (*(found for found in state.marks.all() if found.target == name),):
-                state.marks.forget(old.run)
-    count = len(accepted) if saying.word == "fresh" else sum(len(found[1] & chosen) for found in before)
-    return mark_record(made, count if saying.word in ("fresh", "clear") else len(chosen))
+        state.arrivals.put(corrections(looked.world, min(runs.values())))
+        state.put_files(looked.world.survey.hashed.values())
+        said = (saying.word, saying.why, _who(), now, saying.until)
+        marks = {name: Mark(runs[name], name, one.keys, *said) for name, one in meant.items()}
+        return tuple(_keep_one(looked, meant[name], made, accepted.get(name, [])) for name, made in marks.items())
+
+
+def _words_on(looked: Looked, name: str, meant: Meant) -> list[Marked]:
+    words = looked.world.words
+    return [found for found in (*words.of(name), *words.expired(name)) if found[1] & meant.partitions]
+
+
+def _keep_one(looked: Looked, meant: Meant, made: Mark, accepted: list[Accepted]) -> MarkRecord:
+    state, name, chosen = looked.world.state, made.target, meant.partitions
+    before = _words_on(looked, name, meant)
+    for old, partitions in before:
+        if old.word == "fresh" and made.word != "fresh":
+            _restore(looked, old, partitions & chosen)
+    state.put_traces((name, key, trace) for key, trace, _ in accepted)
+    state.marks.put(made, ((key, was) for key, _, was in accepted))
+    if made.word == "clear" and not meant.keys:
+        for old in [found for found in state.marks.all() if found.target == name]:
+            state.marks.forget(old.run)
+    count = len(accepted) if made.word == "fresh" else sum(len(found[1] & chosen) for found in before)
+    return mark_record(made, count if made.word in ("fresh", "clear") else len(chosen))
 
 
 def _who() -> str:
@@ -114,14 +140,16 @@ def _who() -> str:
         return f"user {os.getuid()}"
 
 
-def _restore(looked: Looked, mark: Mark, partitions: PartitionSet) -> None:
-    """Puts back what a word of `fresh` took the place of, where nothing has been built since."""
+def _restore(looked: Looked, mark: Mark, partitions: PartitionSet | None) -> None:
+    """Puts back what a word of `fresh` took the place of, where nothing has been built since; None: wherever it was."""
     state, world = looked.world.state, looked.world
     state.put_seal(mark.target, b"", b"", "[]")  # it may vouch for what is taken back
     failures = state.failures(mark.target)
     for key in state.marks.replaced(mark.run):
         now = state.trace(mark.target, key)
-        if now is None or now.run != mark.run or not (world.keyed(mark.target, {key: None}) & partitions):
+        if now is None or now.run != mark.run:
+            continue
+        if partitions is not None and not world.keyed(mark.target, {key: None}) & partitions:
             continue
         was = _made(looked, mark.run, key)
         if was is None:
@@ -145,32 +173,29 @@ def _made(looked: Looked, run: int, key: str) -> Trace | None:
 
 
 def _accepted(
-    looked: Looked, selector: Selector, chosen: PartitionSet, saying: Saying, run: int
-) -> Iterator[tuple[str, Trace, Trace | None]]:
-    """Key, new trace and old trace of each partition that is accepted as it is. Raises UserError for a refusal."""
-    step = looked.flow.steps[selector.name]
-    found: list[tuple[str, Trace, Trace | None]] = []
+    looked: Looked, meant: dict[str, Meant], saying: Saying, runs: dict[str, int]
+) -> dict[str, list[Accepted]]:
+    """By target, what is accepted of each partition as it is. Raises UserError for a refusal."""
+    found: dict[str, list[Accepted]] = {}
     refused: list[str] = []
-    for index in chosen.indices():
-        taken = _accept(looked, step, index, saying, run, refused)
-        if taken is not None:
-            found.append(taken)
+    for name, one in meant.items():
+        step = looked.flow.steps[name]
+        taken = (_accept(looked, step, index, saying, runs[name], refused) for index in one.partitions.indices())
+        found[name] = [each for each in taken if each is not None]
     if refused:
         more = f" and {len(refused) - _SHOWN} more" if len(refused) > _SHOWN else ""
         raise UserError(
-            f"{selector.text} can't be accepted: {'; '.join(refused[:_SHOWN])}{more}",
+            f"not everything can be accepted: {'; '.join(refused[:_SHOWN])}{more}",
             hint="build it, or accept the inputs as they are now with --inputs-too",
         )
-    if not found:
+    if not any(found.values()):
         raise UserError(
-            f'nothing of "{selector.text}" is there that could be accepted', hint="its outputs have to exist"
+            f'nothing of "{", ".join(meant)}" is there that could be accepted', hint="its outputs have to exist"
         )
-    yield from found
+    return found
 
 
-def _accept(
-    looked: Looked, step: Step, index: Index, saying: Saying, run: int, refused: list[str]
-) -> tuple[str, Trace, Trace | None] | None:
+def _accept(looked: Looked, step: Step, index: Index, saying: Saying, run: int, refused: list[str]) -> Accepted | None:
     """One partition with today's outputs under today's recipe; None where it has no output."""
     world = looked.world
     key = joined_key(world.domains.of(step.target.name).key(index))

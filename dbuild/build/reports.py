@@ -10,10 +10,11 @@ from datetime import datetime
 
 from dbuild.build.doubt import Doubt, ignore
 from dbuild.build.loading import load_flow
-from dbuild.build.session import Looked, _forget, look, make, reading
+from dbuild.build.logs import partitions_named, split_words
+from dbuild.build.session import Looked, _forget, idle_text, look, make, reading
 from dbuild.build.settings import Settings
+from dbuild.build.standings import Standings
 from dbuild.build.world import World
-from dbuild.core.choice import key_of
 from dbuild.core.events import Key
 from dbuild.core.graph import Flow
 from dbuild.core.keytext import plain_key, shortened_set
@@ -31,10 +32,9 @@ from dbuild.core.report import (
     Standing,
     TaskRecord,
 )
-from dbuild.core.selection import arguments_of, named_by, parse_selector
+from dbuild.core.selection import arguments_of, named_by, select, views_named
 from dbuild.core.staleness import Reason
 from dbuild.core.trace import joined_key, split_key
-from dbuild.errors import UsageError
 from dbuild.state.ledger import TaskRow
 from dbuild.state.store import Failure, State
 
@@ -48,12 +48,19 @@ def lint(settings: Settings) -> Flow:
         return load_flow(settings, state, _forget)
 
 
-def status(settings: Settings, arguments: Sequence[str], doubt: Doubt = ignore) -> tuple[DatasetStatus, ...]:
-    """How the partitions of these targets, and of all that they need, stand; `doubt` hears what can't be known."""
+def status(
+    settings: Settings, arguments: Sequence[str], doubt: Doubt = ignore, notice: Doubt = ignore
+) -> tuple[DatasetStatus, ...]:
+    """How the partitions of these targets, and of all that they need, stand.
+
+    `doubt` hears what can't be known, `notice` which arguments chose nothing.
+    """
     with reading(settings) as state:
         looked = look(settings, state, arguments, _forget)
         looked.tell(doubt)
         planned = make(looked)
+        for text in looked.selection.empty:
+            notice(idle_text(text))
         layers = _layers(looked.flow)
         needed = looked.flow.upstream(planned.targets)
         rows = [_source_status(looked, planned, name) for name in looked.flow.project.sources if name in needed]
@@ -72,17 +79,34 @@ def _is_shown(flow: Flow, view: str, planned: Plan, arguments: Sequence[str]) ->
     return not arguments or view in asked or any(name in planned.targets for name in flow.readers.get(view, ()))
 
 
-def overview(settings: Settings, doubt: Doubt = ignore) -> tuple[DatasetStatus, ...]:
-    """The declared datasets with their keys; how they stand isn't looked into. `doubt` as for `status`."""
+def overview(settings: Settings, arguments: Sequence[str] = (), doubt: Doubt = ignore) -> tuple[DatasetStatus, ...]:
+    """The declared datasets with their keys, or with those that arguments choose; nobody looks how they stand.
+
+    `doubt` as for `status`.
+    """
     with reading(settings) as state:
         looked = look(settings, state, (), _forget, everything=True)
         looked.tell(doubt)
         layers = _layers(looked.flow)
-        project = looked.flow.project
+        chosen = _listed(looked, arguments)
         return tuple(
-            _described(looked, dataset, layers.get(name, 0), PartitionSet.empty(()), {})
-            for name, dataset in ((one.name, one) for one in project.datasets())
+            _described(looked, dataset, layers.get(dataset.name, 0), chosen[dataset.name], {})
+            for dataset in looked.flow.project.datasets()
+            if dataset.name in chosen
         )
+
+
+def _listed(looked: Looked, arguments: Sequence[str]) -> dict[str, PartitionSet]:
+    """The datasets to list, sources and views among them, with their partitions; all of them without arguments."""
+    flow, world = looked.flow, looked.world
+    if not arguments:
+        return {dataset.name: PartitionSet.empty(()) for dataset in flow.project.datasets()}
+    views, rest = views_named(flow, arguments, with_sources=True)
+    if not rest:
+        return dict.fromkeys(views, PartitionSet.empty(()))
+    standing = Standings(world, flow.steps)
+    found = select(flow, world.domains, rest, world.now, with_sources=True, with_views=False, standing=standing)
+    return {**dict.fromkeys(views, PartitionSet.empty(())), **found.wanted}
 
 
 def _layers(flow: Flow) -> dict[str, int]:
@@ -194,16 +218,20 @@ def _recipe_kind(dataset: Source | Target) -> str:
 # -- why ---------------------------------------------------------------------------------------------------------------
 
 
-def explain(settings: Settings, argument: str, doubt: Doubt = ignore) -> tuple[Explanation, ...]:
-    """Why the partitions that the argument names are to be built or not; from the walk that decides.
+def explain(
+    settings: Settings, arguments: Sequence[str], doubt: Doubt = ignore, notice: Doubt = ignore
+) -> tuple[Explanation, ...]:
+    """Why the partitions that the arguments name are to be built or not; from the walk that decides.
 
-    `doubt` as for `status`.
+    `doubt` and `notice` as for `status`.
     """
     with reading(settings) as state:
-        looked = look(settings, state, [argument], _forget)
+        looked = look(settings, state, arguments, _forget)
         looked.tell(doubt)
         planned = make(looked)
         chosen = looked.selection
+        for text in chosen.empty:
+            notice(idle_text(text))
         found: list[Explanation] = []
         for name, wanted in chosen.wanted.items():
             found.extend(_explanation(looked, planned, state, name, index) for index in wanted.indices())
@@ -304,28 +332,21 @@ def runs(settings: Settings, limit: int) -> tuple[RunRecord, ...]:
         )
 
 
-def tasks(settings: Settings, run: str | None, argument: str | None, limit: int) -> tuple[TaskRecord, ...]:
-    """The newest executions of a run, or of `X` or `X@K`, newest first. Raises UsageError for an unknown run."""
+def tasks(settings: Settings, words: Sequence[str], limit: int) -> tuple[TaskRecord, ...]:
+    """The newest executions in a run (`RUN`) and of partitions (`X[@K]`), newest first. Raises UsageError."""
     with reading(settings) as state:
+        run, arguments = split_words(state, words)
+        if not arguments:
+            flow = load_flow(settings, state, _forget)
+            return tuple(_record(flow, number, row) for number, row in state.tasks(limit, run=run))
+        found: list[tuple[int, TaskRow]] = []
+        for name, keys in partitions_named(settings, state, arguments).items():
+            joined = None if keys is None else set(map(joined_key, keys))
+            rows = state.tasks(limit if joined is None else 1_000_000, run=run, target=name)
+            found += (row for row in rows if joined is None or row[1].key in joined)
         flow = load_flow(settings, state, _forget)
-        target, key = _target_and_key(flow, argument, settings.moment) if argument else (None, None)
-        number = None
-        if run is not None:
-            if not run.isdigit() or not any(str(found[0]) == run for found in state.runs(1_000_000)):
-                raise UsageError(f'there is no run "{run}"', hint="dbuild log shows the runs")
-            number = int(run)
-        rows = state.tasks(limit, run=number, target=target, key=key)
-        return tuple(_record(flow, run_number, row) for run_number, row in rows)
-
-
-def _target_and_key(flow: Flow, argument: str, moment: datetime) -> tuple[str, str | None]:
-    selector = parse_selector(argument)
-    step = flow.steps.get(selector.name)
-    if step is None:
-        raise UsageError(f'there is no target "{selector.name}"', hint="dbuild list shows what there is")
-    if selector.keys is None:
-        return selector.name, None
-    return selector.name, joined_key(key_of(flow.project, step.target, selector.keys, moment))
+        newest = sorted(found, key=lambda row: (row[0], row[1].number), reverse=True)[:limit]
+        return tuple(_record(flow, number, row) for number, row in newest)
 
 
 def _record(flow: Flow, run: int, row: TaskRow) -> TaskRecord:

@@ -71,8 +71,13 @@ def make(looked: Looked) -> Plan:
         looked.world,
         looked.world.notices,
     )
-    idle = (f"{text} chooses nothing: no partition stands so" for text in looked.selection.empty)
+    idle = map(idle_text, looked.selection.empty)
     return replace(made, notices=(*made.notices, *_held(looked, made), *idle), doubts=looked.world.doubts)
+
+
+def idle_text(argument: str) -> str:
+    """What is told of an argument such as `daily@failed` where nothing stands so."""
+    return f"{argument} chooses nothing: no partition stands so"
 
 
 def _held(looked: Looked, planned: Plan) -> Iterator[str]:

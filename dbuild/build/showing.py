@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
 from dbuild.build.allotments import Allotments
 from dbuild.build.doubt import Doubt, ignore
-from dbuild.build.session import Looked, _directories, _forget, look, reading
+from dbuild.build.session import Looked, _directories, _forget, _named, idle_text, look, reading
 from dbuild.build.settings import Settings
 from dbuild.build.standings import Standings
 from dbuild.build.tasks import TaskMaker, last_of, views_of
@@ -19,10 +19,10 @@ from dbuild.core.graph import Step
 from dbuild.core.model import PythonRecipe, ShellRecipe, SqlRecipe
 from dbuild.core.partitions import Index
 from dbuild.core.report import Shown, ShownInput, ShownOutput
-from dbuild.core.selection import parse_selector, partitions_of
+from dbuild.core.selection import meanings, views_named
 from dbuild.core.task import Column, Task, TaskInput, TaskOutput, TaskView
 from dbuild.core.trace import joined_key
-from dbuild.errors import Place, UsageError, UserError, nearest
+from dbuild.errors import Place, UsageError, UserError
 from dbuild.observe.machine import cores, memory
 from dbuild.recipes.engine import Engine
 
@@ -32,26 +32,32 @@ _HIDDEN = "***"
 _VIEW = "shown"  # what a view is called by the task that shows it
 
 
-def show(settings: Settings, argument: str, rows: int, doubt: Doubt = ignore) -> Shown:
-    """The recipe of `X[@K]` as it would run, its inputs and outputs, and the first `rows` of what is there.
+def show(settings: Settings, arguments: Sequence[str], rows: int, doubt: Doubt = ignore) -> tuple[Shown, ...]:
+    """The recipes of what is named as they would run, with inputs, outputs and the first `rows` of what is there.
 
-    Without a key the newest partition that was built, else the newest. Runs nothing of the project, but for a view,
-    whose rows are what it selects from the newest partitions of what it reads. Raises UserError.
+    Of each target one partition: the newest of the chosen ones that was built, else the newest. Runs nothing of the
+    project, but for a view, whose rows are what it selects from the newest partitions of what it reads. Raises
+    UserError.
     """
     with reading(settings) as state:
         looked = look(settings, state, [], _forget, everything=True)
         looked.tell(doubt)
-        step = _step(looked, parse_selector(argument).name)
-        if step.target.is_view:
-            return _show_view(looked, step, rows)
-        index = _index(looked, step, argument)
-        notes: list[str] = []
-        try:
-            task = _as_final(_maker(looked).prepare(step.target.name, index, 0, ()).task)
-        except UserError as error:  # an input that isn't there: what is written can still be shown
-            notes.append(f"{error.what}: shown without what it would read")
-            task = _as_final(_maker(looked).outline(step.target.name, index))
-        return _shown(looked, step, task, rows, notes)
+        views, rest = views_named(looked.flow, arguments)
+        partitions = _partitions(looked, rest) if rest else {}
+        return (
+            *(_show_view(looked, looked.flow.views[name], rows) for name in views),
+            *(_show(looked, looked.flow.steps[name], index, rows, note) for name, (index, note) in partitions.items()),
+        )
+
+
+def _show(looked: Looked, step: Step, index: Index, rows: int, note: str) -> Shown:
+    notes = [note] if note else []
+    try:
+        task = _as_final(_maker(looked).prepare(step.target.name, index, 0, ()).task)
+    except UserError as error:  # an input that isn't there: what is written can still be shown
+        notes.append(f"{error.what}: shown without what it would read")
+        task = _as_final(_maker(looked).outline(step.target.name, index))
+    return _shown(looked, step, task, rows, notes)
 
 
 def open_shell(settings: Settings, argument: str) -> int:
@@ -61,11 +67,15 @@ def open_shell(settings: Settings, argument: str) -> int:
     """
     with reading(settings) as state:
         looked = look(settings, state, [], _forget, everything=True)
-        step = _step(looked, parse_selector(argument).name)
-        if not isinstance(step.target.recipe, ShellRecipe):
-            raise UsageError(f'"{step.target.name}" is no shell recipe', hint="--debug-shell is for those")
+        partitions = _partitions(looked, [argument])
+        if len(partitions) > 1:
+            what = f'"{argument}" names {len(partitions)} targets'
+            raise UsageError(what, hint=f"--debug-shell is for one, such as {next(iter(partitions))}")
+        ((name, (index, _)),) = partitions.items()
+        if not isinstance(looked.flow.steps[name].target.recipe, ShellRecipe):
+            raise UsageError(f'"{name}" is no shell recipe', hint="--debug-shell is for those")
         maker = _maker(looked)
-        task = maker.prepare(step.target.name, _index(looked, step, argument), os.getpid(), ()).task
+        task = maker.prepare(name, index, os.getpid(), ()).task
         maker.make_folders(task)
     return _run_shell(looked, task)
 
@@ -93,27 +103,24 @@ def _maker(looked: Looked) -> TaskMaker:
     return TaskMaker(looked.world, 0, Allotments(project, cores(), memory()))
 
 
-def _step(looked: Looked, name: str) -> Step:
-    step = looked.flow.step(name)
-    if step is None:
-        if name in looked.flow.project.sources:
-            raise UsageError(f'"{name}" is a source: it has no recipe', hint="dbuild list shows where it is")
-        hint = nearest(name, looked.flow.order) or "dbuild list shows what there is"
-        raise UsageError(f'there is no target "{name}"', hint=hint)
-    return step
-
-
-def _index(looked: Looked, step: Step, argument: str) -> Index:
-    """The partition that is meant: the only one, or of several the newest that was built, else the newest."""
-    world, name = looked.world, step.target.name
-    keys = parse_selector(argument).keys
-    chosen = partitions_of(looked.flow, world.domains, name, keys, world.now, Standings(world, (name,)))
-    built = world.keyed(name, world.state.runs_by_key(name)) & chosen
-    last = last_of(built if built else chosen)
-    if last is None:
-        what = f'"{argument}" has no partitions yet' if keys is None else f'"{argument}" chooses nothing that there is'
-        raise UsageError(what, hint="dbuild status shows what there is")
-    return last
+def _partitions(looked: Looked, arguments: Sequence[str]) -> dict[str, tuple[Index, str]]:
+    """Target -> its partition that is meant, and a note where others are meant too. Raises UsageError for none."""
+    flow, world = looked.flow, looked.world
+    meant, empty = meanings(flow, world.domains, arguments, world.now, Standings(world, _named(flow, arguments)))
+    found: dict[str, tuple[Index, str]] = {}
+    for name, one in meant.items():
+        built = world.keyed(name, world.state.runs_by_key(name)) & one.partitions
+        last = last_of(built if built else one.partitions)
+        if last is not None:
+            count = len(one.partitions) if one.keys else 1
+            kind = "the newest that was built" if built else "the newest"
+            found[name] = last, f"{kind} of the {count:,} partitions that are named" if count > 1 else ""
+    if not found:
+        names = " ".join(arguments)
+        is_bare = meant and not any(one.keys for one in meant.values())
+        what = f'"{names}" has no partitions yet' if is_bare else f'"{names}" chooses nothing that there is'
+        raise UsageError(idle_text(empty[0]) if empty else what, hint="dbuild status shows what there is")
+    return found
 
 
 def _as_final(task: Task) -> Task:

@@ -42,6 +42,7 @@ class Words:
             if mark.target in flow.steps:
                 self._marks.setdefault(mark.target, []).append(mark)
                 self._accepted |= {mark.run} if mark.word == "fresh" else set()
+        self._idle: dict[str, list[Mark]] = {}
         self._held: dict[str, list[Marked]] = {name: self._hold(name) for name in self._marks}
 
     def __bool__(self) -> bool:
@@ -54,25 +55,31 @@ class Words:
         return any(mark.until is not None for held in self._held.values() for mark, _ in held)
 
     def _hold(self, target: str) -> list[Marked]:
-        return holding(self._resolved(mark) for mark in self._marks[target] if not self._is_over(mark))
+        named = [(mark, self._named(mark)) for mark in self._marks[target] if not self._is_over(mark)]
+        self._idle[target] = [mark for mark, found in named if not found]
+        return holding((mark, self._narrowed(mark, found)) for mark, found in named)
 
     def _is_over(self, mark: Mark) -> bool:
         return mark.until is not None and mark.until <= self._moment
 
-    def _resolved(self, mark: Mark) -> Marked:
+    def _named(self, mark: Mark) -> PartitionSet:
+        """The partitions that there are now of those that a word names."""
         try:
-            found = partitions_of(self._flow, self._domains, mark.target, mark.keys or None, self._now)
+            return partitions_of(self._flow, self._domains, mark.target, mark.keys or None, self._now)
         except UsageError as error:
             label = f"{mark.target}@{mark.keys}"
             self.notices.append(
                 f"the mark on {label} means nothing any more: {error.what} (dbuild mark {label} --clear)"
             )
-            found = PartitionSet.empty(self._domains.of(mark.target).axes)
+            return PartitionSet.empty(self._domains.of(mark.target).axes)
+
+    def _narrowed(self, mark: Mark, found: PartitionSet) -> PartitionSet:
+        """Those on which it holds still."""
         if mark.word == "stale":  # what has been built since has been done
-            found = found & self._built(mark.target, lambda run: run < mark.run)
-        elif mark.word == "fresh":  # what has been built since is fresh by itself
-            found = found & self._built(mark.target, lambda run: run == mark.run)
-        return mark, found
+            return found & self._built(mark.target, lambda run: run < mark.run)
+        if mark.word == "fresh":  # what has been built since is fresh by itself
+            return found & self._built(mark.target, lambda run: run == mark.run)
+        return found
 
     def is_accepted(self, run: int) -> bool:
         """Whether a trace of that run is no build's, but was accepted by a person."""
@@ -81,6 +88,10 @@ class Words:
     def of(self, target: str) -> list[Marked]:
         """The words that hold on partitions of a target, newest first, each on partitions of its own."""
         return self._held.get(target, [])
+
+    def idle(self, target: str) -> list[Mark]:
+        """The words that name no partition which is there, newest first."""
+        return self._idle.get(target, [])
 
     def said(self, target: str, word: Word) -> Iterator[Marked]:
         """Where this word holds."""
@@ -101,7 +112,7 @@ class Words:
         """Where partitions were accepted as fresh until a date that has passed."""
         for mark in self._marks.get(target, ()):
             if mark.word == "fresh" and self._is_over(mark):
-                yield self._resolved(mark)
+                yield mark, self._narrowed(mark, self._named(mark))
 
     def reason(self, target: str, index: Index, trace: Trace | None) -> Reason | None:
         """What a word makes of a partition that was built before."""

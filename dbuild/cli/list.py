@@ -13,18 +13,22 @@ from dbuild.ui.doubts import Doubts
 from dbuild.ui.json import print_record
 from dbuild.ui.stream import print_lines
 
-HELP = """List the datasets: kind, recipe, dimensions, keys, description.
+HELP = """List the datasets, or those that are named, sources too: kind, recipe, dimensions, keys, description.
 
 \b
 Examples:
-  dbuild list             a table
-  dbuild list --json      with paths, inputs and places
+  dbuild list               a table
+  dbuild list +report       a target and all that it needs
+  dbuild list daily@failed  the keys of what failed
+  dbuild list --json        with paths, inputs and places
 """
 
 
 @click.command("list", help=HELP)
+@click.argument("targets", nargs=-1, metavar="[TARGET[@KEYS]]...")
 @common_options
 def command(
+    targets: Sequence[str],
     directory: Sequence[str],
     file: str,
     params: tuple[tuple[str, str], ...],
@@ -33,7 +37,7 @@ def command(
     verbose: bool,
 ) -> int:
     """Shows the datasets; the exit code."""
-    datasets = building.overview(settings_of(directory, file, params), Doubts(is_quiet=quiet))
+    datasets = building.overview(settings_of(directory, file, params), targets, Doubts(is_quiet=quiet))
     if json:
         print_record(list_record(datasets))
     else:

@@ -15,16 +15,21 @@ from dbuild.errors import UsageError
 from dbuild.ui.json import print_record
 from dbuild.ui.ledger import ledger_record, run_lines, run_record, task_lines
 from dbuild.ui.logs import LogPrinter
-from dbuild.ui.stream import print_bytes, print_lines, print_notes
-from dbuild.ui.text import clean, clean_lines
+from dbuild.ui.stream import print_lines, print_notes
+from dbuild.ui.text import clean
 
-HELP = """Show past runs, the tasks of a run, or what a recipe printed when it last ran.
+_PIECE = 1 << 20  # bytes of a log that are read at once
+
+HELP = """Show past runs, the tasks of a run, or what recipes printed when they last ran.
+
+KEYS, patterns and tags are those of dbuild build --help.
 
 \b
 Examples:
   dbuild log                          the latest runs
   dbuild log 12                       the tasks of run 12
   dbuild log daily@2013-01-05         what the recipe printed last
+  dbuild log daily@failed             what those printed that failed
   dbuild log 12:daily@2013-01-05      what it printed in run 12
   dbuild log daily@2013-01-05 -F      what it prints now, until its task ends
   dbuild log 12 --follow              what all tasks of run 12 print
@@ -32,12 +37,12 @@ Examples:
 
 
 @click.command("log", help=HELP)
-@click.argument("what", required=False, metavar="[RUN | [RUN:]TARGET[@KEYS]]")
+@click.argument("words", nargs=-1, metavar="[RUN | [RUN:]TARGET[@KEYS]]...")
 @click.option("--limit", type=click.IntRange(min=1), default=20, metavar="N", help="Show the latest N (20).")
 @click.option("-F", "--follow", is_flag=True, help="Go on with what is printed, until what prints it has ended.")
 @common_options
 def command(
-    what: str | None,
+    words: Sequence[str],
     limit: int,
     follow: bool,
     directory: Sequence[str],
@@ -47,29 +52,26 @@ def command(
     quiet: bool,
     verbose: bool,
 ) -> int:
-    """Shows runs, tasks or a log; the exit code."""
+    """Shows runs, tasks or logs; the exit code."""
     settings = settings_of(directory, file, params)
     if follow:
-        if what is None or json:
+        if not words or json:
             raise UsageError(
                 "--follow shows what a run or a target prints", hint="dbuild log RUN|TARGET[@KEYS] --follow"
             )
-        return _follow(settings, what)
-    if what is None:
+        return _follow(settings, words)
+    if not words:
         _show_runs(settings, limit, json=json)
-    elif _is_run(what):
-        _show_tasks(settings, what, None, limit, json=json)
-    elif json:
-        run, _, argument = what.rpartition(":")
-        _show_tasks(settings, run or None, argument, limit, json=True)
+    elif json or all(map(_is_run, words)):
+        _show_tasks(settings, words, limit, json=json)
     else:
-        _show_log(settings, what)
+        _show_logs(settings, words)
     return 0
 
 
-def _is_run(what: str) -> bool:
+def _is_run(word: str) -> bool:
     """Runs are numbered; no dataset's name is a number."""
-    return what.isdecimal()
+    return word.removesuffix(":").isdecimal()
 
 
 def _show_runs(settings: Settings, limit: int, *, json: bool) -> None:
@@ -83,8 +85,8 @@ def _show_runs(settings: Settings, limit: int, *, json: bool) -> None:
         print_notes("nothing has been built yet")
 
 
-def _show_tasks(settings: Settings, run: str | None, argument: str | None, limit: int, *, json: bool) -> None:
-    tasks = building.tasks(settings, run, argument, limit)
+def _show_tasks(settings: Settings, words: Sequence[str], limit: int, *, json: bool) -> None:
+    tasks = building.tasks(settings, words, limit)
     if json:
         for task in tasks:
             print_record(ledger_record(task))
@@ -94,28 +96,30 @@ def _show_tasks(settings: Settings, run: str | None, argument: str | None, limit
         print_notes("no recipe ran")
 
 
-def _show_log(settings: Settings, what: str) -> None:
-    path = building.log_path(settings, what)
-    if path is None:
-        print_notes(f"{clean(what)} has no log: it hasn't run, its recipe printed nothing, or the log was cleaned away")
+def _show_logs(settings: Settings, words: Sequence[str]) -> None:
+    found = building.log_paths(settings, words)
+    if not found:
+        text = clean(" ".join(words))
+        print_notes(f"{text} has no log: it hasn't run, its recipe printed nothing, or the log was cleaned away")
         return
-    with open(path, "rb") as log:
-        if sys.stdout.isatty():
-            for line in log:
-                print_lines(*clean_lines(line.decode("utf-8", "surrogateescape").rstrip("\n")))
-        else:
-            print_bytes(log)
+    printer = LogPrinter(is_terminal=sys.stdout.isatty())
+    for label, path in found.items():
+        with open(path, "rb") as log:
+            while data := log.read(_PIECE):
+                printer.take(label if len(found) > 1 else "", data)
+    printer.finish()
 
 
-def _follow(settings: Settings, what: str) -> int:
+def _follow(settings: Settings, words: Sequence[str]) -> int:
     printer = LogPrinter(is_terminal=sys.stdout.isatty())
     try:
-        for label, data in building.follow_log(settings, what):
+        for label, data in building.follow_log(settings, words):
             printer.take(label, data)
     finally:
         printer.finish()
     if not printer.has_printed:
-        print_notes(f"{f'run {what}' if _is_run(what) else clean(what)} printed nothing")
+        text = clean(" ".join(words))
+        print_notes(f"{f'run {text}' if all(map(_is_run, words)) else text} printed nothing")
     return 0
 
 

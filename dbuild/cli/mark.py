@@ -8,8 +8,10 @@ from datetime import datetime
 import click
 
 from dbuild import build as building
+from dbuild.build import Settings
 from dbuild.cli.options import common_options, settings_of
 from dbuild.core.mark import WORDS, Saying, Word
+from dbuild.core.report import MarkRecord
 from dbuild.errors import UsageError, nearest
 from dbuild.ui.explanations import mark_record, mark_text
 from dbuild.ui.json import print_record
@@ -18,6 +20,8 @@ from dbuild.ui.stream import print_lines, print_notes
 from dbuild.ui.text import clean, counted
 
 HELP = """Say that partitions are stale, fresh or frozen; without arguments, list what was said.
+
+The word stands behind the targets. KEYS, patterns and tags are those of dbuild build --help.
 
 \b
 stale   build them once more, although nothing that they depend on changed
@@ -30,7 +34,7 @@ frozen  leave them as they are, whatever changes
 Examples:
   dbuild mark daily@2013-01-05 stale --why "the sensor was wrong"
   dbuild mark daily@..2013-03,origin=JFK stale --why "the sensor was wrong"
-  dbuild mark model fresh --why "renamed a variable"
+  dbuild mark model 'rep*' fresh --why "renamed a variable"
   dbuild mark daily@2012 frozen --why "audited" --until 2027-01-01
   dbuild mark daily@2012 --clear
 """
@@ -49,16 +53,14 @@ def _moment(ctx: click.Context, param: click.Parameter, value: str | None) -> fl
 
 
 @click.command("mark", help=HELP)
-@click.argument("target", required=False, metavar="TARGET[@KEYS]")
-@click.argument("word", required=False, metavar="stale|fresh|frozen")
+@click.argument("words", nargs=-1, metavar="[TARGET[@KEYS]... stale|fresh|frozen]")
 @click.option("--why", metavar="TEXT", default="", help="The reason, for those who will ask.")
 @click.option("--until", metavar="DATE", callback=_moment, help="The date on which it ends (local time).")
 @click.option("--inputs-too", is_flag=True, help="With fresh: take the inputs for those it was built from.")
 @click.option("--clear", is_flag=True, help="Take back what was said of these partitions.")
 @common_options
 def command(
-    target: str | None,
-    word: str | None,
+    words: Sequence[str],
     why: str,
     until: float | None,
     inputs_too: bool,
@@ -72,39 +74,60 @@ def command(
 ) -> int:
     """Marks partitions, or shows the marks; the exit code."""
     settings = settings_of(directory, file, params)
-    if target is None:
-        found = building.marks(settings)
-        if json:
-            print_record({"marks": [mark_record(each) for each in found]})
-        elif found:
-            print_lines(*(f"{_name(each.target, each.keys)}: {mark_text(each)}" for each in found))
-        else:
-            print_notes("nothing is marked")
-        return 0
-    saying = Saying(_word(word, why, clear=clear), why.strip(), until, inputs_too)
-    if inputs_too and saying.word != "fresh":
+    if not words and not clear:
+        return _list(settings, json=json)
+    targets, word = _split(words, clear=clear)
+    if word != "clear" and not why.strip():
+        raise UsageError(f"why {word}?", hint='give the reason: --why "…"')
+    if inputs_too and word != "fresh":
         raise UsageError("--inputs-too goes with fresh")
     with sink(json, quiet, verbose) as emit:
-        made = building.mark(settings, target, saying, emit)
-    if json:
-        print_record(mark_record(made))
-    elif not quiet:
-        what = "cleared" if clear else f"marked {made.word}"
-        print_notes(f"{clean(target)}: {counted(made.partitions, 'partition')} {what}")
+        made = building.mark(settings, targets, Saying(word, why.strip(), until, inputs_too), emit)
+    for each in made:
+        if json:
+            print_record(mark_record(each))
+        elif not quiet:
+            print_notes(f"{_name(each.target, each.keys)}: {_said(each)}")
     return 0
 
 
-def _word(word: str | None, why: str, *, clear: bool) -> Word:
+def _list(settings: Settings, *, json: bool) -> int:
+    found = building.marks(settings)
+    if json:
+        print_record({"marks": [mark_record(each) for each in found]})
+    elif found:
+        print_lines(*(f"{_name(each.target, each.keys)}: {mark_text(each)}" for each in found))
+    else:
+        print_notes("nothing is marked")
+    return 0
+
+
+def _split(words: Sequence[str], *, clear: bool) -> tuple[Sequence[str], Word]:
+    """The targets, and the word that stands behind them."""
+    last = words[-1] if words else ""
     if clear:
-        if word is not None:
-            raise UsageError(f'--clear takes back what was said, so "{word}" can\'t be said with it')
-        return "clear"
-    if word not in WORDS:
-        said = f'"{word}" is no mark' if word else "which mark?"
-        raise UsageError(said, hint=nearest(word or "", WORDS) or f"one of {', '.join(WORDS)}, or --clear")
-    if not why.strip():
-        raise UsageError(f"why {word}?", hint='give the reason: --why "…"')
-    return word
+        if not words:
+            raise UsageError("whose marks?", hint="dbuild mark TARGET[@KEYS]... --clear")
+        if last in WORDS and len(words) > 1:
+            raise UsageError(f'--clear takes back what was said, so "{last}" can\'t be said with it')
+        return words, "clear"
+    known = next((word for word in WORDS if word == last), None)
+    if known is not None and len(words) > 1:
+        return words[:-1], known
+    if known is not None:
+        raise UsageError(f"what is {known}?", hint=f"dbuild mark TARGET[@KEYS]... {known}")
+    near = nearest(last, WORDS) if len(words) > 1 else None
+    raise UsageError(
+        f'"{last}" is no mark' if near else "which mark?", hint=near or f"one of {', '.join(WORDS)}, or --clear"
+    )
+
+
+def _said(made: MarkRecord) -> str:
+    """What has become of one target's partitions."""
+    if made.word == "clear":
+        return f"{counted(made.partitions, 'partition')} cleared" if made.partitions else "cleared"
+    what = f"marked {made.word}"
+    return f"{counted(made.partitions, 'partition')} {what}" if made.partitions else f"{what}, for partitions to come"
 
 
 def _name(target: str, keys: str) -> str:

@@ -8,6 +8,7 @@ import click
 
 from dbuild import build as building
 from dbuild.cli.options import common_options, settings_of
+from dbuild.errors import UsageError
 from dbuild.ui.doubts import Doubts
 from dbuild.ui.json import print_record
 from dbuild.ui.show import show_lines, show_record
@@ -16,23 +17,24 @@ from dbuild.ui.stream import print_lines
 HELP = """Show a recipe as it would run for one partition, its inputs and outputs, and the first rows of these.
 
 SQL is shown with the views and macros that it reads and the values that it binds, a command with its environment,
-Python with the text of its function. Secrets are shown as ***. Without KEYS it is the newest partition that was built.
+Python with the text of its function. Secrets are shown as ***. Of several partitions it is the newest that was built.
 
 \b
 Examples:
   dbuild show daily@2013-01-05             one partition
+  dbuild show daily@failed                 the newest that failed
   dbuild show model --rows 3               fewer rows
   dbuild show report --debug-shell         a shell where its command would run
 """
 
 
 @click.command("show", help=HELP)
-@click.argument("target", metavar="TARGET[@KEYS]")
+@click.argument("targets", nargs=-1, required=True, metavar="TARGET[@KEYS]...")
 @click.option("--rows", type=click.IntRange(min=0), default=10, metavar="N", help="Show the first N rows (10).")
 @click.option("--debug-shell", is_flag=True, help="Open a shell in the environment of its command.")
 @common_options
 def command(
-    target: str,
+    targets: Sequence[str],
     rows: int,
     debug_shell: bool,
     directory: Sequence[str],
@@ -45,10 +47,12 @@ def command(
     """Shows the recipe, or opens the shell; the exit code."""
     settings = settings_of(directory, file, params)
     if debug_shell:
-        return building.open_shell(settings, target)
-    shown = building.show(settings, target, rows, Doubts(is_quiet=quiet))
-    if json:
-        print_record(show_record(shown))
-    else:
-        print_lines(*show_lines(shown))
+        if len(targets) > 1:
+            raise UsageError("--debug-shell is for one target", hint=f"dbuild show {targets[0]} --debug-shell")
+        return building.open_shell(settings, targets[0])
+    for number, shown in enumerate(building.show(settings, targets, rows, Doubts(is_quiet=quiet))):
+        if json:
+            print_record(show_record(shown))
+        else:
+            print_lines(*[""] * bool(number), *show_lines(shown))
     return 0

@@ -42,7 +42,7 @@ def command(
 ) -> int:
     """Shows the table or the layers; the exit code."""
     doubts = Doubts(is_quiet=quiet)
-    datasets = building.status(settings_of(directory, file, params), targets, doubts)
+    datasets = building.status(settings_of(directory, file, params), targets, doubts, Doubts(is_quiet=quiet))
     if json:
         print_record(status_record(datasets))
     else:

@@ -19,16 +19,17 @@ HELP = """Explain why partitions are, or aren't, to be built: what changed, from
 \b
 Examples:
   dbuild why monthly@2013-03      one partition
+  dbuild why tag:nightly@-7d..    several, of several targets
   dbuild why daily@failed         what failed; KEYS as in dbuild build --help
   dbuild why report --json        for a program, one line a partition
 """
 
 
 @click.command("why", help=HELP)
-@click.argument("target", metavar="TARGET[@KEYS]")
+@click.argument("targets", nargs=-1, required=True, metavar="TARGET[@KEYS]...")
 @common_options
 def command(
-    target: str,
+    targets: Sequence[str],
     directory: Sequence[str],
     file: str,
     params: tuple[tuple[str, str], ...],
@@ -37,12 +38,13 @@ def command(
     verbose: bool,
 ) -> int:
     """Shows the explanations; the exit code."""
-    explanations = building.explain(settings_of(directory, file, params), target, Doubts(is_quiet=quiet))
+    doubts, notices = Doubts(is_quiet=quiet), Doubts(is_quiet=quiet)
+    explanations = building.explain(settings_of(directory, file, params), targets, doubts, notices)
     if json:
         for each in explanations:
             print_record(explanation_record(each))
     elif explanations:
         print_lines(*explanation_lines(explanations))
-    else:
-        print_notes(f"{clean(target)} has no partitions yet: dbuild status shows what there is")
+    elif not notices:
+        print_notes(f"{clean(' '.join(targets))} has no partitions yet: dbuild status shows what there is")
     return 0

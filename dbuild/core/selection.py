@@ -76,6 +76,20 @@ def named_by(flow: Flow, selector: Selector, *, with_sources: bool = False) -> l
         return datasets_named(flow, selector.name, with_sources=with_sources or selector.is_down)
 
 
+def views_named(flow: Flow, arguments: Iterable[str], *, with_sources: bool = False) -> tuple[list[str], list[str]]:
+    """The views that arguments name, each as itself, and the arguments that name something else too, or KEYS."""
+    views: dict[str, None] = {}
+    rest: list[str] = []
+    for text in arguments:
+        selector = parse_selector(text)
+        named = [dataset.name for dataset in named_by(flow, selector, with_sources=with_sources)]
+        own = [name for name in named if name in flow.views and selector.keys is None]
+        views.update(dict.fromkeys([] if selector.is_up or selector.is_down else own))
+        if len(own) < len(named) or selector.is_up or selector.is_down:
+            rest.append(text)
+    return list(views), rest
+
+
 @contextmanager
 def _placed(selector: Selector) -> Iterator[None]:
     """Errors tell where a selector is written that doesn't stand on the command line."""
@@ -94,19 +108,21 @@ def select(
     now: datetime,
     *,
     with_sources: bool = False,
+    with_views: bool = True,
     standing: Standing | None = None,
 ) -> Selection:
     """The partitions that the arguments name; without any, the project's default, else all targets.
 
-    `standing` tells how partitions stand, for words such as `stale`; `now` is UTC, without a zone. Raises UsageError
-    for what names no dataset, for keys that are no keys, and for keys outside their dimension.
+    `standing` tells how partitions stand, for words such as `stale`; `now` is UTC, without a zone. `with_views`, a view
+    stands for what it reads; else it is a mistake where it is named, and left out where a pattern meets it. Raises
+    UsageError for what names no dataset, for keys that are no keys, and for keys outside their dimension.
     """
     chooser = Chooser(flow, domains, now, standing)
     wanted: dict[str, PartitionSet] = {}
     absent: dict[str, PartitionSet] = {}
     empty: list[str] = []
     for selector in arguments_of(flow, arguments):
-        found, past = _chosen(flow, domains, chooser, selector, with_sources=with_sources)
+        found, past = _chosen(flow, domains, chooser, selector, with_sources=with_sources, with_views=with_views)
         if _is_idle(selector, found, past):
             empty.append(selector.text)
         for name, partitions in _spread(flow, domains, selector, found).items():
@@ -119,14 +135,15 @@ def select(
 
 def meanings(
     flow: Flow, domains: Domains, arguments: Iterable[str], now: datetime, standing: Standing | None = None
-) -> dict[str, Meant]:
+) -> tuple[dict[str, Meant], list[str]]:
     """What the arguments mean of each target with a recipe that is run, for what is kept or looked up by it.
 
-    A view is a mistake where it is named, and left out where a pattern meets it. Raises UsageError as `select`, and
-    where arguments choose nothing, because nothing stands so.
+    Also those of them that choose nothing, because nothing stands so. A view is a mistake where it is named, and left
+    out where a pattern meets it. Raises UsageError as `select`.
     """
     chooser = Chooser(flow, domains, now, standing)
     meant: dict[str, Meant] = {}
+    empty: list[str] = []
     for selector in map(parse_selector, arguments):
         found, past = _chosen(flow, domains, chooser, selector, with_sources=False, with_views=False)
         spread = _spread(flow, domains, selector, found)
@@ -138,9 +155,8 @@ def meanings(
             before = meant.get(name)
             meant[name] = Meant(keys, partitions) if before is None else _united(before, Meant(keys, partitions))
         if _is_idle(selector, found, past):
-            what = f'"{selector.text}" chooses nothing: no partition stands so'
-            raise UsageError(what, hint=f"dbuild status {selector.name} tells how they stand")
-    return meant
+            empty.append(selector.text)
+    return {name: meant[name] for name in flow.steps if name in meant}, empty
 
 
 def _is_idle(selector: Selector, found: dict[str, PartitionSet], past: dict[str, PartitionSet]) -> bool:
@@ -159,9 +175,9 @@ def _lasting(
     is_named: bool,
 ) -> str:
     """KEYS of what a selector means of a target: as they are written, or what is up and down from them now."""
-    if selector.keys is None and (is_named or partitions == domains.of(name)):
-        return ""
     target = flow.steps[name].target
+    if not target.dimensions or (selector.keys is None and (is_named or partitions == domains.of(name))):
+        return ""
     if not is_named or (chain_of(flow, domains, name) and (selector.is_up or selector.is_down)):
         return str(partitions)
     assert selector.keys is not None

@@ -7,7 +7,7 @@ from dbuild.ui.text import clean
 
 
 class Doubts:
-    """Takes doubts and says them on standard error, unless that is to stay quiet; true once there was one."""
+    """Takes doubts, or other warnings, and says them on standard error, unless quiet; true once there was one."""
 
     def __init__(self, *, is_quiet: bool) -> None:
         self._is_quiet = is_quiet

@@ -217,7 +217,7 @@ def test_half_of_a_partition_is_a_stale_partition(tmp_path: Path) -> None:
 
 
 def say(project: Workshop, target: str, word: str) -> None:
-    mark(Settings(str(project.root)), target, Saying(word, "so"), lambda event: None)  # type: ignore[arg-type]
+    mark(Settings(str(project.root)), [target], Saying(word, "so"), lambda event: None)  # type: ignore[arg-type]
 
 
 def test_what_a_mark_accepted_was_not_made(tmp_path: Path) -> None:

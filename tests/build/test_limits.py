@@ -48,7 +48,7 @@ def test_when_all_attempts_fail_the_last_error_counts(tmp_path: Path) -> None:
     (ended,) = done.ended
     assert (ended.status, ended.attempts, ended.error) == ("failed", 3, "exited with status 75")
     assert shop.read("tries").count("try") == 3
-    (found,) = explain(Settings(str(shop.root)), "flaky")
+    (found,) = explain(Settings(str(shop.root)), ["flaky"])
     assert found.failure is not None
     assert found.failure.attempts == 3
 
@@ -126,7 +126,7 @@ def test_what_had_failed_before_an_interrupt_has_failed(tmp_path: Path) -> None:
 
     done = shop.build(hear=interrupt)
     assert (done.summary.was_interrupted, done.errors) == (True, {"flaky": "exited with status 75"})
-    failure = explain(Settings(str(shop.root)), "flaky")[0].failure
+    failure = explain(Settings(str(shop.root)), ["flaky"])[0].failure
     assert failure is not None
     assert (failure.error, failure.tail) == ("exited with status 75", ("no use",))
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from dbuild.build import Settings, follow_log, log_path
+from dbuild.build import Settings, follow_log, log_paths
 from dbuild.build.tails import Tail, Tails
 from dbuild.errors import UsageError
 from dbuild.execute.logs import HEAD, TAIL, Log
@@ -36,11 +36,12 @@ class Logged(Workshop):
 
     def log(self, argument: str) -> str | None:
         """What the newest log says."""
-        path = log_path(Settings(str(self.root)), argument)
-        return Path(path).read_text() if path else None
+        found = list(log_paths(Settings(str(self.root)), [argument]).values())
+        assert len(found) < 2
+        return Path(found[0]).read_text() if found else None
 
     def follow(self, argument: str) -> Iterator[tuple[str, bytes]]:
-        return (tuple(piece) for piece in follow_log(Settings(str(self.root)), argument))
+        return (tuple(piece) for piece in follow_log(Settings(str(self.root)), [argument]))
 
     def followed(self, argument: str) -> dict[str, str]:
         """All that is printed until it ends, by label."""
@@ -88,11 +89,13 @@ def test_a_log_is_found_by_run_target_and_key(tmp_path: Path) -> None:
     project.write("data/2013-01-01.txt", "new")
     project.build("step@2013-01-01,a")
     assert project.log("step") == "2013-01-01 a\n"
-    assert (log_path(Settings(str(project.root)), "step") or "").endswith("logs/2/step@2013-01-01,a.log")
+    (path,) = log_paths(Settings(str(project.root)), ["step"]).values()
+    assert path.endswith("logs/2/step@2013-01-01,a.log")
     assert project.log("1:step@2013-01-01,a") == "2013-01-01 a\n"
     assert project.log("2:step@2013-01-01,b") is None
     assert project.log("silent") is None
-    for wrong in ("nothing", "9", "step@2013-01-01", "silent@x", "9:step"):
+    assert len(log_paths(Settings(str(project.root)), ["step@2013-01-01"])) == 2
+    for wrong in ("nothing", "9", "silent@x", "9:step"):
         with pytest.raises(UsageError):
             project.log(wrong)
 

@@ -255,7 +255,7 @@ def test_an_input_that_comes_to_count_no_more_rebuilds_nothing(priced: Workshop)
 
 
 def test_why_names_what_does_not_count(priced: Workshop) -> None:
-    (found,) = explain(Settings(str(priced.root), "Dataflowfile", ()), "priced@2013-01-01")
+    (found,) = explain(Settings(str(priced.root), "Dataflowfile", ()), ["priced@2013-01-01"])
     assert (found.standing, found.uncounted) == ("fresh", ("rates",))
     assert '  whatever happens to rates does not count (impact = "none")' in explanation_lines([found])
 

@@ -43,13 +43,23 @@ class Marked(Workshop):
     def mark(
         self, argument: str, word: Word, *, why: str = "because", until: float | None = None, inputs_too: bool = False
     ) -> MarkRecord:
-        return mark(Settings(str(self.root)), argument, Saying(word, why, until, inputs_too), lambda event: None)
+        (made,) = self.mark_all(argument, word=word, why=why, until=until, inputs_too=inputs_too)
+        return made
+
+    def mark_all(
+        self, *arguments: str, word: Word, why: str = "because", until: float | None = None, inputs_too: bool = False
+    ) -> tuple[MarkRecord, ...]:
+        return mark(Settings(str(self.root)), arguments, Saying(word, why, until, inputs_too), lambda event: None)
 
     def marks(self) -> list[tuple[str, str, str, int]]:
         return [(each.target, each.keys, each.word, each.partitions) for each in marks(Settings(str(self.root)))]
 
     def status(self, name: str) -> DatasetStatus:
         return next(each for each in status(Settings(str(self.root)), ()) if each.name == name)
+
+
+def said(made: tuple[MarkRecord, ...]) -> list[tuple[str, str, int]]:
+    return [(each.target, each.keys, each.partitions) for each in made]
 
 
 @pytest.fixture
@@ -66,7 +76,7 @@ def shop(tmp_path: Path) -> Marked:
 def test_stale_forces_one_rebuild(shop: Marked) -> None:
     made = shop.mark(DAY, "stale", why="the sensor was wrong")
     assert (made.partitions, made.why) == (1, "the sensor was wrong")
-    (found,) = explain(Settings(str(shop.root)), DAY)
+    (found,) = explain(Settings(str(shop.root)), [DAY])
     assert [str(cause.reason) for cause in found.causes] == [f"marked stale by {made.who}: the sensor was wrong"]
     assert found.mark is not None
     assert found.mark.word == "stale"
@@ -186,7 +196,7 @@ def test_what_has_expired_can_be_taken_back_too(shop: Marked, monkeypatch: pytes
     shop.mark("daily", "fresh", until=time.time() + 3600)
     later(monkeypatch, hours=2)
     shop.mark("daily", "clear")
-    (found,) = explain(Settings(str(shop.root)), DAY)
+    (found,) = explain(Settings(str(shop.root)), [DAY])
     assert [cause.reason.kind for cause in found.causes] == ["recipe changed"]
 
 
@@ -204,7 +214,7 @@ def test_fresh_until_a_date_ends_on_that_date(shop: Marked, monkeypatch: pytest.
     shop.mark("daily", "fresh", until=time.time() + 3600)
     assert shop.build().ran == []
     later(monkeypatch, hours=2)
-    (found,) = explain(Settings(str(shop.root)), DAY)
+    (found,) = explain(Settings(str(shop.root)), [DAY])
     assert [cause.reason.kind for cause in found.causes] == ["mark expired"]
     assert shop.build().counts == {"daily": 3}
     assert shop.build().ran == []
@@ -222,7 +232,7 @@ def test_frozen_partitions_stay_as_they_are_and_say_so(shop: Marked) -> None:
     assert notice.startswith("daily: 2 partitions are frozen and not up to date (by ")
     assert "audited" in notice
     assert (shop.status("daily").fresh, shop.status("daily").frozen) == (1, 2)
-    (found,) = explain(Settings(str(shop.root)), "daily@2013-01-01")
+    (found,) = explain(Settings(str(shop.root)), ["daily@2013-01-01"])
     assert found.standing == "frozen"
     assert [cause.reason.kind for cause in found.causes] == ["input changed"]
     assert shop.build().notices == [notice]
@@ -273,7 +283,14 @@ def test_a_later_word_takes_the_place_of_an_earlier_one(shop: Marked) -> None:
 
 
 def test_marks_on_nothing_are_refused(shop: Marked) -> None:
-    for argument, said in (("dialy", "did you mean"), ("raw", "is a source"), ("+daily", "more than one target")):
+    for argument, said in (
+        ("dialy", "did you mean"),
+        ("raw", "is a source"),
+        ("ra*", "matches only sources"),
+        ("tag:x", "nothing has tags"),
+        ("daily@2015-01-01", "nothing of"),
+        ("daily@failed", "no partition stands so"),
+    ):
         with pytest.raises(UsageError) as error:
             shop.mark(argument, "stale")
         assert said in str(error.value)
@@ -309,9 +326,67 @@ def test_the_command_says_what_it_marked_and_lists_it(shop: Marked) -> None:
     assert shop.run("mark").stderr == "nothing is marked\n"
 
 
+def test_several_targets_are_marked_at_once(shop: Marked) -> None:
+    made = shop.mark_all("daily@2013-01-01", "tot*", "daily@2013-01-03..", word="frozen")
+    assert said(made) == [("daily", "2013-01-01@2013-01-03..", 2), ("total", "", 1)]
+    shop.days("data", "01-01", "01-02", "01-03", text="new {day}\n")
+    assert shop.build().ran == [DAY]
+    assert [each.target for each in shop.mark_all("*", word="clear")] == ["daily", "total"]
+    assert shop.build().ran == ["daily@2013-01-01", "daily@2013-01-03", "total"]
+    assert shop.marks() == []
+
+
+def test_what_is_up_and_down_the_flow_is_marked_with_it(shop: Marked) -> None:
+    made = shop.mark_all("daily@2013-01-02+", word="stale")
+    assert [(each.target, each.keys, each.partitions) for each in made] == [
+        ("daily", "2013-01-02", 1),
+        ("total", "", 1),
+    ]
+    assert shop.build().ran == [DAY, "total"]
+    made = shop.mark_all("+total", word="stale")
+    assert said(made) == [("daily", "", 3), ("total", "", 1)]
+    assert shop.build().counts == {"daily": 3, "total": 1}
+
+
+def test_for_several_targets_a_word_is_taken_as_a_whole_or_not_at_all(shop: Marked) -> None:
+    shop.swap("Dataflowfile", "cat {daily} >", "tac {daily} >")
+    shop.write("data/2013-01-02.txt", "new\n")
+    with pytest.raises(UserError, match="daily@2013-01-02 was built from other inputs"):
+        shop.mark_all("total", "daily", word="fresh")
+    assert shop.marks() == []
+    assert [each.target for each in shop.mark_all("total", "daily@2013-01-01", word="fresh")] == ["daily", "total"]
+    assert shop.build("daily@2013-01-01", "total").ran == [DAY, "total"]
+
+
+def test_what_is_frozen_before_it_is_there_is_listed_and_can_be_taken_back(shop: Marked) -> None:
+    assert shop.mark("daily@2013-01-05", "frozen").partitions == 0
+    assert shop.marks() == [("daily", "2013-01-05", "frozen", 0)]
+    shop.days("data", "01-04", "01-05")
+    done = shop.build()
+    assert (done.ran, done.summary.waiting) == (["daily@2013-01-04"], 2)
+    assert shop.marks() == [("daily", "2013-01-05", "frozen", 1)]
+    shop.mark("daily@2013-01-06", "frozen")
+    shop.mark("daily@2013-01-06", "clear")
+    shop.mark("daily@2013-01-05", "clear")
+    assert shop.marks() == []
+    assert shop.build().ran == ["daily@2013-01-05", "total"]
+
+
+def test_a_mark_on_keys_that_are_no_more_is_taken_back_as_the_notice_says(shop: Marked) -> None:
+    shop.mark("daily@2013-01-01", "frozen")
+    shop.swap("Dataflowfile", "start = 2013-01-01", "start = 2013-01-02")
+    (notice,) = shop.build("daily").notices
+    command = notice.rpartition("(dbuild ")[2].removesuffix(")")
+    assert shop.run(*command.split()).returncode == 0
+    assert shop.build("daily").notices == []
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
+        (["stale", "--why", "x"], "what is stale?"),
+        (["--clear"], "whose marks?"),
+        (["daily", "raw", "--why", "x"], "which mark?"),
         (["daily", "frosen", "--why", "x"], 'did you mean "frozen"?'),
         (["daily", "stale"], '--why "…"'),
         (["daily"], "which mark?"),

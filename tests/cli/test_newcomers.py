@@ -76,9 +76,10 @@ def test_a_source_whose_path_leads_nowhere_is_told(sandbox: Sandbox) -> None:
         (["-C", "nowhere"], 'there is no folder "nowhere"', "-C names the one"),
         (["-C", "data", "-C", "nowhere", "status"], 'there is no folder "data/nowhere"', "-C names the one"),
         (["clean", "copy", "total"], "is named after --outputs", "clean --outputs copy --outputs total"),
-        (["log", "raw"], '"raw" is a source: it has no recipe that runs', "name a target"),
-        (["log", "seen"], '"seen" is a view: it has no recipe that runs', "name a target"),
-        (["mark", "raw", "stale", "--why", "x"], '"raw" is a source', "mark what reads it"),
+        (["log", "raw"], '"raw" is a source: dbuild never writes it', "raw+ stands for"),
+        (["log", "seen"], '"seen" is a view: nothing of it is built', "name what reads it: seen+"),
+        (["mark", "raw", "stale", "--why", "x"], '"raw" is a source', "raw+ stands for"),
+        (["mark", "seen", "stale", "--why", "x"], '"seen" is a view', "name what reads it: seen+"),
     ],
 )
 def test_a_word_in_the_wrong_place_says_which_is_right(

@@ -79,7 +79,7 @@ def _say(trial: Trial, made: Mark, argument: str, *, inputs_too: bool) -> str:
     until = trial.began + made.until * 3600 if made.until is not None else None
     try:
         with trial.clock():
-            mark(trial.settings, argument, Saying(made.word, "because", until, inputs_too), lambda event: None)  # type: ignore[arg-type]
+            mark(trial.settings, [argument], Saying(made.word, "because", until, inputs_too), lambda event: None)  # type: ignore[arg-type]
     except UserError as error:
         if not refused:
             raise Mismatch(f"{said}: it is refused ({error})") from None

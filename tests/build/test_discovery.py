@@ -464,9 +464,9 @@ def test_who_reads_runs_nothing_and_says_what_is_not_known(shop: Shop) -> None:
         heard: list[list[str]] = [[], [], [], []]
         lint(shop.settings)
         status(shop.settings, ("copy",), heard[0].append)
-        overview(shop.settings, heard[1].append)
-        explain(shop.settings, "all", heard[2].append)
-        show(shop.settings, "other", 1, heard[3].append)
+        overview(shop.settings, (), heard[1].append)
+        explain(shop.settings, ["all"], heard[2].append)
+        show(shop.settings, ["other"], 1, heard[3].append)
         planned = plan(shop.settings, ())
         assert set(planned.doubts) <= set(planned.notices)
         return [*heard, list(planned.doubts)]

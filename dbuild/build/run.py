@@ -213,6 +213,10 @@ class Run:
         number, node = self._task_number, attempt.node
         self.schedule.move(node, State.RUNNING)
         self._emit(TaskStarted(node[0], self._key(node), str(attempt.reasons[0])))
+        if self._is_refused(node):
+            missing = ", ".join(reason.subject for reason in attempt.reasons)
+            self._fail(attempt, 0.0, f'missing, and it must not be (missing = "fail"): {missing}', None)
+            return
         try:
             attempt.prepared = self._maker.prepare(*node, number, attempt.reasons, attempt.number)
             self._maker.make_folders(attempt.prepared.task)
@@ -229,6 +233,11 @@ class Run:
         timeout = self.world.flow.steps[node[0]].target.limits.timeout
         if timeout is not None:
             heapq.heappush(self._deadlines, (time.monotonic() + timeout, number, False))
+
+    def _is_refused(self, node: Node) -> bool:
+        """Whether a partition fails for a missing input, without being run."""
+        refused = self.plan.targets[node[0]].refused
+        return refused is not None and node[1] in refused
 
     def _key(self, node: Node) -> Key:
         domain = self.plan.domains.of(node[0])

@@ -11,7 +11,7 @@ from dbuild import failpoints
 from dbuild.build.arrivals import happenings
 from dbuild.build.bodies import dump_body, identity_of, load_body
 from dbuild.build.shifts import extent
-from dbuild.build.world import World
+from dbuild.build.world import ABSENT, EVER, World
 from dbuild.core.domain import axes_for
 from dbuild.core.partitions import PartitionSet
 from dbuild.core.plan import Plan, inputs_of
@@ -48,9 +48,14 @@ def _fresh(world: World, plan: Plan, run: Run | None, name: str) -> PartitionSet
     unseen = (world.sealed(name) - world.touched(name) - part.needed) & world.domains.of(name)
     held = PartitionSet.of_indices(part.needed.axes, part.held)  # frozen, but not fresh
     fresh = (unseen - _touched_by(world, plan, run, name)) | (part.fresh - held)
+    if world.asks_provisional(name):  # it is looked at again as soon as it isn't
+        fresh = fresh - world.supply.improvises(name)
     if run and any(given.dataset in run.published.changed for given in world.flow.steps[name].inputs):
         fresh = fresh - world.frozen(name)  # which wasn't planned behind what it reads, a first partition's columns too
-    return fresh | run.settled(name) if run else fresh
+    settled = run.settled(name) if run else PartitionSet.empty(fresh.axes)
+    if world.asks_provisional(name):
+        settled = settled - world.supply.improvises(name)
+    return fresh | settled
 
 
 def _left_over(world: World, plan: Plan, run: Run | None, name: str) -> tuple[bytes, bytes, str] | None:
@@ -95,7 +100,20 @@ def _keep_axes(world: World) -> None:
             present = world.presence.lasting(name, world.axes)
             form = world.presence.form(name)
             store.put_presence(name, form, identity, dump_body(present.body), world.clock())
+    for name in world.flow.steps:
+        _keep_set(world, f"{name}{ABSENT}", world.supply.without(name))
+    for name, source in world.flow.project.sources.items():
+        if source.keeps_gone:
+            _keep_set(world, f"{name}{EVER}", world.ever(name))
     for name, axis in world.axes.items():
         reach = extent(axis, world.domains.bounds[name])
         if store.axis_values(name) != reach:
             store.put_axis_values(name, reach)
+
+
+def _keep_set(world: World, name: str, some: PartitionSet) -> None:
+    """Keeps a set under a name of its own; an empty one that never was anything else takes no room."""
+    written = ("", identity_of(some.axes), dump_body(some.body))
+    kept = world.state.presence(name)
+    if kept != written and (kept is not None or some):
+        world.state.put_presence(name, *written, world.clock())

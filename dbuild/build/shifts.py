@@ -34,7 +34,8 @@ class Shifts:
         domain = self.domains.of(target)
         touched = PartitionSet.empty(domain.axes)
         for given, mapping in inputs_of(self.flow, self.domains, target):
-            if given.counts and not given.by:  # whom routed rows touch is told by the rows
+            # Whom routed rows touch is told by the rows; the declared mappings know of no absence.
+            if given.counts and not given.by and isinstance(mapping, Mapping):
                 touched |= self._by_input(target, given, mapping)
         return touched & domain
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from dbuild.build.allotments import Allotments
@@ -17,6 +17,7 @@ from dbuild.core.model import Input, ShellRecipe, SqlRecipe, TimeDimension
 from dbuild.core.partitions import Index, Key, PartitionSet
 from dbuild.core.plan import inputs_of
 from dbuild.core.staleness import Reason
+from dbuild.core.supplied import Supplied
 from dbuild.core.task import Column, Task, TaskDimension, TaskInput, TaskOutput, TaskView, format_of
 from dbuild.core.trace import InputRecord, joined_key, split_key
 from dbuild.errors import RecipeError
@@ -37,7 +38,7 @@ class Prepared:
 
     task: Task
     reasons: tuple[Reason, ...]
-    records: list[InputRecord]  # what it reads, with digests
+    records: Sequence[InputRecord]  # what its trace will have of what it reads, with digests
     watched: Watched  # all that must not change while it runs
     fingerprint: bytes
     paths: dict[str, str]  # output -> path relative to the project
@@ -110,7 +111,7 @@ class TaskMaker:
         return Prepared(
             self._task(step, index, number, inputs, attempt),
             reasons,
-            records,
+            world.recorded(step, index, records),
             tuple(watched),
             world.fingerprint(target),
             {location.output: location.pattern.path(key) for location in locations},
@@ -210,7 +211,12 @@ class TaskMaker:
         return TaskOutput(location.output, temporary, final, format_of(path))
 
     def _input(
-        self, step: Step, given: Input, mapping: Mapping, record: InputRecord, watched: list[tuple[str, Stat]]
+        self,
+        step: Step,
+        given: Input,
+        mapping: Mapping | Supplied,
+        record: InputRecord,
+        watched: list[tuple[str, Stat]],
     ) -> TaskInput:
         location = self._world.location(given.dataset, given.output)
         return self._read(step, given, location, mapping.is_single, record, watched)

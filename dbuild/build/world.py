@@ -8,30 +8,38 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Mapping as MappingOf
+from dataclasses import replace
 from datetime import datetime
 
 from dbuild.build.bodies import identity_of, load_body
 from dbuild.build.fingerprints import Fingerprints
+from dbuild.build.holds import Holds
 from dbuild.build.presence import Presence
 from dbuild.build.schemas import Schemas, typed_digest
 from dbuild.build.shifts import Shifts
 from dbuild.build.survey import Location, Survey
 from dbuild.build.words import Words
+from dbuild.core.absence import Absence
 from dbuild.core.domain import axes_for, axes_of, domains_of, mappings_of
+from dbuild.core.expectation import absence_of
 from dbuild.core.graph import Flow, Step
 from dbuild.core.mapping import Mapping
 from dbuild.core.model import Input, Project, Source
-from dbuild.core.partitions import Axis, Body, Index, ListAxis, PartitionSet
+from dbuild.core.partitions import EMPTY, Axis, Body, Index, ListAxis, PartitionSet
 from dbuild.core.plan import inputs_of
-from dbuild.core.staleness import UNSETTLED, Declared, Verdict, judge
+from dbuild.core.staleness import UNSETTLED, Declared, Verdict, judge, provisional_record
+from dbuild.core.supplied import Supplied
+from dbuild.core.supply import supply_of
 from dbuild.core.task import format_of
 from dbuild.core.trace import InputRecord, Trace, joined_key
 from dbuild.observe.digests import digest_bytes
 from dbuild.state.store import Failure, State
 
 NO_KEYS: MappingOf[str, tuple[str, ...]] = {}
+EVER = ":ever"  # after a source's name: the partitions that it has or had
+ABSENT = ":absent"  # after a target's name: those that nobody could read
 _MANY = 200  # partitions from which a target's traces are read as a range
 
 
@@ -47,8 +55,10 @@ class World:
         now: datetime,
         clock: Callable[[], float] = time.time,
         keys: MappingOf[str, tuple[str, ...]] = NO_KEYS,
+        *,
+        is_patient: bool = False,
     ) -> None:
-        """`keys` are those that SQL found, by dimension."""
+        """`keys` are those that SQL found, by dimension; `is_patient`: nothing is made provisionally."""
         self.flow = flow
         self.now = now  # UTC, without a zone: the moment for which all is decided
         self.clock = clock  # the moment at which something happens, in seconds since the epoch
@@ -67,11 +77,16 @@ class World:
         self.axes = axes_of(flow.project, {**presence.discovered(), **keys})
         named = {name: presence.named(name, self.axes) for name in flow.project.sources}
         mappings, _ = mappings_of(flow, self.axes)
-        self.domains, notices = domains_of(flow, self.axes, mappings, named, now)
+        self.reach, notices = domains_of(flow, self.axes, mappings, named, now)
+        self.domains = self.reach  # until it is known what can be had
         self._unsettled = {name: self._hold_back(name, there) for name, there in named.items()}
         self.present = {name: there - self._unsettled[name] for name, there in named.items()}  # and may be read
-        self.schemas = Schemas(flow, survey, state, self.domains, self.present)
-        self.words = Words(flow, self.domains, state.marks.all(), now, self._built)
+        self.schemas = Schemas(flow, survey, state, self.reach, self.present)
+        self.words = Words(flow, self.reach, state.marks.all(), now, self._built)
+        self.absences = self._absences()
+        self.holds = Holds(flow, self.reach, self.words, self._gone(), lambda name: self._built(name, lambda run: True))
+        self.supply = supply_of(flow, self.reach, self.absences, self, is_patient=is_patient)
+        self.domains = self.supply.domains
         self.notices = (*notices, *self._refusals(), *self.words.notices)
 
     # -- who is there ----------------------------------------------------------------------------------------------
@@ -96,9 +111,47 @@ class World:
         """The partitions of a source that are there and aren't to be read yet: somebody may still write them."""
         return self._unsettled[source] & self.domains.of(source)
 
+    def _absences(self) -> dict[str, Absence]:
+        """What each source lacks, and how that counts."""
+        found = {}
+        for name, source in self.flow.project.sources.items():
+            domain, present, young = self.reach.of(name), self.present[name], self.unsettled(name)
+            if domain - present:
+                dimensions = self.flow.project.dimensions
+                found[name] = absence_of(source, dimensions, domain, present, young, self.now)
+        return found
+
+    def _gone(self) -> dict[str, PartitionSet]:
+        """What sources had once and have no more, where that may be missed."""
+        return {
+            name: self.ever(name) - self.present[name]
+            for name, source in self.flow.project.sources.items()
+            if source.keeps_gone
+        }
+
+    def ever(self, source: str) -> PartitionSet:
+        """The partitions that a source has or had, as far as was kept."""
+        return self._kept_set(f"{source}{EVER}", self.present[source].axes) | self.present[source]
+
+    def _kept_set(self, name: str, axes: tuple[Axis, ...]) -> PartitionSet:
+        """A set that was kept with the seals, on today's axes."""
+        kept = self.state.presence(name)
+        if kept is None:
+            return PartitionSet.empty(axes)
+        before = tuple(self.kept_axis(axis) for axis in axes)
+        if kept[1] == identity_of(axes) or kept[1] != identity_of(before):
+            return PartitionSet(axes, load_body(kept[2]) if kept[1] == identity_of(axes) else EMPTY)
+        return PartitionSet(before, load_body(kept[2])).rebased(axes)
+
     def missing(self, source: str) -> PartitionSet:
         """The partitions of a source's domain that aren't there."""
         return self.domains.of(source) - self.present[source]
+
+    def moved(self, target: str) -> PartitionSet:
+        """The partitions of a target that can be read now and couldn't when the seals were written, or the reverse."""
+        now = self.supply.without(target)
+        before = self._kept_set(f"{target}{ABSENT}", now.axes)
+        return (now - before) | (before - now)
 
     # -- seals and suspects ----------------------------------------------------------------------------------------
 
@@ -110,7 +163,13 @@ class World:
         suspect = suspect | failed | self.forced.get(target, PartitionSet.empty(domain.axes))
         for _, marked in (*self.words.said(target, "stale"), *self.words.expired(target)):
             suspect = suspect | marked
+        if self.asks_provisional(target):
+            suspect = suspect | self.supply.improvises(target)
         return suspect & domain
+
+    def asks_provisional(self, target: str) -> bool:
+        """Whether a recipe is told if its partition is provisional."""
+        return "provisional" in self.flow.steps[target].analysis.calls
 
     def sealed(self, target: str) -> PartitionSet:
         """The partitions that were known to be fresh, under the same declarations, relative to the kept listings."""
@@ -142,8 +201,11 @@ class World:
             touched = self.changed(target)
             for given, mapping in inputs_of(self.flow, self.domains, target):
                 if given.counts:
-                    touched |= mapping.affects(self.changed(given.dataset), domain)
-            touched |= Shifts(self.flow, self.domains, self.state.axis_values).touched(target)
+                    changed = self.changed(given.dataset)
+                    if given.dataset in self.flow.steps and given.dataset != target:
+                        changed |= self.moved(given.dataset)
+                    touched |= mapping.affects(changed, domain)
+            touched |= Shifts(self.flow, self.reach, self.state.axis_values).touched(target)
             self._touched[target] = touched & domain
         return self._touched[target]
 
@@ -195,6 +257,8 @@ class World:
             paths = dataset.path if isinstance(dataset, Source) else [(o.name, o.path) for o in dataset.outputs]
             own = [(dimension, _declared_text(self.flow.project, dimension)) for dimension in dataset.dimensions]
             parts.append(repr((given.name, given.dataset, given.output, given.rules, paths, own, schema)))
+            if given.missing == "latest":  # what stands in isn't told by who is there alone
+                parts.append(f"latest {given.max_age}")
         return digest_bytes("\0".join(parts).encode("utf-8", "surrogateescape"))
 
     def fingerprint(self, target: str) -> bytes:
@@ -256,17 +320,27 @@ class World:
             self.fingerprint(target),
             self.params_of(step),
             self.params_read(step),
-            self.records(step, index, unsettled) if trace is not None else (),
+            self.recorded(step, index, self.records(step, index, unsettled)) if trace is not None else (),
             self.fingerprints.of(target)[1],
             uncounted=frozenset(given.name for given in step.inputs if not given.counts),
+            gone=self.holds.missed(target, index),
         )
         found = self.outputs_found(step, index) if trace is not None else ()
         marked = self.words.reason(target, index, trace)
         return judge(declared, trace, found, str(failure.run) if failure else None, is_forced, marked)
 
     def frozen(self, target: str) -> PartitionSet:
-        """The partitions of a target that a person wants to stay as they are."""
-        return self.words.frozen(target)
+        """The partitions of a target that stay as they are."""
+        return self.holds.frozen(target)
+
+    def lost(self, target: str) -> PartitionSet:
+        """Those of the frozen that have no outputs; only what no seal vouches for is looked at."""
+        frozen = self.frozen(target)
+        if not frozen:
+            return frozen
+        doubtful = frozen & ((self.reach.of(target) - self.sealed(target)) | self.changed(target))
+        gone = (index for index in doubtful.indices() if not self.is_there(target, index))
+        return PartitionSet.of_indices(frozen.axes, gone)
 
     def is_there(self, target: str, index: Index) -> bool:
         """Whether a partition has all its outputs, whatever is in them."""
@@ -287,15 +361,28 @@ class World:
             for number, (given, mapping) in enumerate(inputs_of(self.flow, self.domains, step.target.name))
         ]
 
+    def recorded(self, step: Step, index: Index, records: Sequence[InputRecord]) -> Sequence[InputRecord]:
+        """What a trace keeps of what a partition reads: also what it is told of being provisional, if it asks."""
+        if not self.asks_provisional(step.target.name):
+            return records
+        return [*records, provisional_record(index in self.supply.improvises(step.target.name))]
+
     def _record(
-        self, step: Step, number: int, given: Input, mapping: Mapping, index: Index, unsettled: PartitionSet | None
+        self,
+        step: Step,
+        number: int,
+        given: Input,
+        mapping: Mapping | Supplied,
+        index: Index,
+        unsettled: PartitionSet | None,
     ) -> InputRecord:
         domain = self.domains.of(given.dataset)
         reads = mapping.of_index(index, domain)
-        name = f"{given.dataset}.{given.output}" if given.output else given.dataset
+        gaps = self._gaps(given, mapping, index, domain)
         cached = self._records.get((step.target.name, number))
         if unsettled is None and cached is not None and cached[0] == reads.body:
-            return cached[1]
+            return replace(cached[1], absent=gaps[0], stand_ins=gaps[1])
+        name = f"{given.dataset}.{given.output}" if given.output else given.dataset
         location = self.location(given.dataset, given.output)
         indices = list(reads.indices())
         keys = [domain.key(one) for one in indices]
@@ -303,10 +390,21 @@ class World:
         first = domain.first() if unsettled is not None and digests and self.schemas.needs_first(given, step) else None
         is_open = unsettled is not None and first is not None and first in unsettled
         schema = UNSETTLED if is_open else self.schemas.reading_identity(given, step, bool(keys))
-        record = InputRecord(given.name, name, tuple(map(joined_key, keys)), b"".join(digests), schema)
+        record = InputRecord(given.name, name, tuple(map(joined_key, keys)), b"".join(digests), schema, *gaps)
         if unsettled is None and len(keys) > 1:
             self._records[step.target.name, number] = (reads.body, record)
         return record
+
+    def _gaps(
+        self, given: Input, mapping: Mapping | Supplied, index: Index, domain: PartitionSet
+    ) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
+        """The joined keys of what a partition should have read as well, and what it reads in place of what."""
+        if isinstance(mapping, Mapping):
+            return (), ()
+        reach = self.reach.of(given.dataset)
+        absent = tuple(map(joined_key, mapping.lacking(index, reach).keys()))
+        found = mapping.stand_ins.get(index)
+        return absent, ((joined_key(reach.key(found.absent)), joined_key(reach.key(found.used))),) if found else ()
 
     def _digests(
         self,

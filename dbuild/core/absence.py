@@ -1,4 +1,4 @@
-"""What of a source isn't there, and what that means."""
+"""What of a dataset isn't to be had, and how that counts. Sets only; who finds them is elsewhere."""
 
 from __future__ import annotations
 
@@ -9,10 +9,26 @@ from dbuild.core.partitions import PartitionSet
 
 @dataclass(frozen=True, slots=True)
 class Absence:
-    """The partitions of a source's domain that can't be read, over its axes. All are disjoint, but late and missing."""
+    """Partitions of one dataset's domain that can't be read now, each for one reason."""
 
     idle: PartitionSet  # absent, and never due
     awaited: PartitionSet  # absent, and not due yet
     missing: PartitionSet  # absent, and expected
-    late: PartitionSet  # of the missing ones those that had a deadline
+    late: PartitionSet  # those of the missing whose deadline has passed
     unsettled: PartitionSet  # there, but not to be read yet
+
+    @classmethod
+    def of_missing(cls, missing: PartitionSet) -> Absence:
+        """Nothing is absent but these, and these are expected."""
+        nothing = PartitionSet.empty(missing.axes)
+        return cls(nothing, nothing, missing, nothing, nothing)
+
+    @property
+    def all(self) -> PartitionSet:
+        """Everything that can't be read."""
+        return self.idle | self.awaited | self.missing | self.unsettled
+
+    @property
+    def holding(self) -> PartitionSet:
+        """What a person would be told to wait for."""
+        return self.awaited | self.missing | self.unsettled

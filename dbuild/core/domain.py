@@ -24,6 +24,7 @@ from dbuild.core.model import (
 )
 from dbuild.core.partitions import Axis, Interval, ListAxis, PartitionSet, TimeAxis
 from dbuild.core.reach import reach_of
+from dbuild.core.supplied import Supplied
 from dbuild.errors import UserError
 
 NO_NUMBERS: MappingOf[str, Sequence[int]] = {}
@@ -41,7 +42,7 @@ class Domains:
     axes: dict[str, Axis]  # by dimension
     bounds: dict[str, tuple[Interval, ...]]  # by dimension: the numbers that exist
     sets: dict[str, PartitionSet]  # by dataset
-    mappings: dict[str, tuple[Mapping, ...]]  # by target (those of `Flow.queries` too), in the order of its inputs
+    mappings: dict[str, tuple[Mapping | Supplied, ...]]  # by target (of `Flow.queries` too), in the order of inputs
 
     def of(self, dataset: str) -> PartitionSet:
         """All partitions of a dataset."""
@@ -199,9 +200,9 @@ def _counting(
     mappings: dict[str, tuple[Mapping, ...]],
     sets: dict[str, PartitionSet],
     present: MappingOf[str, PartitionSet],
-) -> dict[str, tuple[Mapping, ...]]:
+) -> dict[str, tuple[Mapping | Supplied, ...]]:
     """The mappings with what is there: of a source what it has, of a target all of it."""
-    found = {}
+    found: dict[str, tuple[Mapping | Supplied, ...]] = {}
     for name, step in _all_steps(flow):
         own = []
         for given, mapping in zip(step.inputs, mappings[name], strict=True):

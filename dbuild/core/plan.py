@@ -5,25 +5,29 @@ Sets of partitions wherever sets serve: only partitions that have to be looked a
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from dbuild.core.chain import Chain, dimension_of
+from dbuild.core.chain import Chain
 from dbuild.core.domain import Domains
 from dbuild.core.graph import Flow, Step
-from dbuild.core.mapping import Mapping
 from dbuild.core.model import Input
 from dbuild.core.partitions import Index, PartitionSet
+from dbuild.core.reading import chain_of as chain_of
+from dbuild.core.reading import inputs_of as inputs_of
 from dbuild.core.staleness import Reason, Verdict, partition_name
+from dbuild.core.supply import Supply
 from dbuild.core.trace import joined_key
 
 
 class Observed(Protocol):
     """What the planner asks of the world. The planner itself looks at nothing."""
 
-    def missing(self, source: str) -> PartitionSet:
-        """The partitions of a source's domain that aren't there."""
+    @property
+    def supply(self) -> Supply:
+        """What every target can have of its inputs."""
 
     def suspects(self, target: str) -> PartitionSet:
         """The partitions of a target that nothing vouches for: each has to be judged."""
@@ -33,9 +37,6 @@ class Observed(Protocol):
 
     def frozen(self, target: str) -> PartitionSet:
         """The partitions of a target that a person wants to stay as they are."""
-
-    def is_there(self, target: str, index: Index) -> bool:
-        """Whether a partition has all its outputs, whatever is in them."""
 
     def judge(self, target: str, index: Index, unsettled: MappingOf[str, PartitionSet]) -> Verdict:
         """The verdict on one partition, given the partitions of its inputs that have to be built first."""
@@ -47,12 +48,14 @@ class TargetPlan:
 
     target: str
     needed: PartitionSet
-    will: dict[Index, tuple[Reason, ...]]  # will run, and why
+    will: dict[Index, tuple[Reason, ...]]  # will run, and why; what fails for a missing input is part of it
     will_set: PartitionSet
     may: PartitionSet  # may run, when an input comes out changed
     waiting: PartitionSet  # held back by a missing input, straight or through others
     absent: PartitionSet  # asked for, but past the newest partition (already counted as waiting)
     held: dict[Index, tuple[Reason, ...]] = field(default_factory=dict)  # frozen, and why it would run otherwise
+    refused: PartitionSet | None = None  # those of `will` that fail for a missing input, without being run
+    provisional: PartitionSet | None = None  # those that are, or will be, made without something expected
 
     @property
     def fresh(self) -> PartitionSet:
@@ -67,7 +70,7 @@ class Plan:
     flow: Flow
     domains: Domains
     targets: dict[str, TargetPlan]  # in building order, needed targets only
-    missing: dict[str, PartitionSet]  # source -> its partitions that aren't there
+    supply: Supply
     notices: tuple[str, ...] = field(default=())
     doubts: tuple[str, ...] = ()  # those of the notices that say what only a build can find out
 
@@ -98,36 +101,13 @@ class Plan:
         return names
 
     def lacks(self, target: str, index: Index) -> list[str]:
-        """The missing or waiting input partitions that hold a partition back, as people type them."""
-        names: list[str] = []
-        for given, mapping in inputs_of(self.flow, self.domains, target):
-            if given.dataset in self.targets:
-                held = self.targets[given.dataset].waiting
-            else:
-                held = self.missing.get(given.dataset, PartitionSet.empty(self.domains.of(given.dataset).axes))
-            reads = mapping.of_index(index, self.domains.of(given.dataset)) & held
-            names.extend(_names_of(given.dataset, reads))
-        return names
+        """The missing or waiting input partitions that a partition would read, as people type them."""
+        found = self.supply.lacks(self.flow, target, index)
+        return [name for dataset, lacking in found for name in _names_of(dataset, lacking)]
 
 
 def _names_of(dataset: str, partitions: PartitionSet) -> list[str]:
     return [partition_name(dataset, key) for key in map(joined_key, partitions.keys())]
-
-
-def inputs_of(flow: Flow, domains: Domains, target: str) -> list[tuple[Input, Mapping]]:
-    """The inputs of a target, each with its mapping."""
-    return list(zip(flow.steps[target].inputs, domains.mappings[target], strict=True))
-
-
-def chain_of(flow: Flow, domains: Domains, target: str) -> Chain | None:
-    """How the partitions of a target hang together that reads its own earlier ones; None of any other."""
-    own = [(given, mapping) for given, mapping in inputs_of(flow, domains, target) if given.dataset == target]
-    if not own:
-        return None
-    dimension = dimension_of(flow.project.dimensions, [given for given, _ in own])
-    assert dimension is not None  # else the linker had refused it
-    position = flow.steps[target].target.dimensions.index(dimension)
-    return Chain(domains.of(target), tuple(mapping for _, mapping in own), position)
 
 
 def needed_of(
@@ -168,15 +148,14 @@ def make_plan(
     `absent` are asked-for partitions that lie past the newest one.
     """
     needed = needed_of(flow, domains, wanted, observed)
-    missing = {name: observed.missing(name) for name in flow.project.sources if name in needed}
     plans: dict[str, TargetPlan] = {}
     for name in flow.steps:
         if name in needed:
             axes = domains.of(name).axes
             plans[name] = _plan_target(
-                flow, domains, name, needed[name], absent.get(name, PartitionSet.empty(axes)), plans, missing, observed
+                flow, domains, name, needed[name], absent.get(name, PartitionSet.empty(axes)), plans, observed
             )
-    return Plan(flow, domains, plans, missing, notices)
+    return Plan(flow, domains, plans, observed.supply, notices)
 
 
 def _plan_target(
@@ -186,32 +165,34 @@ def _plan_target(
     needed: PartitionSet,
     absent: PartitionSet,
     plans: MappingOf[str, TargetPlan],
-    missing: MappingOf[str, PartitionSet],
     observed: Observed,
 ) -> TargetPlan:
-    axes = needed.axes
+    axes, supply = needed.axes, observed.supply
     frozen = observed.frozen(name) & needed
-    waiting, undecided, unsettled = _upstream(flow, domains, name, plans, missing, observed)
+    undecided, unsettled = _upstream(flow, domains, name, plans, observed)
     chain = chain_of(flow, domains, name)
-    waiting = (waiting & needed) - frozen
+    waiting, refused = supply.waits(name) & needed, supply.refuses(name) & needed
+    suspects = (observed.suspects(name) & needed) - waiting - refused
+    held = _hold(name, suspects & frozen, observed)
+    suspects = suspects - frozen
+    undecided = (undecided & needed) - frozen - waiting - refused
     if chain:
-        waiting |= chain.behind(waiting, frozen) & needed
-    suspects = (observed.suspects(name) & needed) - waiting
-    held, gone = _hold(name, suspects & frozen, observed)
-    lost = PartitionSet.of_indices(axes, gone)
-    if chain and lost:
-        lost |= chain.behind(lost, frozen) & needed
-    waiting |= lost
-    suspects = suspects - frozen - waiting
-    undecided = (undecided & needed) - frozen - waiting
-    if chain:
-        will, may = _judge_chain(flow, name, chain, suspects, undecided, frozen, unsettled, observed)
-        may = (may & needed) - waiting
+        will, may = _judge_chain(flow, name, chain, suspects, undecided | refused, frozen, unsettled, observed)
+        may = (may & needed) - waiting - refused
     else:
         will, decided_later = _judge_all(name, suspects, unsettled, observed)
         may = undecided | PartitionSet.of_indices(axes, decided_later)
+    will.update((index, tuple(_wants(flow, supply, name, index))) for index in refused.indices())
     will_set = PartitionSet.of_indices(axes, will)
-    return TargetPlan(name, needed, will, will_set, may - will_set, waiting, absent, held)
+    improvised = supply.improvises(name) & needed
+    return TargetPlan(name, needed, will, will_set, may - will_set, waiting, absent, held, refused, improvised)
+
+
+def _wants(flow: Flow, supply: Supply, name: str, index: Index) -> Iterator[Reason]:
+    """Why a partition fails: the missing inputs without which it isn't to be made."""
+    for dataset, lacking in supply.lacks(flow, name, index):
+        if any(given.dataset == dataset and given.missing == "fail" for given in flow.steps[name].inputs):
+            yield from (Reason("input missing", subject) for subject in _names_of(dataset, lacking))
 
 
 def _upstream(
@@ -219,18 +200,14 @@ def _upstream(
     domains: Domains,
     name: str,
     plans: MappingOf[str, TargetPlan],
-    missing: MappingOf[str, PartitionSet],
     observed: Observed,
-) -> tuple[PartitionSet, PartitionSet, dict[str, PartitionSet]]:
-    """What other datasets make of a target: which partitions wait, which are undecided, what they stand behind."""
+) -> tuple[PartitionSet, dict[str, PartitionSet]]:
+    """What other datasets make of a target: which partitions are undecided, and what they stand behind."""
     domain = domains.of(name)
-    waiting = undecided = PartitionSet.empty(domain.axes)
+    undecided = PartitionSet.empty(domain.axes)
     unsettled: dict[str, PartitionSet] = {}
     for given, mapping in inputs_of(flow, domains, name):
         upstream = plans.get(given.dataset)
-        lacking = upstream.waiting if upstream else missing.get(given.dataset)
-        if lacking:
-            waiting |= mapping.touches(lacking, domain)
         if upstream and (upstream.will or upstream.may):
             unsettled[given.dataset] = upstream.will_set | upstream.may
             if not given.counts:
@@ -240,7 +217,7 @@ def _upstream(
             is_open = first is not None and first in unsettled[given.dataset]
             if is_open and observed.needs_first(given, flow.steps[name]):
                 undecided = domain  # the columns of the first are those of all
-    return waiting, undecided, unsettled
+    return undecided, unsettled
 
 
 def _judge_chain(
@@ -275,16 +252,10 @@ def _judge_chain(
     return will, running
 
 
-def _hold(name: str, suspects: PartitionSet, observed: Observed) -> tuple[dict[Index, tuple[Reason, ...]], list[Index]]:
-    """Of frozen partitions those that would run, and those that aren't there: their readers have to wait."""
-    held: dict[Index, tuple[Reason, ...]] = {}
-    gone: list[Index] = []
-    for index in suspects.indices():
-        if not observed.is_there(name, index):
-            gone.append(index)
-        elif reasons := observed.judge(name, index, {}).reasons:
-            held[index] = reasons
-    return held, gone
+def _hold(name: str, suspects: PartitionSet, observed: Observed) -> dict[Index, tuple[Reason, ...]]:
+    """The frozen partitions that would run, and why."""
+    reasons = {index: observed.judge(name, index, {}).reasons for index in suspects.indices()}
+    return {index: found for index, found in reasons.items() if found}
 
 
 def _judge_all(

@@ -14,6 +14,7 @@ from dbuild.core.keytext import written_key
 from dbuild.core.trace import DIGEST, InputRecord, Trace, pack_inputs, unpack_inputs
 
 UNSETTLED = b"?" * DIGEST  # stands for the digest of an input that has to be built first
+PROVISIONAL = "$provisional"  # the name of the record that says what a recipe was told of that; no input's
 
 Kind = Literal[
     "forced",
@@ -26,6 +27,12 @@ Kind = Literal[
     "input changed",
     "input added",
     "input removed",
+    "input arrived",
+    "input withdrawn",
+    "input missing",
+    "stand-in changed",
+    "no longer provisional",
+    "provisional",
     "schema changed",
     "output missing",
     "output edited",
@@ -68,6 +75,7 @@ class Declared:
     inputs: Sequence[InputRecord]  # a digest, or a schema, is UNSETTLED where it isn't known yet
     fingerprint_0_1: bytes = b""  # as the traces of version 0.1 have it; newer ones never do
     uncounted: frozenset[str] = frozenset()  # names of inputs of which no difference is a reason
+    gone: frozenset[tuple[str, str]] = frozenset()  # dataset and key of what was there, and may be missed
 
 
 def judge(
@@ -97,7 +105,7 @@ def judge(
     reasons.extend(_compare_params(declared, trace))
     if pack_inputs(declared.inputs) != trace.inputs:
         before = unpack_inputs(trace.inputs)
-        reasons.extend(_compare_inputs(_counted(declared, declared.inputs), _counted(declared, before)))
+        reasons.extend(_compare_inputs(_counted(declared, declared.inputs), _counted(declared, before), declared.gone))
     reasons.extend(_compare_outputs(trace, found))
     return Verdict(tuple(reasons), _is_unsettled(declared))
 
@@ -123,39 +131,69 @@ def _compare_params(declared: Declared, trace: Trace) -> list[Reason]:
     return [Reason("param changed", name, before.get(name, ""), declared.params.get(name, "")) for name in changed]
 
 
-def _compare_inputs(now: Sequence[InputRecord], before: Sequence[InputRecord]) -> list[Reason]:
+def provisional_record(is_provisional: bool) -> InputRecord:
+    """What a recipe is told that asks whether its partition is provisional: one of its inputs."""
+    return InputRecord(PROVISIONAL, "", (), b"", b"yes" if is_provisional else b"no")
+
+
+def _compare_inputs(
+    now: Sequence[InputRecord], before: Sequence[InputRecord], gone: frozenset[tuple[str, str]]
+) -> list[Reason]:
     reasons: list[Reason] = []
     old = {(record.name, record.dataset): record for record in before}
     for record in now:
         was = old.pop((record.name, record.dataset), None)
+        if record.name == PROVISIONAL:
+            if was is not None and was.schema != record.schema:
+                reasons.append(Reason("provisional" if record.schema == b"yes" else "no longer provisional"))
+            continue
         if was is None:
             reasons.append(Reason("input added", record.dataset))
             continue
         if record.schema not in (was.schema, UNSETTLED):
             reasons.append(Reason("schema changed", record.dataset, was.schema.hex()[:12], record.schema.hex()[:12]))
-        reasons.extend(_compare_partitions(record, was))
-    reasons.extend(Reason("input removed", record.dataset) for record in old.values())
+        reasons.extend(_compare_partitions(record, was, gone))
+    reasons.extend(Reason("input removed", record.dataset) for name, record in old.items() if name[0] != PROVISIONAL)
     return reasons
 
 
-def _compare_partitions(now: InputRecord, before: InputRecord) -> list[Reason]:
+def _compare_partitions(now: InputRecord, before: InputRecord, gone: frozenset[tuple[str, str]]) -> list[Reason]:
     reasons: list[Reason] = []
     old = before.items()
+    moved = _moved_stand_ins(now, before)
     for key, digest in now.items().items():
         was = old.pop(key, None)
         subject = partition_name(now.dataset, key)
         if digest == UNSETTLED:
             continue
+        if was is None and key in moved.values():
+            continue  # said below, with what it stands for
         if was is None:
-            reasons.append(Reason("input added", subject, "", digest.hex()[:12]))
+            kind: Kind = "input arrived" if key in before.absent else "input added"
+            reasons.append(Reason(kind, subject, "", digest.hex()[:12]))
         elif was != digest:
             reasons.append(Reason("input changed", subject, was.hex()[:12], digest.hex()[:12]))
+    used = {stand_in for _, stand_in in before.stand_ins}
+    for key, was in old.items():
+        if key in used and (reasons or moved):
+            continue  # it has done its part: what took its place is said
+        if (now.dataset, key) not in gone:
+            kind = "input withdrawn" if key in now.absent else "input removed"
+            reasons.append(Reason(kind, partition_name(now.dataset, key), was.hex()[:12]))
+    earlier = dict(before.stand_ins)
     reasons.extend(
-        Reason("input removed", partition_name(now.dataset, key), was.hex()[:12]) for key, was in old.items()
+        Reason("stand-in changed", partition_name(now.dataset, absent), earlier[absent], used)
+        for absent, used in moved.items()
     )
     if not reasons and now.keys != before.keys and UNSETTLED not in now.digests:
         reasons.append(Reason("input changed", f"{now.dataset} (the order of its partitions)"))
     return reasons
+
+
+def _moved_stand_ins(now: InputRecord, before: InputRecord) -> dict[str, str]:
+    """What is still absent, and has another stand-in than before -> which."""
+    was = dict(before.stand_ins)
+    return {absent: used for absent, used in now.stand_ins if was.get(absent, used) != used}
 
 
 def _compare_outputs(trace: Trace, found: Sequence[tuple[str, bytes | None]]) -> list[Reason]:

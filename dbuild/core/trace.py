@@ -29,6 +29,8 @@ class InputRecord:
     keys: tuple[str, ...]  # joined key of each partition, in order
     digests: bytes  # their digests, 16 bytes each, in the same order
     schema: bytes  # identity of how the files are read (columns and reader options); empty where nothing is
+    absent: tuple[str, ...] = ()  # joined keys of those that were expected, and weren't there
+    stand_ins: tuple[tuple[str, str], ...] = ()  # what it would have read -> what it read in its place
 
     def items(self) -> dict[str, bytes]:
         """Key -> digest."""
@@ -72,7 +74,7 @@ def pack_inputs(records: Sequence[InputRecord]) -> bytes:
     """The records as bytes: a JSON header of names and lengths, then keys and digests as they are."""
     blobs = [_END.join(record.keys).encode("utf-8", "surrogateescape") for record in records]
     header = [
-        [record.name, record.dataset, len(record.keys), len(blob), record.schema.hex()]
+        [record.name, record.dataset, len(record.keys), len(blob), record.schema.hex(), *_gaps(record)]
         for record, blob in zip(records, blobs, strict=True)
     ]
     parts = [json.dumps(header, separators=(",", ":")).encode(), b"\n"]
@@ -81,17 +83,27 @@ def pack_inputs(records: Sequence[InputRecord]) -> bytes:
     return b"".join(parts)
 
 
+def _gaps(record: InputRecord) -> list[object]:
+    """What a record has to say of absences: mostly nothing, and then it takes no room."""
+    return [record.absent, record.stand_ins] if record.absent or record.stand_ins else []
+
+
 def unpack_inputs(packed: bytes) -> tuple[InputRecord, ...]:
     """What `pack_inputs` packed."""
     header, _, rest = packed.partition(b"\n")
     records = []
     at = 0
-    for name, dataset, count, length, schema in json.loads(header or b"[]"):
+    for name, dataset, count, length, schema, *gaps in json.loads(header or b"[]"):
         keys = rest[at : at + length].decode("utf-8", "surrogateescape")
         digests = rest[at + length : at + length + count * DIGEST]
         at += length + count * DIGEST
+        split = tuple(keys.split(_END)) if count else ()
+        absent, stand_ins = gaps or ((), ())
         records.append(
-            InputRecord(name, dataset, tuple(keys.split(_END)) if count else (), digests, bytes.fromhex(schema))
+            InputRecord(
+                *(name, dataset, split, digests, bytes.fromhex(schema)),
+                *(tuple(absent), tuple((gone, used) for gone, used in stand_ins)),
+            )
         )
     return tuple(records)
 

@@ -207,7 +207,7 @@ def test_nothing_goes_through_what_is_frozen() -> None:
     said.stays["balances"] = said.keys("balances", "2013-01-12")
     said.stale["balances"] = said.keys("balances", "2013-01-10")
     assert str(planned(said).targets["balances"].may) == "2013-01-11"
-    said.lost["balances"] = said.keys("balances", "2013-01-12")
+    said.bare["balances"] = said.keys("balances", "2013-01-12")
     said.suspect["balances"] = said.keys("balances", "2013-01-12")
     assert str(planned(said).targets["balances"].waiting) == "2013-01-12..2013-01-31"
 

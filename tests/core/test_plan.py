@@ -9,12 +9,14 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dbuild.core.absence import Absence
 from dbuild.core.domain import Domains
 from dbuild.core.graph import Flow, Step
 from dbuild.core.model import Input, Window
 from dbuild.core.partitions import Index, PartitionSet
 from dbuild.core.plan import Plan, inputs_of, make_plan, needed_of
 from dbuild.core.staleness import Reason, Verdict
+from dbuild.core.supply import Supply, supply_of
 from tests.core.flows import domains, flow_of, project, reads, source, target, time
 
 STALE = Reason("input changed", "something")
@@ -31,10 +33,12 @@ class Sayings:
     suspect: dict[str, PartitionSet] = field(default_factory=dict)  # looked at, and no reason found
     judged: list[tuple[str, Index]] = field(default_factory=list)
     stays: dict[str, PartitionSet] = field(default_factory=dict)  # frozen
-    lost: dict[str, PartitionSet] = field(default_factory=dict)  # without outputs
+    bare: dict[str, PartitionSet] = field(default_factory=dict)  # without outputs
 
-    def missing(self, name: str) -> PartitionSet:
-        return self.gone.get(name, PartitionSet.empty(self.domains.of(name).axes))
+    @property
+    def supply(self) -> Supply:
+        absences = {name: Absence.of_missing(some) for name, some in self.gone.items()}
+        return supply_of(self.flow, self.domains, absences, self)
 
     def suspects(self, name: str) -> PartitionSet:
         nothing = PartitionSet.empty(self.domains.of(name).axes)
@@ -43,8 +47,8 @@ class Sayings:
     def frozen(self, name: str) -> PartitionSet:
         return self.stays.get(name, PartitionSet.empty(self.domains.of(name).axes))
 
-    def is_there(self, name: str, index: Index) -> bool:
-        return name not in self.lost or index not in self.lost[name]
+    def lost(self, name: str) -> PartitionSet:
+        return self.frozen(name) & self.bare.get(name, PartitionSet.empty(self.domains.of(name).axes))
 
     def needs_first(self, given: Input, step: Step) -> bool:
         return False
@@ -260,7 +264,7 @@ def test_what_is_frozen_never_may_run_and_pulls_nothing_in() -> None:
 
 def test_what_is_frozen_and_not_there_holds_its_readers_back() -> None:
     said = world()
-    said.suspect["monthly"] = said.lost["monthly"] = said.keys("monthly", "2013-02")
+    said.suspect["monthly"] = said.bare["monthly"] = said.keys("monthly", "2013-02")
     said.stays["monthly"] = said.domains.of("monthly")
     plan = planned(said)
     assert list(plan.targets["monthly"].waiting.keys()) == [("2013-02",)]

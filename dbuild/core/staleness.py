@@ -185,9 +185,17 @@ def _compare_partitions(now: InputRecord, before: InputRecord, gone: frozenset[t
         Reason("stand-in changed", partition_name(now.dataset, absent), earlier[absent], used)
         for absent, used in moved.items()
     )
-    if not reasons and now.keys != before.keys and UNSETTLED not in now.digests:
+    if not reasons and _shared(now, before) != _shared(before, now) and UNSETTLED not in now.digests:
         reasons.append(Reason("input changed", f"{now.dataset} (the order of its partitions)"))
     return reasons
+
+
+def _shared(one: InputRecord, other: InputRecord) -> list[str]:
+    """The keys of one record, in its order, that another has too."""
+    if one.keys == other.keys:
+        return []
+    known = set(other.keys)
+    return [key for key in one.keys if key in known]
 
 
 def _moved_stand_ins(now: InputRecord, before: InputRecord) -> dict[str, str]:

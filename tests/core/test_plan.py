@@ -217,7 +217,7 @@ def test_a_plan_is_what_a_walk_over_every_partition_would_say(random: Random, wa
     said.stale = {name: some(said.domains.of(name), random) for name in said.flow.steps}
     said.suspect = {name: some(said.domains.of(name), random) for name in said.flow.steps}
     plan = planned(said, *wanted)
-    held = {name: set(said.missing(name).indices()) for name in said.flow.project.sources}
+    held = {name: set(said.supply.without(name).indices()) for name in said.flow.project.sources}
     will: dict[str, set[Index]] = {}
     may: dict[str, set[Index]] = {}
     for name, part in plan.targets.items():

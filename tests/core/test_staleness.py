@@ -7,8 +7,17 @@ from typing import get_args
 
 import pytest
 
-from dbuild.core.staleness import UNSETTLED, Declared, Kind, Reason, Verdict, judge, partition_name
-from dbuild.core.trace import InputRecord, OutputRecord, Trace, pack_inputs
+from dbuild.core.staleness import (
+    UNSETTLED,
+    Declared,
+    Kind,
+    Reason,
+    Verdict,
+    judge,
+    partition_name,
+    provisional_record,
+)
+from dbuild.core.trace import InputRecord, OutputRecord, Trace, pack_inputs, unpack_inputs
 
 CODE, OTHER_CODE = b"c" * 16, b"C" * 16
 DAYS = ("2013-01-01", "2013-01-02")
@@ -44,6 +53,20 @@ def test_a_trace_of_an_older_version_vouches_as_it_did() -> None:
     assert not judge(replace(newer, fingerprint_0_1=OTHER_CODE), TRACE, FOUND).is_fresh
 
 
+def after_stand_in(now: InputRecord, **options: object) -> list[Reason]:
+    """The reasons of a partition that was built of the second day in place of the third, which was absent."""
+    was = replace(WEATHER, absent=("2013-01-03",), stand_ins=(("2013-01-03", "2013-01-02"),))
+    trace = replace(TRACE, inputs=pack_inputs((was, AIRPORTS, provisional_record(True))))
+    declared = replace(DECLARED, inputs=(now, AIRPORTS, provisional_record(True)), **options)  # type: ignore[arg-type]
+    return list(judge(declared, trace, FOUND).reasons)
+
+
+def after_telling(is_provisional: bool) -> list[Reason]:
+    trace = replace(TRACE, inputs=pack_inputs((WEATHER, AIRPORTS, provisional_record(not is_provisional))))
+    declared = replace(DECLARED, inputs=(WEATHER, AIRPORTS, provisional_record(is_provisional)))
+    return list(judge(declared, trace, FOUND).reasons)
+
+
 CASES: dict[Kind, tuple[list[Reason], list[Reason]]] = {
     "forced": (reasons(is_forced=True), [Reason("forced")]),
     "failed before": (reasons(failed="12"), [Reason("failed before", "in run 12")]),
@@ -74,6 +97,28 @@ CASES: dict[Kind, tuple[list[Reason], list[Reason]]] = {
         reasons(with_weather(schema=b"t" * 16)),
         [Reason("schema changed", "weather", (b"s" * 6).hex(), (b"t" * 6).hex())],
     ),
+    "input arrived": (
+        after_stand_in(replace(WEATHER, keys=(DAYS[0], "2013-01-03"), digests=ONE + THREE)),
+        [Reason("input arrived", "weather@2013-01-03", "", HEX_THREE)],
+    ),
+    "input withdrawn": (
+        reasons(with_weather(keys=DAYS[:1], digests=ONE, absent=DAYS[1:])),
+        [Reason("input withdrawn", "weather@2013-01-02", HEX_TWO)],
+    ),
+    "stand-in changed": (
+        after_stand_in(
+            replace(
+                WEATHER,
+                keys=("2013-01-01",),
+                digests=ONE,
+                absent=("2013-01-03",),
+                stand_ins=(("2013-01-03", "2013-01-01"),),
+            )
+        ),
+        [Reason("stand-in changed", "weather@2013-01-03", "2013-01-02", "2013-01-01")],
+    ),
+    "provisional": (after_telling(True), [Reason("provisional")]),
+    "no longer provisional": (after_telling(False), [Reason("no longer provisional")]),
     "output missing": (
         list(judge(DECLARED, TRACE, ((OUT.path, None), FOUND[1])).reasons),
         [Reason("output missing", "out/a.parquet")],
@@ -85,11 +130,28 @@ CASES: dict[Kind, tuple[list[Reason], list[Reason]]] = {
 }
 
 
-@pytest.mark.parametrize("kind", get_args(Kind))
+@pytest.mark.parametrize(
+    "kind", [kind for kind in get_args(Kind) if kind != "input missing"]
+)  # for which nothing has to be compared
 def test_each_kind_of_change_is_told_as_what_it_is(kind: Kind) -> None:
     found, wanted = CASES[kind]
     assert found == wanted
     assert found[0].kind == kind
+
+
+def test_what_was_absent_and_still_is_changes_nothing() -> None:
+    assert after_stand_in(replace(WEATHER, absent=("2013-01-03",), stand_ins=(("2013-01-03", "2013-01-02"),))) == []
+    assert reasons(with_weather(absent=("2013-01-03",))) == []  # it wasn't due then, and had to be left out
+
+
+def test_what_may_be_missed_is_no_reason() -> None:
+    gone = replace(with_weather(keys=DAYS[:1], digests=ONE, absent=DAYS[1:]), gone=frozenset({("weather", DAYS[1])}))
+    assert reasons(gone) == []
+
+
+def test_absences_survive_packing() -> None:
+    records = (replace(WEATHER, absent=DAYS, stand_ins=((DAYS[0], DAYS[1]),)), AIRPORTS)
+    assert unpack_inputs(pack_inputs(records)) == records
 
 
 def test_a_whole_input_that_came_or_went() -> None:

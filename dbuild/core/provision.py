@@ -33,6 +33,7 @@ class Demand:
     mapping: Mapping
     domain: PartitionSet  # the target's, as declared
     reach: PartitionSet  # the input's, as declared
+    is_made: bool  # the input is a target
     is_patient: bool  # all that is missing is waited for
 
 
@@ -44,9 +45,7 @@ def provide(demand: Demand, absence: Absence | None) -> Provision:
         return Provision(demand.mapping, nothing, nothing, nothing, nothing if follows else None)
     there = demand.reach - absence.all
     if demand.mapping.latest is not None:
-        counted = demand.mapping.counting(there)
-        held = counted.affects(absence.unsettled, demand.domain) if absence.unsettled else nothing
-        return Provision(counted, held, nothing, nothing, None)
+        return _count(demand, absence, there)
     made = Provision(demand.mapping, nothing, nothing, nothing, None)
     made.waiting = _awaiting(demand, absence, there)
     if follows:
@@ -58,6 +57,22 @@ def provide(demand: Demand, absence: Absence | None) -> Provision:
         _do_without(demand, absence, there, made)
     made.mapping = Supplied(demand.mapping, there, absence.missing, _time_of(demand.reach), stand_ins)
     return made
+
+
+def _count(demand: Demand, absence: Absence, there: PartitionSet) -> Provision:
+    """Of an input of which the last so many are read. Of a source those that are there; a target will have the others.
+
+    What somebody is still writing may become one of them.
+    """
+    nothing = PartitionSet.empty(demand.domain.axes)
+    does_without = demand.given.missing == "skip" and not demand.is_patient
+    whole = demand.mapping.counting(there | absence.missing if demand.is_made and not does_without else there)
+    held = whole.affects(absence.unsettled, demand.domain) if absence.unsettled else nothing
+    if not demand.is_made or not absence.missing:
+        return Provision(whole, held, nothing, nothing, None)
+    if does_without:
+        return Provision(whole, held, nothing, whole.affects(absence.missing, demand.domain), None)
+    return Provision(whole, held | whole.touches(absence.missing, demand.domain), nothing, nothing, None)
 
 
 def _follows_time(mapping: Mapping, reach: PartitionSet) -> bool:

@@ -121,7 +121,14 @@ def _provisions(flow: Flow, supply: Supply, name: str, is_patient: bool) -> list
     found = []
     for given, mapping in zip(flow.steps[name].inputs, supply.reach.mappings[name], strict=True):
         assert isinstance(mapping, Mapping)  # the declared ones know of no absence
-        demand = Demand(given, mapping, supply.reach.of(name), supply.reach.of(given.dataset), is_patient)
+        demand = Demand(
+            given,
+            mapping,
+            supply.reach.of(name),
+            supply.reach.of(given.dataset),
+            given.dataset in flow.steps,
+            is_patient,
+        )
         absence = supply.absences.get(given.dataset) if given.dataset != name else None
         if absence is not None and given.by and _is_unexpected(flow, given):
             absence = replace(absence, idle=absence.idle | absence.missing, missing=absence.late)

@@ -41,7 +41,8 @@ def keep_quiet_answer(
         planned.flow.project.globs,
         _period(looked, planned),
     )
-    counts = {"fresh": planned.fresh, "waiting": planned.waiting}
+    made = (part.fresh & part.provisional for part in planned.targets.values() if part.provisional)
+    counts = {"fresh": planned.fresh, "waiting": planned.waiting, "provisional": sum(map(len, made))}
     keep_answer(settings.root, state, Question(tuple(arguments), settings.params), grounds, counts, looked.clock)
 
 

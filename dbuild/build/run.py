@@ -283,7 +283,8 @@ class Run:
                 self._note(attempt, "built", changed, result.seconds, None, log)
                 ended = TaskEnded(node[0], self._key(node), "built", changed, result.seconds)
                 notes = (*result.notes, *self.published.notes.get(node, ()))
-                self._emit(replace(ended, notes=notes, attempts=attempt.number))
+                is_provisional = node[1] in self.world.supply.improvises(node[0])
+                self._emit(replace(ended, notes=notes, attempts=attempt.number, provisional=is_provisional))
                 return
         self.published.discard(prepared)
         self._unsuccessful(attempt, result, error or "", log)

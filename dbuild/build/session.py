@@ -345,7 +345,8 @@ def _check_folders(survey: Survey, planned: Plan) -> None:
 
 
 def _quiet_summary(planned: Plan, started: float) -> Summary:
-    return Summary("", 0, planned.fresh, 0, planned.waiting, 0, 0, 0, time.monotonic() - started)
+    provisional = sum(len(part.fresh & part.provisional) for part in planned.targets.values() if part.provisional)
+    return Summary("", 0, planned.fresh, 0, planned.waiting, 0, 0, provisional, time.monotonic() - started)
 
 
 def _run(
@@ -358,6 +359,7 @@ def _run(
     started: float,
 ) -> Summary:
     from dbuild.build.allotments import Allotments
+    from dbuild.build.gaps import gaps_of
     from dbuild.build.run import Failing, Run
     from dbuild.execute.pool import Pool
     from dbuild.execute.publish import Journal
@@ -386,6 +388,8 @@ def _run(
         from dbuild.build.marking import drop_done
 
         drop_done(looked)
+    for gap in gaps_of(planned, lambda name: planned.targets[name].fresh | run.settled(name)):
+        emit(gap)
     summary = _summary(planned, run, str(number), time.monotonic() - started)
     outcome = "interrupted" if run.is_interrupted else ("failed" if summary.failed else "done")
     state.end_run(number, summary.seconds, outcome, summary.built, summary.failed)
@@ -427,6 +431,11 @@ def _summary(planned: Plan, run: object, number: str, seconds: float) -> Summary
     assert isinstance(run, Run)
     counts = run.schedule.counts
     stopped = counts[Outcome.PENDING] + counts[Outcome.READY] + counts[Outcome.DELAYED]
+    provisional = sum(
+        len((part.fresh | run.settled(name)) & part.provisional)
+        for name, part in planned.targets.items()
+        if part.provisional
+    )
     return Summary(
         number,
         counts[Outcome.BUILT],
@@ -435,7 +444,7 @@ def _summary(planned: Plan, run: object, number: str, seconds: float) -> Summary
         planned.waiting,
         counts[Outcome.BLOCKED] + stopped,
         0,
-        0,
+        provisional,
         seconds,
         run.is_interrupted,
     )

@@ -143,6 +143,7 @@ class TaskMaker:
             views=views_of(world.flow, step),
             memory=allotment.memory,
             share=allotment.share,
+            provisional=index in world.supply.improvises(target.name),
             env=target.env,
             secrets=tuple((name, os.environ.get(name, "")) for name in target.secrets),
         )

@@ -169,7 +169,9 @@ class World:
 
     def asks_provisional(self, target: str) -> bool:
         """Whether a recipe is told if its partition is provisional."""
-        return "provisional" in self.flow.steps[target].analysis.calls
+        step = self.flow.steps[target]
+        read = (step.analysis, *(self.flow.views[use.view].analysis for use in step.views))
+        return any("provisional" in analysis.calls for analysis in read)
 
     def sealed(self, target: str) -> PartitionSet:
         """The partitions that were known to be fresh, under the same declarations, relative to the kept listings."""

@@ -40,6 +40,7 @@ class TaskEnded:
     log: str | None = None  # where the rest is, relative to the project
     notes: tuple[str, ...] = ()  # what a person should know although it succeeded
     attempts: int = 1  # how often it was tried
+    provisional: bool = False  # built without something expected
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,18 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
+class Lacking:
+    """Partitions of a target that a run leaves waiting for sources, or made without something of them."""
+
+    target: str
+    keys: str  # as people type them, cut where they are many; "" for a target without partitions
+    partitions: int
+    standing: Literal["waiting", "provisional"]
+    missing: tuple[str, ...]  # source partitions that the first few lack
+    stand_ins: tuple[str, ...]  # what these read in their place
+
+
+@dataclass(frozen=True, slots=True)
 class Summary:
     """The end of a run: the requested partitions and all that they need, as they now stand."""
 
@@ -96,4 +109,4 @@ class Summary:
     was_interrupted: bool = False
 
 
-Event = RunStarted | TaskStarted | TaskEnded | TaskRetried | TaskStopped | TaskSkipped | Notice | Summary
+Event = RunStarted | TaskStarted | TaskEnded | TaskRetried | TaskStopped | TaskSkipped | Notice | Lacking | Summary

@@ -322,6 +322,6 @@ class Analysis:
     reads: tuple[Reference, ...] = ()  # the datasets that it names
     params: tuple[str, ...] | None = ()  # the params whose values count; None: known only from the run (Python)
     files: tuple[str, ...] = ()  # project files that the fingerprint was made of, relative to the root
-    calls: frozenset[str] = frozenset()  # extras that the recipe asks for: output, key, params
+    calls: frozenset[str] = frozenset()  # extras that the recipe asks for: output, key, params, provisional
     problems: tuple[UserError, ...] = field(default=())  # mistakes found, with place and hint
     is_single: bool = True  # SQL: whether it is one SELECT, which a view has to be

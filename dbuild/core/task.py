@@ -82,6 +82,7 @@ class Task:
     views: tuple[TaskView, ...] = ()  # those that are read by others before these
     memory: int | None = None  # bytes that it may use; None: no limit
     share: int | None = None  # bytes that an engine which can limit itself keeps to; None: as it likes
+    provisional: bool = False  # whether something expected is missing, here or further up the flow
     env: tuple[tuple[str, str], ...] = ()  # variables for the recipe
     secrets: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # the same, with values nobody may see
 

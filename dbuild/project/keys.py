@@ -244,7 +244,7 @@ READER_OPTIONS: dict[str, dict[str, tuple[type, ...]]] = {
 
 INNER = ("inputs", "discover", "expect", "needs", "retries", "timeout")  # tables that are values of keys
 SECTIONS = tuple(name for name in _ROWS if name not in INNER)
-RESERVED = frozenset({"output", "key", "params"})  # what recipes are offered beside their inputs
+RESERVED = frozenset({"output", "key", "params", "provisional"})  # what recipes are offered beside their inputs
 
 
 def accepted_keys() -> tuple[AcceptedKey, ...]:

@@ -24,7 +24,7 @@ if typing.TYPE_CHECKING:
 
 Form = Literal["any", "path", "paths", "pyarrow", "duckdb", "pandas", "polars"]
 
-EXTRAS = ("output", "key", "params")
+EXTRAS = ("output", "key", "params", "provisional")
 _TABLES: tuple[tuple[Form, str], ...] = (
     ("pyarrow", "Table"),
     ("duckdb", "DuckDBPyRelation"),
@@ -159,6 +159,8 @@ def gather(task: Task, parameters: tuple[Parameter, ...], params: Params, engine
             arguments[name] = Key(task.dimensions, task.key)
         elif name == "params":
             arguments[name] = params
+        elif name == "provisional":
+            arguments[name] = task.provisional
         elif name in inputs:
             arguments[name] = convert(inputs[name], parameter.form, engine)
         elif not parameter.has_default and name not in views:

@@ -42,13 +42,14 @@ from dbuild.recipes.placeholders import Placeholder, parse, placeholders
 from dbuild.recipes.processes import GRACE, run_in_group
 from dbuild.recipes.quotes import Scanner, Spot, is_inside_string, is_shell, literal, place_word
 
+_PROVISIONAL = "DBUILD_PROVISIONAL"  # set only for commands that name it, as only these are run anew when it changes
 _BASH = ("bash", "-euo", "pipefail")
 _LONGEST = 100_000  # bytes of one argument or variable: Linux takes 128 KiB
 _MOST = 400_000  # bytes of all variables: macOS takes 1 MB for arguments and environment together
 _LOCALE = "en_US.UTF-8" if sys.platform == "darwin" else "C.UTF-8"  # macOS has no C.UTF-8
 _OURS = (  # of a dbuild that runs this one
     *(b"DBUILD_INPUT_", b"DBUILD_OUTPUT", b"DBUILD_KEY_", b"DBUILD_PARAM_"),
-    *(b"DBUILD_CPUS", b"DBUILD_MEMORY"),
+    *(b"DBUILD_CPUS", b"DBUILD_MEMORY", b"DBUILD_PROVISIONAL"),
 )
 _UNQUOTABLE = {
     "backquote": ("in backquotes", "write $(…) for `…`"),
@@ -89,7 +90,7 @@ def analyse(recipe: ShellRecipe, dimensions: Collection[str], params: Collection
         _fingerprint(recipe),
         reads=tuple(_first_of_each(reads, recipe)),
         params=tuple(sorted({one.name for one in found if _kind(one, dimensions, params) == "param"})),
-        calls=frozenset(one.name for one in found if _kind(one, dimensions, params) == "output"),
+        calls=frozenset(one.name for one in found if _kind(one, dimensions, params) == "output") | _told(recipe),
         problems=tuple(_problems(recipe, dimensions, params)),
     )
 
@@ -97,9 +98,19 @@ def analyse(recipe: ShellRecipe, dimensions: Collection[str], params: Collection
 def _kind(one: Placeholder, dimensions: Collection[str], params: Collection[str]) -> str:
     if one.head == "output":
         return "output"
+    if one.name == "provisional":
+        return "told"
     if one.name in dimensions:
         return "key"
     return "param" if one.name in params else "input"
+
+
+def _told(recipe: ShellRecipe) -> frozenset[str]:
+    """What a command asks to be told: whether its partition is provisional."""
+    is_asking = _PROVISIONAL in recipe.text or any(
+        one.name == "provisional" for one in placeholders(parse(recipe.text))
+    )
+    return frozenset({"provisional"}) if is_asking else frozenset()
 
 
 def _fingerprint(recipe: ShellRecipe) -> bytes:
@@ -199,10 +210,16 @@ def _placed(task: Task, found: Located, program: str) -> str:
         raise RecipeError(f"a value of {one.source} can't be put into the command: {error}", hint=hint) from None
 
 
+def _flag(task: Task) -> str:
+    return "1" if task.provisional else "0"
+
+
 def _values(task: Task, one: Placeholder) -> tuple[str, ...]:
     """The values that a placeholder stands for; only an input can have any other number than one."""
     if one.head == "output":
         return (_output(task, one),)
+    if one.name == "provisional":
+        return (_flag(task),)
     for dimension, text in zip(task.dimensions, task.key, strict=True):
         if dimension.name == one.name:
             value = moment(dimension, text)
@@ -253,6 +270,7 @@ def variable(name: str) -> str:
 def _environment(task: Task) -> tuple[tuple[str, str], ...]:
     paths = [output.path for output in task.outputs]
     wanted = [("TZ", task.timezone), ("LC_ALL", _LOCALE), *task.env]
+    wanted += [(_PROVISIONAL, _flag(task))] if isinstance(task.recipe, ShellRecipe) and _told(task.recipe) else []
     wanted += [("DBUILD_CPUS", str(task.threads))]
     wanted += [("DBUILD_MEMORY", str(task.memory))] if task.memory is not None else []
     wanted += [("DBUILD_OUTPUT", "\n".join(paths))] if paths else []

@@ -21,6 +21,7 @@ from dbuild.recipes.tables import check_names, copy_text, write_arrow
 from dbuild.recipes.views import Reading, execute
 
 _MOST_RESULTS = 5_000
+_PROVISIONAL = "provisional"  # the name that tells whether a partition is built without something expected
 _DESCRIBING = ("describe", "desc", "summarize", "show")  # these can neither be copied nor stand behind a WITH
 
 
@@ -35,7 +36,8 @@ def analyse(recipe: SqlRecipe) -> Analysis:
     return Analysis(
         fingerprint=_fingerprint(found),
         reads=_first_of_each(found.findings),
-        params=tuple(found.findings.params),
+        params=tuple(name for name in found.findings.params if name != _PROVISIONAL),
+        calls=frozenset({_PROVISIONAL} & set(found.findings.params)),
         problems=tuple(dict.fromkeys(found.problems)),
         is_single=all(statement.kind == "query" for statement in found.script.statements),
     )
@@ -231,6 +233,7 @@ def _bindings(task: Task) -> Mapping[str, object]:
         else:
             values[dimension.name] = time_value(dimension.grain, text)
             values[f"{dimension.name}_end"] = time_value(dimension.grain, text, 1)
+    values[_PROVISIONAL] = task.provisional
     return values
 
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from types import TracebackType
 
-from dbuild.core.events import Event, Key, Summary, TaskEnded, TaskRetried
+from dbuild.core.events import Event, Key, Lacking, Summary, TaskEnded, TaskRetried
 from dbuild.ui.plain import PlainSink
 from dbuild.ui.stream import print_lines, tell
 
@@ -43,6 +43,8 @@ def task_record(event: TaskEnded) -> dict[str, object]:
         record |= {"attempts": event.attempts}
     if event.notes:
         record |= {"notes": list(event.notes)}
+    if event.provisional:
+        record |= {"provisional": True}
     return record | ({"log": event.log} if event.log is not None else {})
 
 
@@ -57,6 +59,18 @@ def retry_record(event: TaskRetried) -> dict[str, object]:
         "error": event.error,
         "delay": round(event.delay, 3),
         "seconds": round(event.seconds, 6),
+    }
+
+
+def lacking_record(event: Lacking) -> dict[str, object]:
+    """Partitions that wait, or were made without something; `missing` and `stand_ins` of the first few."""
+    return {
+        "event": event.standing,
+        "target": event.target,
+        "keys": event.keys,
+        "partitions": event.partitions,
+        "missing": list(event.missing),
+        "stand_ins": list(event.stand_ins),
     }
 
 
@@ -90,6 +104,8 @@ class JsonSink:
                 tell(sys.stdout, encode(task_record(event)))
             case TaskRetried():
                 tell(sys.stdout, encode(retry_record(event)))
+            case Lacking():
+                tell(sys.stdout, encode(lacking_record(event)))
             case Summary():
                 tell(sys.stdout, encode(summary_record(event)), is_last=True)
 

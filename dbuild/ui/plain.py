@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from types import TracebackType
 
-from dbuild.core.events import Event, Notice, Summary, TaskEnded, TaskRetried, TaskStarted
-from dbuild.ui.report import ended_line, failure_lines, note_lines, retried_line, started_line, summary_line
+from dbuild.core.events import Event, Lacking, Notice, Summary, TaskEnded, TaskRetried, TaskStarted
+from dbuild.ui.report import ended_line, failure_lines, lacking_line, note_lines, retried_line, started_line, summary_line
 from dbuild.ui.stream import paint, tell
 from dbuild.ui.text import clean, partition_name
 
@@ -32,6 +32,8 @@ class PlainSink:
                 self._write(*([ended_line(event)] if self._has_tasks else []), *warnings(event))
             case TaskRetried() if not self._is_quiet:
                 self._write(paint(retried_line(event), "yellow", sys.stderr))
+            case Lacking() if not self._is_quiet:
+                self._write(paint(lacking_line(event), "yellow", sys.stderr))
             case Notice() if not self._is_quiet:
                 self._write(notice_line(event))
             case Summary() if self._has_tasks and not self._is_quiet:

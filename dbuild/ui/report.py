@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dbuild.core.events import Summary, TaskEnded, TaskRetried, TaskStarted
+from dbuild.core.events import Lacking, Summary, TaskEnded, TaskRetried, TaskStarted
 from dbuild.ui.text import clean, clean_lines, clip, counted, duration, listed, partition_name
 
 _NAMED_FAILURES = 5
@@ -18,7 +18,8 @@ def started_line(event: TaskStarted) -> str:
 def ended_line(event: TaskEnded) -> str:
     """A task that succeeded."""
     same = "" if event.changed else ", the same as before"
-    return f"{event.status} {partition_name(event.target, event.key)}{same} ({duration(event.seconds)})"
+    kind = ", provisional" if event.provisional else ""
+    return f"{event.status} {partition_name(event.target, event.key)}{same}{kind} ({duration(event.seconds)})"
 
 
 def note_lines(event: TaskEnded) -> list[str]:
@@ -47,6 +48,17 @@ def failure_lines(event: TaskEnded) -> list[str]:
     tries = f", tried {event.attempts} times" if event.attempts > 1 else ""
     head = f"failed {name} ({duration(event.seconds)}{tries}){where}"
     return [head, *(f"  | {clip(line, 400)}" for line in tail), *(f"  {line}" for line in error)]
+
+
+def lacking_line(event: Lacking) -> str:
+    """Partitions that wait, or were made without something, and what that is."""
+    name = f"{event.target}@{event.keys}" if event.keys else event.target
+    count = f" ({event.partitions:,})" if event.partitions > 1 else ""
+    missing = listed([clean(one) for one in event.missing], _NAMED_FAILURES)
+    if event.standing == "waiting":
+        return f"waiting {clean(name)}{count}: needs {missing}"
+    used = listed([clean(one) for one in event.stand_ins], _NAMED_FAILURES)
+    return f"provisional {clean(name)}{count}: {missing} missing" + (f", {used} in place" if used else "")
 
 
 def summary_line(event: Summary, failures: Sequence[str] = ()) -> str:

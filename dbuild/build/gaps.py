@@ -30,7 +30,9 @@ def gaps_of(planned: Plan, made: Callable[[str], PartitionSet]) -> Iterator[Lack
             yield from _said(planned, name, "provisional", part.provisional & made(name))
 
 
-def _said(planned: Plan, target: str, standing: Literal["waiting", "provisional"], some: PartitionSet) -> Iterator[Lacking]:
+def _said(
+    planned: Plan, target: str, standing: Literal["waiting", "provisional"], some: PartitionSet
+) -> Iterator[Lacking]:
     found = [gap for index in islice(some.indices(), _FEW) if (gap := _gap(planned, target, index))]
     missing = dict.fromkeys(name for names, _ in found for name in names)
     if missing:
@@ -40,13 +42,13 @@ def _said(planned: Plan, target: str, standing: Literal["waiting", "provisional"
 
 
 def _gap(planned: Plan, target: str, index: Index) -> tuple[list[str], list[str]] | None:
-    """What of sources a partition lacks, and what it reads instead, as people type them; None where it lacks nothing."""
+    """What of sources a partition lacks, and what it reads instead, as people type them; None: it lacks nothing."""
     supply, flow = planned.supply, planned.flow
     missing = [
-        partition_name(dataset, joined_key(key))
+        partition_name(dataset, joined_key(lacking.key(one)))
         for dataset, lacking in supply.lacks(flow, target, index)
         if dataset in flow.project.sources
-        for key in lacking.keys()
+        for one in lacking.indices()
     ]
     used = [
         partition_name(dataset, joined_key(supply.reach.of(dataset).key(found.used)))

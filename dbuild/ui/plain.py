@@ -6,7 +6,15 @@ import sys
 from types import TracebackType
 
 from dbuild.core.events import Event, Lacking, Notice, Summary, TaskEnded, TaskRetried, TaskStarted
-from dbuild.ui.report import ended_line, failure_lines, lacking_line, note_lines, retried_line, started_line, summary_line
+from dbuild.ui.report import (
+    ended_line,
+    failure_lines,
+    lacking_line,
+    note_lines,
+    retried_line,
+    started_line,
+    summary_line,
+)
 from dbuild.ui.stream import paint, tell
 from dbuild.ui.text import clean, partition_name
 

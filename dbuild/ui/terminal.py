@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from dbuild.core.events import (
     Event,
+    Lacking,
     Notice,
     Summary,
     TaskEnded,
@@ -21,7 +22,7 @@ from dbuild.core.events import (
 )
 from dbuild.ui.plain import notice_line, warnings
 from dbuild.ui.progress import Progress
-from dbuild.ui.report import ended_line, failure_lines, retried_line, started_line, summary_line
+from dbuild.ui.report import ended_line, failure_lines, lacking_line, retried_line, started_line, summary_line
 from dbuild.ui.stream import paint, tell
 from dbuild.ui.text import duration, partition_name
 
@@ -45,7 +46,7 @@ class TerminalSink:
         self._written = 0.0
 
     def __call__(self, event: Event) -> None:
-        if not isinstance(event, Notice | Summary):
+        if not isinstance(event, Notice | Lacking | Summary):
             self._progress.take(event, time.monotonic())
         match event:
             case TaskStarted():
@@ -60,6 +61,8 @@ class TerminalSink:
                 self._write(*([ended_line(event)] if self._is_verbose else []), *warnings(event))
             case TaskRetried():
                 self._write(paint(retried_line(event), "yellow", sys.stderr))
+            case Lacking():
+                self._write(paint(lacking_line(event), "yellow", sys.stderr))
             case Notice():
                 self._write(notice_line(event), is_urgent=True)
             case Summary():

@@ -120,6 +120,8 @@ def can_tell(world: World, found: Inheritance, step: Step) -> bool:
     own = _moved(found.before.own, found.now.own)
     moved = {now.name: _moved(before.cut, now.cut) for before, now, _ in found.inputs}
     names = frozenset().union(*moved.values())
+    if (own or names) and any(given.by for given in step.inputs):
+        return True  # which rows a partition reads depends on its dimensions
     match step.target.recipe:
         case SqlRecipe() as recipe:
             views = [world.flow.views[use.view].target.recipe for use in step.views]

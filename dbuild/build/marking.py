@@ -203,15 +203,15 @@ def _accept(looked: Looked, step: Step, index: Index, saying: Saying, run: int, 
     if any(digest is None for _, digest in outputs):
         return None
     was = world.trace(step.target.name, key)
-    records = world.records(step, index, {})
+    records = list(world.recorded(step, index, world.records(step, index, {})))
     label = partition_name(step.target.name, key)
     absent = [partition_name(r.dataset, k) for r in records for k, digest in r.items().items() if digest == UNSETTLED]
     if absent:
         refused.append(f"{label} reads {absent[0]}, which is not there")
         return None
     if was is not None and not saying.inputs_too:
-        uncounted = frozenset(given.name for given in step.inputs if not given.counts)
-        differences = judge(Declared(was.fingerprint, {}, (), records, uncounted=uncounted), was, ()).reasons
+        uncounted, gone = world.uncounted(step), world.holds.missed(step.target.name, index)
+        differences = judge(Declared(was.fingerprint, {}, (), records, uncounted=uncounted, gone=gone), was, ()).reasons
         if differences:
             refused.append(f"{label} was built from other inputs ({differences[0]})")
             return None

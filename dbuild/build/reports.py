@@ -38,6 +38,7 @@ from dbuild.core.trace import joined_key, split_key
 from dbuild.state.ledger import TaskRow
 from dbuild.state.store import Failure, State
 
+_LOOKED_AT = 1000  # partitions of a target that are compared for what doesn't make them stale
 _LONG = 200  # characters of a set of keys that are shown
 _RUNS = 8  # runs of each dimension that are looked at to show a set
 
@@ -138,8 +139,19 @@ def _target_status(looked: Looked, planned: Plan, name: str, layers: dict[str, i
         "waiting": len(part.waiting) + len(part.absent),
         "failed": sum(joined_key(domain.key(index)) in failed for index in part.will) if failed else 0,
     }
-    shown = _described(looked, looked.flow.steps[name].target, layers[name], part.needed, counts)
+    step = looked.flow.steps[name]
+    shown = _described(looked, step.target, layers[name], part.needed, counts)
+    uncounted = tuple(given.name for given in step.inputs if not given.counts)
+    if uncounted:
+        shown = replace(shown, uncounted=uncounted, differing=_differing(looked.world, name, part.needed))
     return replace(shown, failures=_failures(looked, part, failed)) if failed else shown
+
+
+def _differing(world: World, name: str, needed: PartitionSet) -> int | None:
+    """How many partitions read something else of inputs that don't count; None where they are too many to look at."""
+    if len(needed) > _LOOKED_AT:
+        return None
+    return sum(bool(world.judge(name, index, {}).ignored) for index in needed.indices())
 
 
 def _failures(looked: Looked, part: TargetPlan, failed: dict[str, Failure]) -> tuple[FailureRecord, ...]:
@@ -258,11 +270,13 @@ def _explanation(looked: Looked, planned: Plan, state: State, name: str, index: 
         else "fresh"
     )
     last = state.tasks(1, run=trace.run, target=name, key=key) if trace else []
+    built = trace.at if trace else None
+    uncounted = tuple(given.name for given in looked.flow.steps[name].inputs if not given.counts)
     return Explanation(
         target=name,
         key=_named(domain, index),
         standing=standing,
-        causes=_causes(looked.world, part.will.get(index) or part.held.get(index, ()), trace.at if trace else None),
+        causes=_causes(looked.world, part.will.get(index) or part.held.get(index, ()), built),
         after=tuple(planned.after(name, index)) if standing in ("may run", "will run") else (),
         lacks=tuple(planned.lacks(name, index)) if standing == "waiting" else (),
         last_run=str(trace.run) if trace else None,
@@ -271,7 +285,8 @@ def _explanation(looked: Looked, planned: Plan, state: State, name: str, index: 
         last_reasons=tuple(json.loads(last[0][1].reasons)) if last else (),
         failure=_failure(name, _named(domain, index), failure) if failure else None,
         mark=_mark_on(looked.world, name, index),
-        uncounted=tuple(given.name for given in looked.flow.steps[name].inputs if not given.counts),
+        uncounted=uncounted,
+        ignored=_causes(looked.world, looked.world.judge(name, index, {}).ignored if uncounted else (), built),
     )
 
 

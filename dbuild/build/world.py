@@ -324,12 +324,16 @@ class World:
             self.params_read(step),
             self.recorded(step, index, self.records(step, index, unsettled)) if trace is not None else (),
             self.fingerprints.of(target)[1],
-            uncounted=frozenset(given.name for given in step.inputs if not given.counts),
+            uncounted=self.uncounted(step),
             gone=self.holds.missed(target, index),
         )
         found = self.outputs_found(step, index) if trace is not None else ()
         marked = self.words.reason(target, index, trace)
         return judge(declared, trace, found, str(failure.run) if failure else None, is_forced, marked)
+
+    def uncounted(self, step: Step) -> frozenset[str]:
+        """The names of inputs of which no difference is a reason."""
+        return frozenset(given.name for given in step.inputs if not given.counts)
 
     def frozen(self, target: str) -> PartitionSet:
         """The partitions of a target that stay as they are."""

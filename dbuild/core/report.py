@@ -66,6 +66,8 @@ class DatasetStatus:
     owner: str = ""
     marks: tuple[MarkRecord, ...] = ()  # newest first
     failures: tuple[FailureRecord, ...] = ()  # of needed partitions, the newest first
+    uncounted: tuple[str, ...] = ()  # the inputs that are read, and whose changes make nothing stale
+    differing: int | None = 0  # partitions that read something else of these; None: too many to look at
 
     @property
     def total(self) -> int:
@@ -98,6 +100,7 @@ class Explanation:
     failure: FailureRecord | None  # its last failure since
     mark: MarkRecord | None = None
     uncounted: tuple[str, ...] = ()  # the inputs that are read, and whose changes are no cause
+    ignored: tuple[Cause, ...] = ()  # how these differ from what was read
 
 
 @dataclass(frozen=True, slots=True)

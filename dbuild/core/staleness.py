@@ -59,6 +59,7 @@ class Verdict:
 
     reasons: tuple[Reason, ...]
     is_undecided: bool = False
+    ignored: tuple[Reason, ...] = ()  # how inputs differ that don't count
 
     @property
     def is_fresh(self) -> bool:
@@ -103,15 +104,22 @@ def judge(
     if trace.fingerprint not in (declared.fingerprint, declared.fingerprint_0_1):
         reasons.append(Reason("recipe changed", "", trace.fingerprint.hex()[:12], declared.fingerprint.hex()[:12]))
     reasons.extend(_compare_params(declared, trace))
+    ignored: list[Reason] = []
     if pack_inputs(declared.inputs) != trace.inputs:
-        before = unpack_inputs(trace.inputs)
-        reasons.extend(_compare_inputs(_counted(declared, declared.inputs), _counted(declared, before), declared.gone))
+        now, before = declared.inputs, unpack_inputs(trace.inputs)
+        reasons.extend(_compare_inputs(_counted(declared, now), _counted(declared, before), declared.gone))
+        if declared.uncounted:
+            ignored = _compare_inputs(_uncounted(declared, now), _uncounted(declared, before), declared.gone)
     reasons.extend(_compare_outputs(trace, found))
-    return Verdict(tuple(reasons), _is_unsettled(declared))
+    return Verdict(tuple(reasons), _is_unsettled(declared), tuple(ignored))
 
 
 def _counted(declared: Declared, records: Sequence[InputRecord]) -> list[InputRecord]:
     return [record for record in records if record.name not in declared.uncounted]
+
+
+def _uncounted(declared: Declared, records: Sequence[InputRecord]) -> list[InputRecord]:
+    return [record for record in records if record.name in declared.uncounted]
 
 
 def _is_unsettled(declared: Declared) -> bool:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from dbuild.core.report import DatasetStatus
 from dbuild.ui.explanations import failed_lines, failure_record, mark_record, mark_text
 from dbuild.ui.stream import paint
 from dbuild.ui.tables import Cell, table
-from dbuild.ui.text import clean, clip, counted, partition_name
+from dbuild.ui.text import clean, clip, counted, listed, partition_name
 
 STATES = ("fresh", "stale", "undecided", "missing", "late", "waiting", "failed", "provisional", "frozen")
 _ALWAYS = ("fresh", "stale")  # columns that are shown although all their counts are 0
@@ -34,8 +34,8 @@ def status_lines(datasets: Sequence[DatasetStatus]) -> list[str]:
 
 
 def said_lines(datasets: Sequence[DatasetStatus]) -> list[str]:
-    """People's words on partitions, and the newest failures with the end of what their recipes printed."""
-    lines = []
+    """Where what is fresh may differ from a clean build, because somebody said so; and the newest failures."""
+    lines = [line for each in datasets for line in _uncounted(each)]
     for mark in [mark for each in datasets for mark in each.marks]:
         name = f"{mark.target}@{mark.keys}" if mark.keys else mark.target
         lines.append(f"{clean(name)} ({counted(mark.partitions, 'partition')}): {mark_text(mark)}")
@@ -46,6 +46,18 @@ def said_lines(datasets: Sequence[DatasetStatus]) -> list[str]:
     if len(failures) > _FAILURES:
         lines.append(f"and {counted(len(failures) - _FAILURES, 'more failed partition')}")
     return ["", *lines] if lines else []
+
+
+def _uncounted(each: DatasetStatus) -> Iterator[str]:
+    """A line where inputs of a target differ that don't count."""
+    if not each.uncounted or each.differing == 0:
+        return
+    inputs = clean(listed(each.uncounted))
+    if each.differing is None:
+        yield f'{clean(each.name)}: whatever happens to {inputs} does not count (impact = "none")'
+    else:
+        partitions = counted(each.differing, "partition")
+        yield f'{clean(each.name)}: {partitions} read another {inputs}, which does not count (impact = "none")'
 
 
 def graph_lines(datasets: Sequence[DatasetStatus]) -> list[str]:
@@ -96,6 +108,8 @@ def status_record(datasets: Sequence[DatasetStatus]) -> dict[str, object]:
                 "partitions": {state: count_of(each, state) for state in STATES},
                 "layer": each.layer,
                 "inputs": list(each.inputs),
+                "uncounted": list(each.uncounted),
+                "differing": each.differing,
                 "marks": [mark_record(mark) for mark in each.marks],
                 "failures": [failure_record(failure) for failure in each.failures],
             }

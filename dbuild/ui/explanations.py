@@ -37,7 +37,11 @@ def _lines(each: Explanation) -> Iterator[str]:
         yield f"  needs {listed(each.lacks)}"
     if each.standing == "absent":
         yield "  it lies past the newest partition"
-    if each.uncounted:
+    for cause in each.ignored[:_CAUSES]:
+        yield f'  does not count (impact = "none"): {_cause(cause)}'
+    if len(each.ignored) > _CAUSES:
+        yield f"  and {len(each.ignored) - _CAUSES:,} more that do not count"
+    if each.uncounted and not each.ignored:
         yield f'  whatever happens to {listed(each.uncounted)} does not count (impact = "none")'
     if each.mark:
         yield f"  {mark_text(each.mark)}"
@@ -93,6 +97,7 @@ def explanation_record(each: Explanation) -> dict[str, object]:
         "after": list(each.after),
         "missing": list(each.lacks),
         "uncounted": list(each.uncounted),
+        "ignored": [_cause_record(cause) for cause in each.ignored],
         "last": {
             "run": each.last_run,
             "built": each.last_built,

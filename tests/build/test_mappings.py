@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dbuild.build import Settings, explain
+from dbuild.build import Settings, explain, reports, status
 from dbuild.ui.explanations import explanation_lines
 from tests.build.workshop import DAYS, Workshop
 
@@ -254,10 +254,31 @@ def test_an_input_that_comes_to_count_no_more_rebuilds_nothing(priced: Workshop)
     assert priced.build().ran == ["rates"]
 
 
-def test_why_names_what_does_not_count(priced: Workshop) -> None:
-    (found,) = explain(Settings(str(priced.root), "Dataflowfile", ()), ["priced@2013-01-01"])
-    assert (found.standing, found.uncounted) == ("fresh", ("rates",))
-    assert '  whatever happens to rates does not count (impact = "none")' in explanation_lines([found])
+def test_what_does_not_count_and_differs_is_told(priced: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = Settings(str(priced.root))
+    whatever = '  whatever happens to rates does not count (impact = "none")'
+    (found,) = explain(settings, ["priced@2013-01-01"])
+    assert (found.standing, found.uncounted, found.ignored) == ("fresh", ("rates",), ())
+    assert whatever in explanation_lines([found])
+    assert "impact" not in priced.run("status").stdout
+    priced.write("rates.txt", "two\n")
+    priced.days("data", "01-02", text="other\n")
+    assert priced.build().counts == {"rates": 1, "priced": 1}
+    (found,) = explain(settings, ["priced@2013-01-01"])
+    (line,) = [line for line in explanation_lines([found]) if "impact" in line]
+    assert line.startswith('  does not count (impact = "none"): input changed rates: ') and "in run 2" in line
+    assert whatever in explanation_lines(explain(settings, ["priced@2013-01-02"]))
+    assert [each["ignored"] != [] for each in priced.json("why", "priced")] == [True, False, True]
+    said = 'priced: 2 partitions read another rates, which does not count (impact = "none")'
+    assert priced.run("status").stdout.splitlines()[-1] == said
+    assert priced.run("status", "--graph").stdout.splitlines()[-1] == said
+    assert [(each["uncounted"], each["differing"]) for each in priced.json("status")[0]["datasets"]] == [
+        *[([], 0)] * 3,
+        (["rates"], 2),
+    ]
+    monkeypatch.setattr(reports, "_LOOKED_AT", 2)
+    assert status(settings, ["priced"])[-1].differing is None
+    assert status(settings, ["priced@2013-01-01"])[-1].differing == 1
 
 
 def test_nothing_behind_a_view_counts_that_does_not(tmp_path: Path) -> None:

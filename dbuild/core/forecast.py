@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dbuild.core.partitions import Index
@@ -41,9 +42,23 @@ class Forecast:
         self._now = 0.0
         self._ends: dict[Node, tuple[float, Claim]] = {}
 
+    @property
+    def now(self) -> float:
+        """The time that the tasks say it is: seconds since the run began."""
+        return self._now
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing runs."""
+        return not self._ends
+
+    def remaining(self) -> Iterator[tuple[float, Claim]]:
+        """In how many seconds each running task is expected to end, and what it will free."""
+        return ((max(0.0, end - self._now), claim) for end, claim in self._ends.values())
+
     def begin(self, node: Node, claim: Claim, seconds: float) -> None:
         """A task has started."""
-        self._ends[node] = (self._now + seconds, claim)
+        self._ends[node] = (round(self._now + seconds, 6), claim)  # in ticks, as in a timetable
 
     def end(self, node: Node, is_done: bool) -> None:
         """A task has ended. One that was stopped or failed says nothing of the time."""

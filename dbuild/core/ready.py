@@ -1,4 +1,4 @@
-"""The tasks that may start, and which of them is next.
+"""The tasks that may start, and which of them is next, where the run follows no timetable.
 
 There is one heap for each set of needs, so that a choice costs by the number of different needs, however many tasks
 stand in line. A task's turn comes by what has to be done after it begins: the longest path that begins with it, or

@@ -62,6 +62,12 @@ class Resources:
         for number, amount in claim:
             self.free[number] += amount
 
+    def untouched(self) -> Resources:
+        """The same resources, all of them free."""
+        others = Resources({})
+        others.capacity, others.free = self.capacity, list(self.capacity)
+        return others
+
     def amounts_free(self) -> dict[str, float]:
         """How much of each limited resource is free, in the units that it was given in."""
         return {name: self.free[number] / _UNITS for name, number in self._numbers.items()}
@@ -83,6 +89,17 @@ class Loads:
             self._seconds[2 * number] += seconds * amount / whole
             if 2 * amount > whole:
                 self._seconds[2 * number + 1] += seconds
+
+    def copy(self) -> Loads:
+        """Loads that are the same now."""
+        others = Loads(Resources({}))
+        others._capacity, others._seconds = self._capacity, list(self._seconds)
+        return others
+
+    @property
+    def most(self) -> float:
+        """The heaviest load of all: the tasks can't be done any sooner."""
+        return max(self._seconds, default=0.0)
 
     def heaviest(self, claim: Claim) -> float:
         """The longest of the loads that a task with this claim is part of."""

@@ -9,11 +9,16 @@ cost the sum of members and readers, not their product.
 from __future__ import annotations
 
 import enum
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping
 
 from dbuild.core.forecast import Forecast, Node
+from dbuild.core.foresight import foresee
+from dbuild.core.occupancy import ticks
+from dbuild.core.punctual import PunctualLine
 from dbuild.core.ready import Rank, ReadyLine
 from dbuild.core.resources import Claim, Loads, Resources
+from dbuild.core.workload import Workload
 
 __all__ = ["Node", "Schedule", "State"]
 
@@ -37,6 +42,7 @@ _ALLOWED = {
     State.RUNNING: {State.BUILT, State.FAILED, State.READY, State.DELAYED},
     State.DELAYED: {State.READY, State.FAILED},
 }
+FORESIGHT = 1000  # tasks: for more, a timetable takes too long to make
 _OPEN = (State.PENDING, State.READY, State.RUNNING, State.DELAYED)
 _SETTLED = {State.BUILT, State.FRESH}
 _ENDED = {State.BUILT, State.FRESH, State.FAILED, State.BLOCKED}
@@ -78,6 +84,7 @@ class Schedule:
         seconds: Callable[[Node], float],
         needs: Callable[[str], Mapping[str, float]],
         capacity: Mapping[str, float],
+        foresight: int = FORESIGHT,
     ) -> None:
         """`gates_of` gives, for each node, identities of sets that it waits for, with their members.
 
@@ -85,8 +92,8 @@ class Schedule:
         once, after what it reads, but paths count as shorter than they are.) Members that aren't nodes of this
         schedule are settled already. `seconds` is how long a task is expected to run; `needs` how much of each
         resource a target's tasks take while they run, of the `capacity` that there is. What has no capacity isn't
-        limited; who needs more than there is takes all of it. Raises ValueError for needs or capacities that make no
-        sense.
+        limited; who needs more than there is takes all of it. For a run of more than `foresight` tasks no timetable
+        is made. Raises ValueError for needs or capacities that make no sense.
         """
         self.states: dict[Node, State] = dict.fromkeys(nodes, State.PENDING)
         self._resources = Resources(capacity)
@@ -95,7 +102,6 @@ class Schedule:
         }
         self._loads = Loads(self._resources)
         self._forecast = Forecast(self._resources)
-        self._ready = ReadyLine(self._resources, self._loads, self._forecast)
         self._gates: dict[Hashable, Gate] = {}
         self._entries = {node: Entry(node) for node in self.states}
         self.counts = dict.fromkeys(State, 0)
@@ -104,6 +110,7 @@ class Schedule:
             for identity, members in gates_of(node):
                 self._attach(entry, identity, members)
         self._rank(seconds)
+        self._line = self._line_of(foresight)
         for node, entry in self._entries.items():
             if not entry.waits:
                 self.move(node, State.READY)
@@ -143,6 +150,56 @@ class Schedule:
         for target, total in totals.items():
             self._loads.add(self._claims[target], total)
 
+    def _line_of(self, foresight: int) -> ReadyLine | PunctualLine:
+        """The order in which tasks start: by a timetable where it pays, else as they are ready."""
+        if len(self._entries) <= foresight and self._is_short():
+            ranks = [entry.rank for entry in self._entries.values()]
+            timetable = foresee(self._workload, ranks, self._resources, self._loads)
+            if timetable is not None:
+                tasks = [(node, self._claims[node[0]], seconds) for _, _, seconds, node in ranks]
+                return PunctualLine(tasks, timetable, self._resources, self._forecast, self._is_pending)
+        return ReadyLine(self._resources, self._loads, self._forecast)
+
+    def _is_short(self) -> bool:
+        """Whether not all tasks fit in at once."""
+        wanted = Counter[int]()
+        for target, count in Counter(name for name, _ in self._entries).items():
+            for number, amount in self._claims[target]:
+                wanted[number] += amount * count
+        return any(amount > self._resources.capacity[number] for number, amount in wanted.items())
+
+    def _workload(self) -> Workload:
+        numbers = {id(gate): number for number, gate in enumerate(self._gates.values())}
+        enters: list[list[int]] = [[] for _ in self._entries]
+        members: list[list[int]] = [[] for _ in numbers]
+        opens = [[numbers[id(gate)] for gate in entry.gates] for entry in self._entries.values()]
+        waiters = [[entry.rank[1] for entry in gate.waiters] for gate in self._gates.values()]
+        for task, gates in enumerate(opens):
+            for gate in gates:
+                members[gate].append(task)
+        for gate, tasks in enumerate(waiters):
+            for task in tasks:
+                enters[task].append(gate)
+        return Workload(
+            [ticks(entry.rank[2]) for entry in self._entries.values()],
+            [self._claims[name] for name, _ in self._entries],
+            self._resources.capacity,
+            self._along(),
+            enters,
+            opens,
+            members,
+            waiters,
+        )
+
+    def _along(self) -> list[float]:
+        """How far into its target's tasks each is, from 0 to 1."""
+        counts, passed = Counter(name for name, _ in self._entries), Counter[str]()
+        along = []
+        for name, _ in self._entries:
+            along.append(passed[name] / counts[name])
+            passed[name] += 1
+        return along
+
     def move(self, node: Node, state: State) -> None:
         """Takes a task to another state, and others with it. The only place where states change.
 
@@ -161,7 +218,7 @@ class Schedule:
             self.counts[before] -= 1
             self.counts[state] += 1
             if state is State.READY:
-                self._ready.push(self._claims[node[0]], self._entries[node].rank)
+                self._line.push(self._claims[node[0]], self._entries[node].rank)
             elif state in _ENDED:
                 if before is not State.RUNNING:
                     self._loads.add(self._claims[node[0]], -self._entries[node].rank[2])
@@ -204,10 +261,13 @@ class Schedule:
 
     def take(self) -> Node | None:
         """The next task that may start and fits into what is free, or None; it stays READY until it is moved."""
-        return self._ready.pop(self._is_ready)
+        return self._line.pop(self._is_ready)
 
     def _is_ready(self, node: Node) -> bool:
         return self.states[node] is State.READY
+
+    def _is_pending(self, node: Node) -> bool:
+        return self.states[node] is State.PENDING
 
     def free(self) -> dict[str, float]:
         """How much of each limited resource no running task holds."""

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from random import Random
 
-import numpy as np
-
-from dbuild.core.schedule import Node, Schedule, State
+from dbuild.core.schedule import FORESIGHT, Node, Schedule, State
 
 Gates = list[tuple[Hashable, tuple[Node, ...]]]
-Array = np.ndarray
 
 
 @dataclass
@@ -50,7 +47,7 @@ class Timeline:
     end: float = 0.0
 
 
-def simulate(work: Work, expected: Callable[[Node], float] | None = None) -> Timeline:
+def simulate(work: Work, expected: Callable[[Node], float] | None = None, foresight: int = FORESIGHT) -> Timeline:
     """Starts whatever the schedule gives, as soon as it gives it."""
     schedule = Schedule(
         work.seconds,
@@ -58,6 +55,7 @@ def simulate(work: Work, expected: Callable[[Node], float] | None = None) -> Tim
         seconds=expected or work.seconds.__getitem__,
         needs=work.needs.__getitem__,
         capacity=work.capacity,
+        foresight=foresight,
     )
     line = Timeline()
     running: list[tuple[float, Node]] = []
@@ -139,95 +137,3 @@ def longest_path_bound(work: Work) -> float:
         ends[node] = seconds + max((ends[one] for one in work.before(node)), default=0.0)
     loads = [sum(s * work.share(node, name) for node, s in work.seconds.items()) for name in work.capacity]
     return max(*ends.values(), *loads)
-
-
-def proved_bound(work: Work) -> float:
-    """A better bound, as proved for project scheduling.
-
-    - A task can't start before all that is before it in the flow is done, which takes as long as its work takes on
-      each resource (its head), and the run can't end sooner after it than what is behind it takes (its tail).
-    - Shares of a resource count as what a dual feasible function makes of them: no set of tasks that fits together
-      exceeds 1 then either. So tasks of more than half of a resource run one after the other.
-    - A run of a given length is impossible if some interval has to hold more work than fits: what of each task falls
-      into it when it runs as early, and when it runs as late as can be (Fernández and Bussell).
-    """
-    nodes = list(work.seconds)
-    numbers = {node: number for number, node in enumerate(nodes)}
-    before = [sorted(numbers[one] for one in work.before(node)) for node in nodes]
-    seconds = np.array([work.seconds[node] for node in nodes])
-    shares = _shares(work, nodes)
-    after: list[list[int]] = [[] for _ in nodes]
-    for number, ones in enumerate(before):
-        for one in ones:
-            after[one].append(number)
-    heads = _heads(range(len(nodes)), before, seconds, shares)
-    tails = _heads(range(len(nodes) - 1, -1, -1), after, seconds, shares)
-    bound = float((heads + seconds + tails).max())
-    order = np.argsort(-heads, kind="stable")
-    for tail in np.unique(tails):
-        some = order[tails[order] >= tail]
-        bound = max(bound, _time_of(some, heads, seconds, shares) + float(tail))
-    return _raise_by_intervals(bound, heads, tails, seconds, shares)
-
-
-def _shares(work: Work, nodes: list[Node]) -> Array:
-    """For each task a row of shares: of every resource, as they are and through dual feasible functions."""
-    columns = []
-    for resource in work.capacity:
-        share = np.array([work.share(node, resource) for node in nodes])
-        columns.append(share)
-        columns.append(np.where(share > 0.5 + 1e-9, 1.0, np.where(share > 0.5 - 1e-9, 0.5, 0.0)))
-        for one in set(share.tolist()):
-            for limit in (one, 1 - one + 1e-6):
-                if 0 < limit <= 0.5:
-                    columns.append(np.where(share > 1 - limit + 1e-9, 1.0, np.where(share < limit - 1e-9, 0.0, share)))
-        for k in range(1, 9):
-            scaled = share * (k + 1)
-            columns.append(np.where(np.abs(scaled - np.round(scaled)) < 1e-9, share, np.floor(scaled + 1e-9) / k))
-    return np.unique(np.array(columns), axis=0).T
-
-
-def _heads(order: Iterable[int], before: list[list[int]], seconds: Array, shares: Array) -> Array:
-    heads = np.zeros(len(seconds))
-    above = np.zeros((len(seconds), len(seconds)), bool)
-    for number in order:
-        for one in before[number]:
-            above[number] |= above[one]
-            above[number, one] = True
-        if before[number]:
-            some = np.flatnonzero(above[number])
-            some = some[np.argsort(-heads[some], kind="stable")]
-            path = max(heads[one] + seconds[one] for one in before[number])
-            heads[number] = max(path, _time_of(some, heads, seconds, shares))
-    return heads
-
-
-def _time_of(some: Array, heads: Array, seconds: Array, shares: Array) -> float:
-    """When tasks, given by falling heads, can be done at the soonest: those that start late, after they may start."""
-    return float((heads[some][:, None] + np.cumsum((shares * seconds[:, None])[some], axis=0)).max())
-
-
-def _raise_by_intervals(bound: float, heads: Array, tails: Array, seconds: Array, shares: Array) -> float:
-    if len(seconds) > 120:  # for many tasks the other arguments do, and this one takes long
-        return bound
-    low, high = bound, 1.3 * bound
-    for _ in range(6):
-        middle = (low + high) / 2
-        if _is_impossible(middle, heads, tails, seconds, shares):
-            low = middle
-        else:
-            high = middle
-    return low
-
-
-def _is_impossible(length: float, heads: Array, tails: Array, seconds: Array, shares: Array) -> bool:
-    latest = length - tails - seconds
-    finishes = np.unique(np.concatenate([length - tails, heads + seconds]))
-    for start in np.unique(np.concatenate([heads, latest[latest > 0]])):
-        ends = finishes[finishes > start + 1e-9]
-        early = np.clip(heads + seconds - start, 0, seconds)
-        late = np.clip(ends[:, None] - latest[None, :], 0, seconds[None, :])
-        inside = np.minimum(np.minimum(early[None, :], late), (ends - start)[:, None])
-        if ((inside @ shares) > (ends - start)[:, None] + 1e-7).any():
-            return True
-    return False

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Mapping
+from random import Random
 
 import pytest
 
 from dbuild.core.schedule import Node
-from tests.core.simulation import Timeline, Work, draw, longest_path_bound, proved_bound, simulate
+from tests.core.bounds import proved_bound
+from tests.core.proofs import is_impossible
+from tests.core.simulation import Timeline, Work, draw, simulate
 
 NEAR = 1.05
 
@@ -87,53 +90,60 @@ def test_a_task_that_needs_more_than_there_is_runs_alone() -> None:
 
 
 @pytest.fixture(scope="module")
-def ratios() -> list[tuple[str, float, float]]:
-    """For the flows of seeds 0 to 199: their kind, and how long they run by the first and by the better bound."""
+def runs() -> list[tuple[str, float, float]]:
+    """For the flows of seeds 0 to 199: their kind, how long they run, and how long every run of theirs takes at least.
+
+    The bound is the longest path or all the work of a resource; where the run isn't near it, a better one.
+    """
     found = []
     for seed in range(200):
         work = draw(seed)
-        end, bound = simulate(work).end, longest_path_bound(work)
-        better = bound if end <= NEAR * bound else max(bound, proved_bound(work))
-        assert end >= better - 1e-9  # or the bound is none
-        found.append((work.kind, end / bound, end / better))
+        end = simulate(work).end
+        bound = proved_bound(work, enough=end / NEAR)
+        if end > NEAR * bound and is_impossible(work, end / NEAR):
+            bound = end / NEAR
+        assert end >= bound - 1e-9  # or the bound is none
+        found.append((work.kind, end, bound))
     return found
 
 
-def near(ratios: list[tuple[str, float, float]], kind: str) -> tuple[int, int]:
-    """How many of a kind run at most 5% longer than proved necessary, and how many there are."""
-    some = [ratio for name, _, ratio in ratios if name == kind]
-    return sum(ratio <= NEAR for ratio in some), len(some)
+@pytest.mark.parametrize(("kind", "count"), [("plain", 70), ("pools", 48), ("amounts", 47), ("pools and amounts", 35)])
+def test_random_flows_run_hardly_longer_than_they_must(
+    runs: list[tuple[str, float, float]], kind: str, count: int
+) -> None:
+    """All of them within 5% of what is proved to be necessary: 200 of 200."""
+    some = [end / bound for name, end, bound in runs if name == kind]
+    assert len(some) == count
+    assert [ratio for ratio in some if ratio > NEAR + 1e-9] == []
 
 
-def test_random_flows_of_tasks_of_one_cpu_run_as_long_as_they_must(ratios: list[tuple[str, float, float]]) -> None:
-    """All but two, of 24 and 25 tasks on 6 and 8 cpus: longest first doesn't divide so few evenly."""
-    close, of = near(ratios, "plain")
-    assert of == 70
-    assert close >= 68
-
-
-def test_random_flows_with_pools_and_several_cpus_are_near_the_bound(ratios: list[tuple[str, float, float]]) -> None:
-    """Where several resources are short at once, the rule isn't always near, and the bound isn't always tight.
-
-    Of the 33 flows of all kinds that aren't near, a search over random orders finds one that is for eleven; for the
-    others it isn't known whether there is any.
-    """
-    for kind, least, count in [("pools", 42, 48), ("amounts", 35, 47), ("pools and amounts", 22, 35)]:
-        close, of = near(ratios, kind)
-        assert of == count
-        assert close >= least
-    assert statistics.mean(ratio for _, _, ratio in ratios) < 1.03
-    assert max(ratio for _, _, ratio in ratios) < 1.26
+def test_random_flows_run_as_long_as_they_must_on_the_whole(runs: list[tuple[str, float, float]]) -> None:
+    assert statistics.mean(end / bound for _, end, bound in runs) < 1.02
 
 
 def test_wrong_expectations_cost_little() -> None:
     """Durations that are known only as a target's mean: what a second build knows of new partitions."""
-    costs = []
+    costs, gains = [], []
     for seed in range(0, 200, 5):
         work = draw(seed)
         means = {
             target: statistics.mean(s for node, s in work.seconds.items() if node[0] == target) for target in work.needs
         }
-        guessed = simulate(work, lambda node, means=means: means[node[0]])  # type: ignore[misc]
-        costs.append(guessed.end / simulate(work).end)
+        expected = lambda node, means=means: means[node[0]]
+        guessed = simulate(work, expected).end
+        costs.append(guessed / simulate(work).end)
+        gains.append(simulate(work, expected, foresight=0).end / guessed)
     assert statistics.mean(costs) < 1.1
+    assert statistics.mean(gains) > 0.99  # a timetable of guesses does no harm
+
+
+def test_durations_that_differ_from_the_timetable_leave_most_of_what_it_gains() -> None:
+    """Every task takes longer or less long than expected: two of three by up to 20%."""
+    gains = []
+    for seed in (35, 40, 44, 76, 96, 100, 131, 148):  # those that gain most when all is as expected
+        work, expected = draw(seed), draw(seed).seconds.__getitem__
+        random = Random(seed)
+        for node in work.seconds:
+            work.seconds[node] *= random.lognormvariate(0, 0.2)
+        gains.append(simulate(work, expected, foresight=0).end / simulate(work, expected).end)
+    assert statistics.mean(gains) > 1.05

@@ -14,7 +14,6 @@ from dbuild.core.expectation import absence_of, next_deadline
 from dbuild.core.model import PythonRecipe
 from dbuild.core.partitions import PartitionSet
 from dbuild.core.plan import Plan
-from dbuild.core.reach import grows_at
 from dbuild.state.store import State
 
 if TYPE_CHECKING:
@@ -47,9 +46,8 @@ def keep_quiet_answer(
 
 
 def _deadlines(looked: Looked, planned: Plan) -> Iterator[datetime | None]:
-    """When something that isn't there becomes late: of what was asked for, and where it makes a dimension longer."""
+    """When something that was asked for and isn't there becomes late."""
     project, world = looked.flow.project, looked.world
-    yield grows_at(project, world.domains.bounds)
     for name in looked.flow.upstream(planned.targets) & project.sources.keys():
         source, domain = project.sources[name], world.domains.of(name)
         nothing = PartitionSet.empty(domain.axes)

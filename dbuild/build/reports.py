@@ -132,6 +132,7 @@ def _target_status(looked: Looked, planned: Plan, name: str, layers: dict[str, i
     failed = looked.world.failures(name)
     domain = looked.world.domains.of(name)
     counts = {
+        "provisional": len(part.fresh & part.provisional) if part.provisional else 0,
         "fresh": len(part.fresh) - len(part.held),
         "frozen": len(part.held),
         "stale": len(part.will),

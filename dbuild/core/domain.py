@@ -23,7 +23,6 @@ from dbuild.core.model import (
     TimeDimension,
 )
 from dbuild.core.partitions import Axis, Interval, ListAxis, PartitionSet, TimeAxis
-from dbuild.core.reach import reach_of
 from dbuild.core.supplied import Supplied
 from dbuild.errors import UserError
 
@@ -145,10 +144,9 @@ def domains_of(
 ) -> tuple[Domains, list[str]]:
     """How far every dimension reaches, and notices about keys that are left out and sources that have none.
 
-    A time dimension without `end` goes to the newest partition that any source has on it, or that is due of a source
-    which says when, and where no source has it, to the newest that the inputs of its targets map to, or that rows are
-    `routed` to (numbers by dimension). Periods that start later than tomorrow don't count. One with `end = "now"` goes
-    to the period that holds this moment.
+    A time dimension without `end` goes to the newest partition that any source has on it, and where no source has it,
+    to the newest that the inputs of its targets map to, or that rows are `routed` to (numbers by dimension). Periods
+    that start later than tomorrow don't count. One with `end = "now"` goes to the period that holds this moment.
     """
     notices: list[str] = []
     latest = latest_of(now)
@@ -161,7 +159,7 @@ def domains_of(
         elif isinstance(dimension, TimeDimension):
             if dimension.end is None:
                 limit = axis.grain.index_at(latest)
-                found = [_newest(flow, name, axis, present, limit, notices), reach_of(flow.project, dimension, now)]
+                found = [_newest(flow, name, axis, present, limit, notices)]
                 found += [number for number in routed.get(name, ()) if number <= limit]
                 if dimension.is_current:
                     bounds[name] = _interval(dimension.start, axis.grain.index_at(now) + 1)

@@ -89,15 +89,6 @@ def newest_due(expectation: Expectation, grain: Grain, start: int, now: datetime
     return number if number >= start else None
 
 
-def next_due(expectation: Expectation, grain: Grain, start: int) -> datetime:
-    """The instant at which the first period from `start` on that is ever due will have begun, and be due."""
-    number = start
-    while (due := due_at(expectation, grain, number)) is None:
-        following = grain.walls(number)[1].toordinal() + 1
-        number = max(number + 1, grain.index_at(_midnight(grain, following)))
-    return max(due, grain.start(number))
-
-
 def time_of(source: Source, dimensions: MappingOf[str, Dimension]) -> tuple[int, Grain]:
     """The position of a source's time dimension among its own, and its grain."""
     for position, name in enumerate(source.dimensions):

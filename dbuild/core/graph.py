@@ -193,7 +193,7 @@ def _output_problems(target: Target, analysis: Analysis) -> Iterator[UserError]:
         return
     names = [f"output.{made.name}" if made.name else "output" for made in target.outputs]
     known = {*names, "output"} if len(names) == 1 else set(names)
-    for call in sorted(analysis.calls - known):
+    for call in sorted(analysis.calls - known - {"provisional"}):
         what = f'the placeholder "{{{call}}}" is no output of target "{target.name}"'
         hint = f"it has {', '.join(f'{{{name}}}' for name in names)}" if names else "an action has none; give it a path"
         yield UserError(what, target.recipe.place, hint)

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from dbuild.core.domain import axes_of, changes_after, domains_of, mappings_of
 from dbuild.core.grain import Grain
 from dbuild.core.model import All, Expectation, TimeDimension, Values, Window
+from dbuild.core.overdue import overdue_of
 from dbuild.core.partitions import PartitionSet
-from dbuild.core.reach import grows_at
 from dbuild.errors import Place
 from tests.core.flows import NOW, discovered, domains, flow_of, project, reads, source, target, time, values
 
@@ -54,24 +54,21 @@ def test_keys_later_than_tomorrow_are_reported_and_left_out() -> None:
     assert len(notices) == 1
 
 
-def test_without_an_end_a_dimension_reaches_what_is_due_of_its_sources() -> None:
+def test_what_is_due_past_the_end_is_known_and_makes_no_partition() -> None:
     due = Expectation(Place("Dataflowfile", 9), at=6 * 60)
-    business = Expectation(Place("Dataflowfile", 9), at=6 * 60, is_business=True, weekdays=frozenset(range(5)))
 
-    def reach(now: datetime, expect: Expectation | None = due, *keys: str) -> tuple[str, datetime | None]:
-        made = replace(source("prices", "day"), expect=expect)
+    def late(now: datetime, *keys: str) -> tuple[str, list[str]]:
+        made = replace(source("prices", "day"), expect=due)
         flow = flow_of(project(DAY, made, target("daily", ("day",), [reads("prices")])))
         found, _ = domains(flow, {"prices": [(key,) for key in keys]}, now=now)
-        assert found.of("daily").body == found.of("prices").body
-        return str(found.of("daily")), grows_at(flow.project, found.bounds)
+        name, (low, high) = overdue_of(flow.project, found.bounds, now).get("prices", ("day", (0, 0)))
+        return str(found.of("daily")), [found.axes[name].text(number) for number in range(low, high)]
 
-    six = datetime(2013, 1, 5, 6)  # a Saturday
-    assert reach(six) == ("2013-01-01..2013-01-04", six + timedelta(days=1))
-    assert reach(six - timedelta(seconds=1)) == ("2013-01-01..2013-01-03", six)
-    assert reach(six, due, "2013-01-06") == ("2013-01-01..2013-01-06", datetime(2013, 1, 8, 6))
-    assert reach(datetime(2012, 5, 1)) == ("none", datetime(2013, 1, 2, 6))
-    assert reach(six, None, "2013-01-02") == ("2013-01-01..2013-01-02", None)
-    assert reach(datetime(2013, 1, 7, 5, 59), business) == ("2013-01-01..2013-01-04", datetime(2013, 1, 8, 6))
+    six = datetime(2013, 1, 5, 6)
+    assert late(six, "2013-01-02") == ("2013-01-01..2013-01-02", ["2013-01-03", "2013-01-04"])
+    assert late(six - timedelta(seconds=1), "2013-01-02") == ("2013-01-01..2013-01-02", ["2013-01-03"])
+    assert late(six, "2013-01-06") == ("2013-01-01..2013-01-06", [])
+    assert late(datetime(2012, 5, 1)) == ("none", [])
 
 
 def test_what_is_due_does_not_move_an_end() -> None:
@@ -80,7 +77,7 @@ def test_what_is_due_does_not_move_an_end() -> None:
         flow = flow_of(project(dimension, replace(source("prices", "day"), expect=due)))
         found, _ = domains(flow, {}, now=datetime(2013, 1, 31, 1))
         assert str(found.of("prices")) == "2013-01-01..2013-01-31"
-        assert grows_at(flow.project, found.bounds) is None
+        assert overdue_of(flow.project, found.bounds, datetime(2013, 2, 9)) == {}
 
 
 def test_time_enters_as_a_value() -> None:

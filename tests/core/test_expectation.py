@@ -19,7 +19,6 @@ from dbuild.core.expectation import (
     lateness,
     newest_due,
     next_deadline,
-    next_due,
 )
 from dbuild.core.grain import Grain
 from dbuild.core.model import Dimension, Expectation, TimeDimension
@@ -223,13 +222,6 @@ def test_what_is_due_by_now_reaches_as_far_as_the_last_that_is(
     dues = {number: due_at(expectation, grain, number) for number in known}
     expected = max((number for number, each in dues.items() if each is not None and each <= now), default=None)
     assert newest_due(expectation, grain, start, now) == expected
-    following = start if expected is None else expected + 1
-    moment = next_due(expectation, grain, following)
-    assert moment > now
-    assert newest_due(expectation, grain, start, moment - timedelta(microseconds=1)) == expected
-    reached = newest_due(expectation, grain, start, moment)
-    assert reached is not None
-    assert reached >= following
 
 
 # -- what is absent ------------------------------------------------------------------------------------------------

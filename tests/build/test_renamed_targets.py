@@ -104,7 +104,7 @@ def test_nothing_of_it_is_an_orphan_and_its_history_goes_on(made: Workshop) -> N
         (name,) for name in ("copy", "days", "paths", "shown", "total")
     ]
     assert {target for (target,) in rows(made, "SELECT target FROM owner WHERE path LIKE 'out/daily/%'")} == {"days"}
-    assert len(tasks(Settings(str(made.root), "Dataflowfile"), None, "days", 9)) == 3
+    assert len(tasks(Settings(str(made.root), "Dataflowfile"), ["days"], 9)) == 3
 
 
 def test_without_the_word_it_is_another_target(made: Workshop) -> None:

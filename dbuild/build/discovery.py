@@ -110,7 +110,10 @@ def settle_keys(world: World, answers: Mapping[str, Answer], needed: Collection[
 def _remade(world: World, keys: Mapping[str, tuple[str, ...]]) -> World:
     """The same world with other keys."""
     world.presence.forget()
-    return World(world.flow, world.survey, world.state, world.presence, world.now, world.clock, keys)
+    return World(
+        *(world.flow, world.survey, world.state, world.presence, world.now, world.clock, keys),
+        is_patient=world.is_patient,
+    )
 
 
 class Question:

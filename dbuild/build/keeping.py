@@ -29,6 +29,8 @@ def keep_quiet_answer(
     they stand, which only a plan can tell.
     """
     survey, world, selection = looked.world.survey, looked.world, looked.selection
+    if settings.is_patient:  # asked otherwise the next time
+        return
     if survey.has_differences or planned.notices or world.words.can_expire or selection.by_standing:
         return
     steps = [planned.flow.steps[name] for name in planned.targets]

@@ -167,7 +167,8 @@ def _world(
 ) -> World:
     presence = Presence(flow.project, survey, state, _moment(settings, clock), has_given_clock=settings.now is not None)
     kept = kept_answers(flow, state)
-    world = World(flow, survey, state, presence, settings.moment, settings.clock, keys_of(kept))
+    keys, is_patient = keys_of(kept), settings.is_patient
+    world = World(flow, survey, state, presence, settings.moment, settings.clock, keys, is_patient=is_patient)
     if not flow.queries:
         return world
     datasets = (flow.project.dataset(name) for name in used)

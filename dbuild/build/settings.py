@@ -15,6 +15,7 @@ class Settings(NamedTuple):
     file: str = "Dataflowfile"
     params: tuple[tuple[str, str], ...] = ()
     now: float | None = None  # seconds since the epoch at which everything seems to happen; None: when it does
+    is_patient: bool = False  # nothing is made provisionally: what lacks something waits
 
     def clock(self) -> float:
         """The moment, in seconds since the epoch."""

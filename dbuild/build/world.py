@@ -60,6 +60,7 @@ class World:
     ) -> None:
         """`keys` are those that SQL found, by dimension; `is_patient`: nothing is made provisionally."""
         self.flow = flow
+        self.is_patient = is_patient
         self.now = now  # UTC, without a zone: the moment for which all is decided
         self.clock = clock  # the moment at which something happens, in seconds since the epoch
         self.survey = survey

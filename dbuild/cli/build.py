@@ -40,6 +40,7 @@ def command(
     dry_run: bool,
     force: bool,
     strict: bool,
+    is_patient: bool,
     directory: Sequence[str],
     file: str,
     params: tuple[tuple[str, str], ...],
@@ -48,7 +49,7 @@ def command(
     verbose: bool,
 ) -> int:
     """Builds, or with `dry_run` shows the plan; the exit code."""
-    settings = settings_of(directory, file, params)
+    settings = settings_of(directory, file, params)._replace(is_patient=is_patient)
     if keep_going and fail_fast:
         raise UsageError("-k and --fail-fast exclude each other", hint="give one of them")
     try:

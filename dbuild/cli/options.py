@@ -79,12 +79,19 @@ def strict_option(function: Decorated) -> Decorated:
     return click.option("--strict", is_flag=True, help=text)(function)
 
 
+def provisional_option(function: Decorated) -> Decorated:
+    """--no-provisional, of a build and its plan."""
+    text = "Make nothing without what is missing: wait for it."
+    return click.option("--no-provisional", "is_patient", is_flag=True, help=text)(function)
+
+
 def build_options(function: Decorated) -> Decorated:
     """Options of a build, as in make."""
     function = strict_option(function)
     for option in (
         click.option("-B", "--force", is_flag=True, help="Build what is named although it is fresh."),
         click.option("-n", "--dry-run", is_flag=True, help="Show what would run, and why; run nothing."),
+        provisional_option,
         click.option("--fail-fast", is_flag=True, help="After a failure, end what runs too."),
         click.option("-k", "--keep-going", is_flag=True, help="After a failure, build all that doesn't need it."),
         click.option("-j", "--jobs", type=click.IntRange(min=1), metavar="N", help="Run N tasks at once (the cores)."),

@@ -8,7 +8,7 @@ import click
 
 from dbuild import build as building
 from dbuild.build import Settings
-from dbuild.cli.options import common_options, settings_of, strict_option
+from dbuild.cli.options import common_options, provisional_option, settings_of, strict_option
 from dbuild.ui.json import print_record
 from dbuild.ui.plans import plan_lines, plan_record
 from dbuild.ui.stream import print_lines, print_notes
@@ -29,10 +29,12 @@ Examples:
 @click.command("plan", help=HELP)
 @click.argument("targets", nargs=-1, metavar="[TARGET[@KEYS]]...")
 @strict_option
+@provisional_option
 @common_options
 def command(
     targets: Sequence[str],
     strict: bool,
+    is_patient: bool,
     directory: Sequence[str],
     file: str,
     params: tuple[tuple[str, str], ...],
@@ -41,7 +43,8 @@ def command(
     verbose: bool,
 ) -> int:
     """Shows the plan; the exit code."""
-    return show_plan(settings_of(directory, file, params), targets, json=json, quiet=quiet, strict=strict)
+    settings = settings_of(directory, file, params)._replace(is_patient=is_patient)
+    return show_plan(settings, targets, json=json, quiet=quiet, strict=strict)
 
 
 def show_plan(

@@ -310,6 +310,18 @@ inputs.prices = { missing = "latest" }
     assert shop.read("out/report/2013-01-03.csv") == "a,p\n1,false\n"
 
 
+def test_nothing_provisional_is_made_where_that_is_refused(tmp_path: Path) -> None:
+    shop = made(tmp_path, HEAD + VALUED % "latest" + MONTHLY)
+    done = shop.build(is_patient=True)
+    assert (sorted(done.ran), done.standing) == (daily("01-01", "01-02", "01-03", "01-05"), (4, 0, 0, 2, 0))
+    assert sorted(shop.build().ran) == ["monthly@2013-01", *daily("01-04")]
+    done = shop.build(is_patient=True)
+    assert (done.ran, done.summary.waiting) == ([], 2)
+    assert shop.build().ran == []
+    said = shop.run("plan", "--no-provisional")
+    assert "waiting: 2 partitions" in said.stdout
+
+
 def test_why_says_what_arrived(tmp_path: Path) -> None:
     shop = made(tmp_path, HEAD + VALUED % "latest")
     shop.build()

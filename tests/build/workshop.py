@@ -106,6 +106,7 @@ class Workshop(Sandbox):
         force: bool = False,
         file: str = "Dataflowfile",
         now: str | None = None,
+        is_patient: bool = False,
         hear: Callable[[Event], None] = lambda event: None,
         **params: str,
     ) -> Built:
@@ -119,7 +120,7 @@ class Workshop(Sandbox):
             events.append(event)
             hear(event)
 
-        settings = Settings(str(self.root), file, tuple(params.items()), seconds_of(now))
+        settings = Settings(str(self.root), file, tuple(params.items()), seconds_of(now), is_patient)
         summary = build(
             settings, targets, jobs=jobs, keep_going=keep_going, fail_fast=fail_fast, force=force, emit=emit
         )

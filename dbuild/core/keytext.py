@@ -25,6 +25,8 @@ _NAME = re.compile(r"([A-Za-z_]\w*)=(.*)", re.ASCII | re.DOTALL)
 # A plus between times, but for one before an offset: years up to 1459 have to be written as ranges, say.
 _PLUS = re.compile(r"\+(?<!T\d\d\+)(?<!T\d\d:\d\d\+)|\+(?!(?:0\d|1[0-4])[0-5]\d(?:\.\.|\+|$))", re.ASCII)
 
+_WITH_OFFSET = re.compile(r"\d{4}-\d\d-\d\dT\d\d(?::\d\d)?\+\d{4}", re.ASCII)
+
 
 class Part(NamedTuple):
     """What a choice says of one dimension, or a word."""
@@ -49,6 +51,11 @@ def written_key(value: str) -> str:
     """A value as it is written in a choice."""
     text = _SIGNS.sub(_escaped, value)
     return f"%{ord(text[0]):02X}{text[1:]}" if text in _RESERVED else text
+
+
+def typed_key(value: str) -> str:
+    """The same where the axis isn't known: times keep the plus before their offset, as they are written in sets."""
+    return value if _WITH_OFFSET.fullmatch(value) else written_key(value)
 
 
 def _escaped(found: re.Match[str]) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from dbuild.core.keytext import written_key
+from dbuild.core.keytext import typed_key
 from dbuild.core.trace import DIGEST, InputRecord, Trace, pack_inputs, unpack_inputs
 
 UNSETTLED = b"?" * DIGEST  # stands for the digest of an input that has to be built first
@@ -225,4 +225,4 @@ def _compare_outputs(trace: Trace, found: Sequence[tuple[str, bytes | None]]) ->
 
 def partition_name(dataset: str, joined: str) -> str:
     """A partition as people type it: `weather@2013-01-05,JFK`."""
-    return f"{dataset}@{','.join(map(written_key, joined.split(chr(31))))}" if joined else dataset
+    return f"{dataset}@{','.join(map(typed_key, joined.split(chr(31))))}" if joined else dataset

@@ -43,9 +43,9 @@ def clean_lines(text: str) -> list[str]:
 
 def partition_name(name: str, key: Key) -> str:
     """A partition as people type it, safe to print."""
-    from dbuild.core.keytext import written_key
+    from dbuild.core.keytext import typed_key
 
-    return clean(f"{name}@{','.join(written_key(value) for _, value in key)}" if key else name)
+    return clean(f"{name}@{','.join(typed_key(value) for _, value in key)}" if key else name)
 
 
 def set_text(partitions: PartitionSet, width: int = _WIDEST_SET) -> str:

@@ -37,6 +37,17 @@ path = "out/halves/{half}.txt"
 shell = "cat {raw} > {output}"
 """
 
+TWICE = """
+[partitions.hour]
+every = "hour"
+start = 2013-10-27
+end = 2013-10-27
+timezone = "Europe/Zurich"
+[targets.copy]
+path = "out/{hour:%Y-%m-%dT%H%z}.txt"
+shell = "echo {hour} | tee {output}"
+"""
+
 
 def hours(first: str, count: int) -> list[str]:
     number = HOURS.index(first)
@@ -65,6 +76,27 @@ def test_a_day_of_25_hours_is_built_of_its_hours(tmp_path: Path) -> None:
     assert made.read("out/daily/2013-11-03.txt").split()[1:3] == ["2013-11-03T01-0400", "late"]
     write_hours(made, "2013-11-04T00")
     assert made.build().ran == ["daily@2013-11-04", "halves@2013-11-04T00"]
+
+
+def test_hours_that_clocks_show_twice_are_chosen_both_or_one_by_one(tmp_path: Path) -> None:
+    made = Workshop(tmp_path / "p", TWICE)
+    both = ["copy@2013-10-27T02+0100", "copy@2013-10-27T02+0200"]
+    assert made.build("copy@2013-10-27T02").ran == both
+    for label, content in ((both[1], "2013-10-27T02+0200\n"), (both[0], "2013-10-27T02+0100\n")):
+        assert made.read(f"out/{label[5:]}.txt") == content
+        assert made.build(label, force=True).ran == [label]
+        assert made.run("why", label).stdout.splitlines()[0] == f"{label}: fresh"  # as it is typed
+        assert made.run("log", label).stdout == content
+    listed = [each["keys"] for each in made.json("list", "copy@2013-10-27T01..2013-10-27T02")[0]["datasets"]]
+    assert listed == ["2013-10-27T01..2013-10-27T02+0100"]
+    assert [each["keys"] for each in made.json("list", f"copy@{listed[0]}")[0]["datasets"]] == listed
+    assert made.build("copy@2013-10-27T02+0200..2013-10-27T03").ran == ["copy@2013-10-27T03"]
+    assert made.build("copy@2013-10-27T01+2013-10-27T02+0200").ran == ["copy@2013-10-27T01"]
+    (record,) = made.json("mark", "copy@2013-10-27T02", "stale", "--why", "x")
+    assert (record["keys"], record["partitions"]) == ("2013-10-27T02", 2)
+    assert made.build("copy@stale,2013-10-27T02").ran == both
+    said = made.run("copy@2013-10-27T02+0300").stderr
+    assert '"2013-10-27T02+0300" is written 2013-10-27T02+0200 or 2013-10-27T02+0100 in Europe/Zurich' in said
 
 
 def test_another_zone_or_length_means_other_periods(tmp_path: Path) -> None:

@@ -9,10 +9,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dbuild.core.grain import UNITS, Grain
-from dbuild.core.keytext import STANDINGS, choices_of, plain_key, spans_of, written_key
+from dbuild.core.keytext import STANDINGS, choices_of, plain_key, spans_of, typed_key, written_key
 from dbuild.core.partitions import Axis, ListAxis, PartitionSet, TimeAxis
 
 ODD = ("a=b", "C++", "..", ".", "a..b", "...", "%", "%2C", "a,b", "anna@example.com", "+", "@", "today", "-7d", "a b")
+TWICE = {  # grains, each with a key from which on clocks show some periods twice
+    Grain("hour", "Europe/Zurich"): "2013-10-27T01",
+    Grain("minute", "America/New_York", 30): "2013-11-03T01:00-0400",
+}
 odd_keys = st.one_of(
     st.sampled_from((*ODD, *STANDINGS, "all", "none", "é=ü", "T01+0200", "2013-01")),
     st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=6),
@@ -25,7 +29,7 @@ def axes_of_any_kind(draw: st.DrawFn) -> tuple[Axis, ...]:
     axes: list[Axis] = []
     for name in ("one", "two", "three", "four")[: draw(st.integers(0, 4))]:
         if draw(st.booleans()):
-            axes.append(TimeAxis(name, Grain(draw(st.sampled_from(UNITS)))))
+            axes.append(TimeAxis(name, draw(st.sampled_from((*map(Grain, UNITS), *TWICE)))))
         else:
             axes.append(ListAxis(name, tuple(draw(st.lists(odd_keys, unique=True, min_size=1, max_size=5)))))
     return tuple(axes)
@@ -36,7 +40,7 @@ def sets(draw: st.DrawFn) -> PartitionSet:
     axes = draw(axes_of_any_kind())
     numbers = []
     for axis in axes:
-        first = axis.index(axis.grain.example) if isinstance(axis, TimeAxis) else 0
+        first = axis.index(TWICE.get(axis.grain, axis.grain.example)) if isinstance(axis, TimeAxis) else 0
         last = first + 4 if isinstance(axis, TimeAxis) else len(axis.values) - 1
         numbers.append(range(first, last + 1))
     sides = [draw(st.sets(st.sampled_from(one))) for one in numbers]
@@ -102,3 +106,13 @@ def test_what_names_not_every_dimension_is_no_set(text: str) -> None:
     axes = (TimeAxis("month", Grain("month")), ListAxis("origin", ("EWR", "JFK")))
     with pytest.raises(ValueError, match=r"is|names"):
         PartitionSet.parse(axes, text)
+
+
+def test_a_time_that_clocks_show_twice_is_written_as_in_sets_where_its_axis_is_not_known() -> None:
+    for grain in TWICE:
+        axis = TimeAxis("hour", grain)
+        for number in range(axis.index(TWICE[grain]), axis.index(TWICE[grain]) + 4):
+            text = typed_key(axis.text(number))
+            assert text == axis.written(number)
+            assert str(PartitionSet.parse((axis,), text)) == text
+    assert typed_key("C++") == "C%2B%2B"

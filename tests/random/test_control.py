@@ -20,7 +20,7 @@ from dbuild.build.words import Words
 from dbuild.build.world import World
 from dbuild.core import staleness
 from dbuild.core.graph import Flow
-from dbuild.core.mark import Mark, Marked
+from dbuild.core.mark import Mark
 from dbuild.core.partitions import PartitionSet
 from dbuild.core.staleness import UNSETTLED, Reason
 from dbuild.core.trace import joined_key, pack_inputs
@@ -115,12 +115,12 @@ def _lumping() -> Iterator[None]:
 @contextmanager
 def _obstinate() -> Iterator[None]:
     """Marks of stale partitions that never end."""
-    known = Words._resolved
+    known = Words._narrowed
 
-    def resolved(words: Words, mark: Mark) -> Marked:
-        return mark, known(words, replace(mark, word="frozen"))[1] if mark.word == "stale" else known(words, mark)[1]
+    def narrowed(words: Words, mark: Mark, found: PartitionSet) -> PartitionSet:
+        return found if mark.word == "stale" else known(words, mark, found)
 
-    with patch.object(Words, "_resolved", resolved), patch.object(marking, "drop_done", lambda looked: None):
+    with patch.object(Words, "_narrowed", narrowed), patch.object(marking, "drop_done", lambda looked: None):
         yield
 
 

@@ -108,13 +108,24 @@ class Inheritance:
     def _record(self, record: InputRecord) -> InputRecord:
         for before, now, keys in self.inputs:
             if (before.name, before.subject) == (record.name, record.dataset):
-                found = [keys.key(key) for key in record.keys]
-                if None in found:
+                new = {key: keys.key(key) for key in _keys_in(record)}
+                known = {key: found for key, found in new.items() if found is not None}
+                if len(known) < len(new):
                     return record
                 return replace(
-                    record, name=now.name, dataset=now.subject, keys=tuple(k for k in found if k is not None)
+                    record,
+                    name=now.name,
+                    dataset=now.subject,
+                    keys=tuple(known[key] for key in record.keys),
+                    absent=tuple(known[key] for key in record.absent),
+                    stand_ins=tuple((known[gone], known[used]) for gone, used in record.stand_ins),
                 )
         return record
+
+
+def _keys_in(record: InputRecord) -> set[str]:
+    """Every key that a record has, of what was read and of what wasn't there."""
+    return {*record.keys, *record.absent, *(key for pair in record.stand_ins for key in pair)}
 
 
 def goes_on_otherwise(before: Shape, now: Shape, renamed: Mapping[str, str]) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -115,6 +117,14 @@ def test_a_trace_is_written_in_the_present_names_and_keys() -> None:
     assert found.trace(was, {}).fingerprint == was.fingerprint
     other = trace(record("x", "raw", "1"), record("raw", "model.a", ""))
     assert found.trace(other, {}) == other
+
+
+def test_what_was_absent_gets_its_present_key_too() -> None:
+    found = inherit(BEFORE, NOW, RENAMED, {}, ONLY)
+    was = replace(record("raw", "raw", "1"), absent=("2",), stand_ins=(("2", "1"),))
+    one, two = joined_key(("EU", "1")), joined_key(("EU", "2"))
+    (now,) = unpack_inputs(found.trace(trace(was), {}).inputs)
+    assert (now.keys, now.absent, now.stand_ins) == ((one,), (two,), ((two, one),))
 
 
 def test_what_is_read_otherwise_leaves_the_rest_as_it_was() -> None:

@@ -50,6 +50,7 @@ def build(
     keep_going: bool = False,
     fail_fast: bool = False,
     force: bool = False,
+    reopen: bool = False,
     emit: Callable[[Event], None],
 ) -> Summary:
     """Builds what is stale of these targets and of all that they need; the summary is also the last event.
@@ -58,7 +59,7 @@ def build(
     """
     started = time.monotonic()
     seen: dict[tuple[str, int], bytes] = {}
-    if not force:
+    if not force and not reopen:
         from dbuild.build.shortcut import answer
 
         known = answer(settings, arguments, started, seen)
@@ -67,15 +68,15 @@ def build(
             return known
     from dbuild.build import session
 
-    options = session.Options(jobs, keep_going, fail_fast, force)
+    options = session.Options(jobs, keep_going, fail_fast, force, reopen)
     return session.build(settings, arguments, options, emit, started, seen)
 
 
-def plan(settings: Settings, arguments: Sequence[str], *, force: bool = False) -> Plan:
+def plan(settings: Settings, arguments: Sequence[str], *, force: bool = False, reopen: bool = False) -> Plan:
     """What a build of these targets would do. Writes nothing, runs nothing of the project."""
     from dbuild.build import session
 
-    return session.plan(settings, arguments, force=force)
+    return session.plan(settings, arguments, force=force, reopen=reopen)
 
 
 def lint(settings: Settings) -> Flow:

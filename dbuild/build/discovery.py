@@ -113,6 +113,7 @@ def _remade(world: World, keys: Mapping[str, tuple[str, ...]]) -> World:
     return World(
         *(world.flow, world.survey, world.state, world.presence, world.now, world.clock, keys),
         is_patient=world.is_patient,
+        is_reopened=world.is_reopened,
     )
 
 

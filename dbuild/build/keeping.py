@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from dbuild.build.answer import Grounds, Period, Question, keep_answer
 from dbuild.build.loading import module_folders
 from dbuild.build.settings import Settings
+from dbuild.core.aging import ages_at
 from dbuild.core.domain import changes_after
 from dbuild.core.expectation import absence_of, next_deadline
 from dbuild.core.model import PythonRecipe
@@ -33,6 +34,8 @@ def keep_quiet_answer(
         return
     if survey.has_differences or planned.notices or world.words.can_expire or selection.by_standing:
         return
+    if world.is_reopened:
+        return
     steps = [planned.flow.steps[name] for name in planned.targets]
     modules = [f for step in steps if isinstance(step.target.recipe, PythonRecipe) for f in step.analysis.files]
     grounds = Grounds(
@@ -48,13 +51,16 @@ def keep_quiet_answer(
 
 
 def _deadlines(looked: Looked, planned: Plan) -> Iterator[datetime | None]:
-    """When something that was asked for and isn't there becomes late."""
+    """When something that was asked for and isn't there becomes late, and when what waits is too old to."""
     project, world = looked.flow.project, looked.world
     for name in looked.flow.upstream(planned.targets) & project.sources.keys():
         source, domain = project.sources[name], world.domains.of(name)
         nothing = PartitionSet.empty(domain.axes)
         absence = absence_of(source, project.dimensions, domain, world.present[name], nothing, world.now)
         yield next_deadline(source, absence, project.dimensions)
+    for name, part in planned.targets.items():
+        if part.waiting:  # what stays as it is doesn't wait
+            yield ages_at(looked.flow.steps[name].target, project.dimensions, world.now)
 
 
 def _period(looked: Looked, planned: Plan) -> Period:

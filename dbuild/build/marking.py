@@ -90,7 +90,7 @@ def _keep(looked: Looked, meant: dict[str, Meant], saying: Saying, now: float) -
     """Takes the word for all that is meant, or, where it can't be taken for some of it, for nothing."""
     state = looked.world.state
     if saying.word == "clear":
-        meant = {name: one for name, one in meant.items() if _words_on(looked, name, one)}
+        meant = {name: one for name, one in meant.items() if _words_on(looked, name, one) or _old(looked, name, one)}
         if not meant:
             raise UsageError("there is no mark on that", hint="dbuild mark lists the marks")
     started = time.monotonic()
@@ -108,14 +108,24 @@ def _keep(looked: Looked, meant: dict[str, Meant], saying: Saying, now: float) -
     with state.transaction():
         state.arrivals.put(corrections(looked.world, min(runs.values())))
         state.put_files(looked.world.survey.hashed.values())
-        said = (saying.word, saying.why, _who(), now, saying.until)
-        marks = {name: Mark(runs[name], name, one.keys, *said) for name, one in meant.items()}
+        said = (saying.why, _who(), now, saying.until)
+        words = {name: _word(looked, name, one, saying.word) for name, one in meant.items()}
+        marks = {name: Mark(runs[name], name, one.keys, words[name], *said) for name, one in meant.items()}
         return tuple(_keep_one(looked, meant[name], made, accepted.get(name, [])) for name, made in marks.items())
 
 
 def _words_on(looked: Looked, name: str, meant: Meant) -> list[Marked]:
     words = looked.world.words
     return [found for found in (*words.of(name), *words.expired(name)) if found[1] & meant.partitions]
+
+
+def _old(looked: Looked, name: str, meant: Meant) -> PartitionSet:
+    return looked.world.aged(name) & meant.partitions
+
+
+def _word(looked: Looked, name: str, meant: Meant, word: Word) -> Word:
+    """The word as it is kept: taking back what freezes old partitions is a word of its own."""
+    return "open" if word == "clear" and _old(looked, name, meant) else word
 
 
 def _keep_one(looked: Looked, meant: Meant, made: Mark, accepted: list[Accepted]) -> MarkRecord:
@@ -126,11 +136,16 @@ def _keep_one(looked: Looked, meant: Meant, made: Mark, accepted: list[Accepted]
             _restore(looked, old, partitions & chosen)
     state.put_traces((name, key, trace) for key, trace, _ in accepted)
     state.marks.put(made, ((key, was) for key, _, was in accepted))
-    if made.word == "clear" and not meant.keys:
+    if made.word in ("clear", "open") and not meant.keys:
         for old in [found for found in state.marks.all() if found.target == name]:
-            state.marks.forget(old.run)
-    count = len(accepted) if made.word == "fresh" else sum(len(found[1] & chosen) for found in before)
-    return mark_record(made, count if made.word in ("fresh", "clear") else len(chosen))
+            if old.run != made.run or made.word == "clear":
+                state.marks.forget(old.run)
+    if made.word not in ("clear", "open"):
+        return mark_record(made, len(accepted) if made.word == "fresh" else len(chosen))
+    back = _old(looked, name, meant)
+    for _, partitions in before:
+        back |= partitions & chosen
+    return mark_record(made, len(back))
 
 
 def _who() -> str:
@@ -248,7 +263,7 @@ def _accepted_trace(
         pack_inputs(records),
         made,
         run,
-        time.time(),
+        world.clock(),
         was.seconds if was else 0.0,
     )
 
@@ -257,10 +272,10 @@ def _accepted_trace(
 
 
 def drop_done(looked: Looked) -> None:
-    """Forgets the words `stale` that have been followed: every partition that they named has been built since."""
-    state = looked.world.state
+    """Forgets the words that have been followed: every partition that they named has been built since."""
+    state, words = looked.world.state, looked.world.words
     for name in looked.flow.steps:
-        for found, partitions in looked.world.words.said(name, "stale"):
+        for found, partitions in (*words.said(name, "stale"), *words.said(name, "open")):
             old = {key: None for key, run in state.runs_by_key(name).items() if run < found.run}
             is_left = bool(looked.world.keyed(name, old) & partitions) if found.keys else bool(old)
             if not is_left:  # of a whole target also what is out of its domain, and may come back

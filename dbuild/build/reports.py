@@ -15,6 +15,7 @@ from dbuild.build.session import Looked, _forget, idle_text, look, make, reading
 from dbuild.build.settings import Settings
 from dbuild.build.standings import Standings
 from dbuild.build.world import World
+from dbuild.core.aging import written_age
 from dbuild.core.events import Key
 from dbuild.core.graph import Flow
 from dbuild.core.keytext import plain_key, shortened_set
@@ -273,6 +274,7 @@ def _explanation(looked: Looked, planned: Plan, state: State, name: str, index: 
     last = state.tasks(1, run=trace.run, target=name, key=key) if trace else []
     built = trace.at if trace else None
     uncounted = tuple(given.name for given in looked.flow.steps[name].inputs if not given.counts)
+    age = looked.flow.steps[name].target.freeze_after
     return Explanation(
         target=name,
         key=_named(domain, index),
@@ -288,6 +290,7 @@ def _explanation(looked: Looked, planned: Plan, state: State, name: str, index: 
         mark=_mark_on(looked.world, name, index),
         uncounted=uncounted,
         ignored=_causes(looked.world, looked.world.judge(name, index, {}).ignored if uncounted else (), built),
+        frozen_after=written_age(age) if age is not None and index in looked.world.aged(name) else "",
     )
 
 

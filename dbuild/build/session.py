@@ -55,10 +55,10 @@ class Looked:
             doubt(text)
 
 
-def plan(settings: Settings, arguments: Sequence[str], *, force: bool = False) -> Plan:
+def plan(settings: Settings, arguments: Sequence[str], *, force: bool = False, reopen: bool = False) -> Plan:
     """What a build of these targets would do. Writes nothing, runs nothing of the project."""
     with reading(settings) as state:
-        return make(look(settings, state, arguments, _forget, force=force))
+        return make(look(settings, state, arguments, _forget, force=force, reopen=reopen))
 
 
 def make(looked: Looked) -> Plan:
@@ -84,8 +84,7 @@ def _held(looked: Looked, planned: Plan) -> Iterator[str]:
     """Notices of what would be built if nobody had frozen it."""
     for name, part in planned.targets.items():
         if part.held:
-            marks = {looked.world.words.on(name, index): None for index in part.held}
-            said = "; ".join(mark.label for mark in marks if mark is not None)
+            said = "; ".join(dict.fromkeys(looked.world.why_frozen(name, index) for index in part.held))
             what = "1 partition is" if len(part.held) == 1 else f"{len(part.held)} partitions are"
             yield f"{name}: {what} frozen and not up to date ({said})"
 
@@ -114,6 +113,7 @@ def look(
     keep: Callable[[str, bytes, str], None],
     *,
     force: bool = False,
+    reopen: bool = False,
     everything: bool = False,
     seen: Seen | None = None,
     asking: Asking | None = None,
@@ -137,7 +137,7 @@ def look(
     survey = Survey(settings.root, state, locations_of(flow), needed, singles, seen or {})
 
     def see() -> World:
-        return _world(settings, flow, survey, state, clock, used, asking)
+        return _world(settings, flow, survey, state, clock, used, asking, reopen=reopen)
 
     if legacy.is_settled:
         world = see()
@@ -164,11 +164,15 @@ def _world(
     clock: int,
     used: Iterable[str],
     asking: Asking | None,
+    *,
+    reopen: bool,
 ) -> World:
     presence = Presence(flow.project, survey, state, _moment(settings, clock), has_given_clock=settings.now is not None)
     kept = kept_answers(flow, state)
     keys, is_patient = keys_of(kept), settings.is_patient
-    world = World(flow, survey, state, presence, settings.moment, settings.clock, keys, is_patient=is_patient)
+    world = World(
+        flow, survey, state, presence, settings.moment, settings.clock, keys, is_patient=is_patient, is_reopened=reopen
+    )
     if not flow.queries:
         return world
     datasets = (flow.project.dataset(name) for name in used)
@@ -209,6 +213,7 @@ class Options:
     keep_going: bool = False  # build what doesn't stand behind a failure
     fail_fast: bool = False  # end what runs when a task has failed
     force: bool = False  # build what is named, stale or not
+    reopen: bool = False  # also what is older than its target lets change
 
 
 def build(
@@ -287,7 +292,8 @@ def _build(
 ) -> Summary:
     recover(settings, state, emit)
     asking = Asking(emit, options.jobs, options.force)
-    looked = look(settings, state, arguments, state.put_memo, force=options.force, seen=seen, asking=asking)
+    force, reopen = options.force, options.reopen
+    looked = look(settings, state, arguments, state.put_memo, force=force, reopen=reopen, seen=seen, asking=asking)
     sweep(settings, state, looked.flow, looked.world.survey)
     planned = make(looked)
     for notice in planned.notices:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 
+from dbuild.core.aging import old_of
 from dbuild.core.domain import Domains
 from dbuild.core.graph import Flow
 from dbuild.core.mark import Mark, Marked, Word, holding
@@ -77,9 +78,17 @@ class Words:
         """Those on which it holds still."""
         if mark.word == "stale":  # what has been built since has been done
             return found & self._built(mark.target, lambda run: run < mark.run)
+        if mark.word == "open":
+            return found & self._built(mark.target, lambda run: run < mark.run) & self._old(mark)
         if mark.word == "fresh":  # what has been built since is fresh by itself
             return found & self._built(mark.target, lambda run: run == mark.run)
         return found
+
+    def _old(self, mark: Mark) -> PartitionSet:
+        """What a mark could open: the partitions that were too old to change when it was made."""
+        target, domain = self._flow.steps[mark.target].target, self._domains.of(mark.target)
+        moment = datetime.fromtimestamp(mark.at, UTC).replace(tzinfo=None)
+        return old_of(target, self._flow.project.dimensions, domain, moment)
 
     def is_accepted(self, run: int) -> bool:
         """Whether a trace of that run is no build's, but was accepted by a person."""

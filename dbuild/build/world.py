@@ -15,6 +15,7 @@ from datetime import datetime
 
 from dbuild.build.bodies import identity_of, load_body
 from dbuild.build.fingerprints import Fingerprints
+from dbuild.build.freezing import aged
 from dbuild.build.holds import Holds
 from dbuild.build.presence import Presence
 from dbuild.build.schemas import Schemas, typed_digest
@@ -22,6 +23,7 @@ from dbuild.build.shifts import Shifts
 from dbuild.build.survey import Location, Survey
 from dbuild.build.words import Words
 from dbuild.core.absence import Absence
+from dbuild.core.aging import written_age
 from dbuild.core.domain import axes_for, axes_of, domains_of, mappings_of
 from dbuild.core.expectation import absence_of
 from dbuild.core.graph import Flow, Step
@@ -57,8 +59,12 @@ class World:
         keys: MappingOf[str, tuple[str, ...]] = NO_KEYS,
         *,
         is_patient: bool = False,
+        is_reopened: bool = False,
     ) -> None:
-        """`keys` are those that SQL found, by dimension; `is_patient`: nothing is made provisionally."""
+        """`keys` are those that SQL found, by dimension; `is_patient`: nothing is made provisionally.
+
+        `is_reopened`: what is older than its target lets change may change all the same.
+        """
         self.flow = flow
         self.is_patient = is_patient
         self.now = now  # UTC, without a zone: the moment for which all is decided
@@ -66,10 +72,12 @@ class World:
         self.survey = survey
         self.state = state
         self.forced: dict[str, PartitionSet] = {}
+        self.is_reopened = is_reopened
         self.fingerprints = Fingerprints(flow, survey)
         self._traces: dict[str, dict[str, Trace]] = {}
         self._failures: dict[str, dict[str, Failure]] = {}
         self._touched: dict[str, PartitionSet] = {}
+        self._aged: dict[str, PartitionSet] = {}
         self._records: dict[object, tuple[Body, InputRecord]] = {}
         self._asked: dict[str, int] = {}
         self.unasked: frozenset[str] = frozenset()  # dimensions whose SQL has never been asked
@@ -338,7 +346,29 @@ class World:
 
     def frozen(self, target: str) -> PartitionSet:
         """The partitions of a target that stay as they are."""
-        return self.holds.frozen(target)
+        return self.holds.frozen(target) | self.aged(target)
+
+    def aged(self, target: str) -> PartitionSet:
+        """Those that stay as they are because they are old, as far as this survey looked at the target."""
+        if self.is_reopened or self.flow.steps[target].target.freeze_after is None or not self.is_seen(target):
+            return PartitionSet.empty(self.reach.of(target).axes)
+        if target not in self._aged:
+            self._aged[target] = aged(self, target)
+        return self._aged[target]
+
+    def why_frozen(self, target: str, index: Index) -> str:
+        """What keeps a partition as it is."""
+        mark = self.words.on(target, index)
+        if mark is not None and mark.word == "frozen":
+            return mark.label
+        age = self.flow.steps[target].target.freeze_after
+        if age is not None and index in self.aged(target):
+            return f"older than {written_age(age)}; --reopen builds it"
+        return "what it was built from is gone, and kept"
+
+    def is_seen(self, target: str) -> bool:
+        """Whether this survey looked where the target has its outputs."""
+        return all(location.root in self.survey.views for location in self.survey.locations[target])
 
     def lost(self, target: str) -> PartitionSet:
         """Those of the frozen that have no outputs; only what no seal vouches for is looked at."""

@@ -39,6 +39,7 @@ def command(
     fail_fast: bool,
     dry_run: bool,
     force: bool,
+    reopen: bool,
     strict: bool,
     is_patient: bool,
     directory: Sequence[str],
@@ -56,10 +57,17 @@ def command(
         if dry_run:
             from dbuild.cli.plan import show_plan
 
-            return show_plan(settings, targets, json=json, quiet=quiet, strict=strict, force=force)
+            return show_plan(settings, targets, json=json, quiet=quiet, strict=strict, force=force, reopen=reopen)
         with sink(json, quiet, verbose) as emit:
             done = building.build(
-                settings, targets, jobs=jobs, keep_going=keep_going, fail_fast=fail_fast, force=force, emit=emit
+                settings,
+                targets,
+                jobs=jobs,
+                keep_going=keep_going,
+                fail_fast=fail_fast,
+                force=force,
+                reopen=reopen,
+                emit=emit,
             )
     except UsageError as error:
         raise _with_command(error, targets) from None

@@ -126,7 +126,7 @@ def _said(made: MarkRecord) -> str:
     """What has become of one target's partitions."""
     if made.word == "clear":
         return f"{counted(made.partitions, 'partition')} cleared" if made.partitions else "cleared"
-    what = f"marked {made.word}"
+    what = "opened" if made.word == "open" else f"marked {made.word}"
     return f"{counted(made.partitions, 'partition')} {what}" if made.partitions else f"{what}, for partitions to come"
 
 

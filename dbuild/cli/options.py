@@ -85,10 +85,16 @@ def provisional_option(function: Decorated) -> Decorated:
     return click.option("--no-provisional", "is_patient", is_flag=True, help=text)(function)
 
 
+def reopen_option(function: Decorated) -> Decorated:
+    """--reopen, of a build and its plan."""
+    return click.option("--reopen", is_flag=True, help="Build also what is older than its freeze_after.")(function)
+
+
 def build_options(function: Decorated) -> Decorated:
     """Options of a build, as in make."""
     function = strict_option(function)
     for option in (
+        reopen_option,
         click.option("-B", "--force", is_flag=True, help="Build what is named although it is fresh."),
         click.option("-n", "--dry-run", is_flag=True, help="Show what would run, and why; run nothing."),
         provisional_option,

@@ -8,7 +8,7 @@ import click
 
 from dbuild import build as building
 from dbuild.build import Settings
-from dbuild.cli.options import common_options, provisional_option, settings_of, strict_option
+from dbuild.cli.options import common_options, provisional_option, reopen_option, settings_of, strict_option
 from dbuild.ui.json import print_record
 from dbuild.ui.plans import plan_lines, plan_record
 from dbuild.ui.stream import print_lines, print_notes
@@ -28,11 +28,13 @@ Examples:
 
 @click.command("plan", help=HELP)
 @click.argument("targets", nargs=-1, metavar="[TARGET[@KEYS]]...")
+@reopen_option
 @strict_option
 @provisional_option
 @common_options
 def command(
     targets: Sequence[str],
+    reopen: bool,
     strict: bool,
     is_patient: bool,
     directory: Sequence[str],
@@ -44,14 +46,21 @@ def command(
 ) -> int:
     """Shows the plan; the exit code."""
     settings = settings_of(directory, file, params)._replace(is_patient=is_patient)
-    return show_plan(settings, targets, json=json, quiet=quiet, strict=strict)
+    return show_plan(settings, targets, json=json, quiet=quiet, strict=strict, reopen=reopen)
 
 
 def show_plan(
-    settings: Settings, targets: Sequence[str], *, json: bool, quiet: bool, strict: bool, force: bool = False
+    settings: Settings,
+    targets: Sequence[str],
+    *,
+    json: bool,
+    quiet: bool,
+    strict: bool,
+    force: bool = False,
+    reopen: bool = False,
 ) -> int:
     """Prints the plan and gives the exit code: 3 where --strict finds something stale, waiting or in doubt."""
-    plan = building.plan(settings, targets, force=force)
+    plan = building.plan(settings, targets, force=force, reopen=reopen)
     if not quiet:
         print_notes(*(f"warning: {clean(text)}" for text in plan.notices))
     if json:

@@ -13,7 +13,7 @@ from datetime import date, datetime, time, timedelta
 
 from dbuild.core.absence import Absence
 from dbuild.core.grain import Grain
-from dbuild.core.model import Dimension, Expectation, Source, TimeDimension
+from dbuild.core.model import Dimension, Expectation, Source, Target, TimeDimension
 from dbuild.core.partitions import Interval, PartitionSet
 
 _END_OF_DAY = 24 * 60  # minutes
@@ -89,13 +89,13 @@ def newest_due(expectation: Expectation, grain: Grain, start: int, now: datetime
     return number if number >= start else None
 
 
-def time_of(source: Source, dimensions: MappingOf[str, Dimension]) -> tuple[int, Grain]:
-    """The position of a source's time dimension among its own, and its grain."""
-    for position, name in enumerate(source.dimensions):
+def time_of(dataset: Source | Target, dimensions: MappingOf[str, Dimension]) -> tuple[int, Grain]:
+    """The position of a dataset's time dimension among its own, and its grain."""
+    for position, name in enumerate(dataset.dimensions):
         dimension = dimensions[name]
         if isinstance(dimension, TimeDimension):
             return position, dimension.grain
-    raise ValueError(f'source "{source.name}" has no time dimension')
+    raise ValueError(f'"{dataset.name}" has no time dimension')
 
 
 def _deadline(expectation: Expectation, grain: Grain, number: int) -> datetime:

@@ -8,7 +8,7 @@ from typing import Literal
 
 from dbuild.core.partitions import PartitionSet
 
-Word = Literal["stale", "fresh", "frozen", "clear"]
+Word = Literal["stale", "fresh", "frozen", "open", "clear"]
 WORDS: tuple[Word, ...] = ("stale", "fresh", "frozen")
 
 
@@ -19,7 +19,7 @@ class Mark:
     run: int  # its number in the ledger; partitions that were built since have a higher one
     target: str
     keys: str  # as a person wrote them; "" for the whole target, whatever partitions it will have
-    word: Word  # "clear" takes earlier words back
+    word: Word  # "clear" takes earlier words back; "open" too, and lets old partitions change until they are built
     why: str
     who: str
     at: float  # seconds since the epoch, UTC

@@ -36,7 +36,7 @@ class Observed(Protocol):
         """Whether a recipe reads a table whose columns only its dataset's first partition shows."""
 
     def frozen(self, target: str) -> PartitionSet:
-        """The partitions of a target that a person wants to stay as they are."""
+        """The partitions of a target that stay as they are."""
 
     def judge(self, target: str, index: Index, unsettled: MappingOf[str, PartitionSet]) -> Verdict:
         """The verdict on one partition, given the partitions of its inputs that have to be built first."""

@@ -101,6 +101,7 @@ class Explanation:
     mark: MarkRecord | None = None
     uncounted: tuple[str, ...] = ()  # the inputs that are read, and whose changes are no cause
     ignored: tuple[Cause, ...] = ()  # how these differ from what was read
+    frozen_after: str = ""  # the age from which on it stays as it is, "90d"; "" where it isn't that old
 
 
 @dataclass(frozen=True, slots=True)

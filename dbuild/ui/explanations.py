@@ -43,6 +43,8 @@ def _lines(each: Explanation) -> Iterator[str]:
         yield f"  and {len(each.ignored) - _CAUSES:,} more that do not count"
     if each.uncounted and not each.ignored:
         yield f'  whatever happens to {listed(each.uncounted)} does not count (impact = "none")'
+    if each.frozen_after:
+        yield f"  it is older than {each.frozen_after}, and stays as it is (freeze_after)"
     if each.mark:
         yield f"  {mark_text(each.mark)}"
     if each.failure:
@@ -98,6 +100,7 @@ def explanation_record(each: Explanation) -> dict[str, object]:
         "missing": list(each.lacks),
         "uncounted": list(each.uncounted),
         "ignored": [_cause_record(cause) for cause in each.ignored],
+        "frozen_after": each.frozen_after or None,
         "last": {
             "run": each.last_run,
             "built": each.last_built,

@@ -104,6 +104,7 @@ class Workshop(Sandbox):
         keep_going: bool = False,
         fail_fast: bool = False,
         force: bool = False,
+        reopen: bool = False,
         file: str = "Dataflowfile",
         now: str | None = None,
         is_patient: bool = False,
@@ -122,12 +123,19 @@ class Workshop(Sandbox):
 
         settings = Settings(str(self.root), file, tuple(params.items()), seconds_of(now), is_patient)
         summary = build(
-            settings, targets, jobs=jobs, keep_going=keep_going, fail_fast=fail_fast, force=force, emit=emit
+            settings,
+            targets,
+            jobs=jobs,
+            keep_going=keep_going,
+            fail_fast=fail_fast,
+            force=force,
+            reopen=reopen,
+            emit=emit,
         )
         return Built(tuple(events), summary)
 
-    def plan(self, *targets: str, file: str = "Dataflowfile", now: str | None = None) -> Plan:
-        return plan(Settings(str(self.root), file, now=seconds_of(now)), targets)
+    def plan(self, *targets: str, file: str = "Dataflowfile", now: str | None = None, reopen: bool = False) -> Plan:
+        return plan(Settings(str(self.root), file, now=seconds_of(now)), targets, reopen=reopen)
 
     def date(self, path: str, moment: str) -> None:
         """Sets the time (ISO, UTC) at which a file seems to have been written."""

@@ -29,6 +29,7 @@ fresh   take their outputs for what today's recipe would make: after a change
         that makes no difference, or for outputs from before dbuild; their
         inputs have to be those that they were built from
 frozen  leave them as they are, whatever changes
+--clear takes it back, and opens what freeze_after froze, until it is built
 
 \b
 Examples:
@@ -57,7 +58,7 @@ def _moment(ctx: click.Context, param: click.Parameter, value: str | None) -> fl
 @click.option("--why", metavar="TEXT", default="", help="The reason, for those who will ask.")
 @click.option("--until", metavar="DATE", callback=_moment, help="The date on which it ends (local time).")
 @click.option("--inputs-too", is_flag=True, help="With fresh: take the inputs for those it was built from.")
-@click.option("--clear", is_flag=True, help="Take back what was said of these partitions.")
+@click.option("--clear", is_flag=True, help="Take back what was said of these partitions; let old ones change.")
 @common_options
 def command(
     words: Sequence[str],

@@ -17,7 +17,7 @@ class MarkRecord:
 
     target: str
     keys: str  # as they were written, "" for all
-    word: str  # stale, fresh, frozen
+    word: str  # stale, fresh, frozen, open
     partitions: int  # on how many it holds now
     who: str
     why: str

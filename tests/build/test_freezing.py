@@ -38,13 +38,14 @@ class Frozen(Workshop):
     def mark(self, argument: str, word: Word, now: str = NOW) -> int:
         """Says a word; on how many partitions it holds."""
         settings = Settings(str(self.root), now=seconds_of(now))
-        return mark(settings, argument, Saying(word, "because"), lambda event: None).partitions
+        (made,) = mark(settings, [argument], Saying(word, "because"), lambda event: None)
+        return made.partitions
 
     def words(self, now: str = NOW) -> list[tuple[str, str, int]]:
         return [(m.keys, m.word, m.partitions) for m in marks(Settings(str(self.root), now=seconds_of(now)))]
 
     def explain(self, argument: str, now: str = NOW) -> Explanation:
-        (found,) = explain(Settings(str(self.root), now=seconds_of(now)), argument)
+        (found,) = explain(Settings(str(self.root), now=seconds_of(now)), [argument])
         return found
 
 

@@ -11,9 +11,8 @@ from dbuild.build.loading import module_folders
 from dbuild.build.settings import Settings
 from dbuild.core.aging import ages_at
 from dbuild.core.domain import changes_after
-from dbuild.core.expectation import absence_of, next_deadline
+from dbuild.core.expectation import next_deadline
 from dbuild.core.model import PythonRecipe
-from dbuild.core.partitions import PartitionSet
 from dbuild.core.plan import Plan
 from dbuild.state.store import State
 
@@ -53,11 +52,8 @@ def keep_quiet_answer(
 def _deadlines(looked: Looked, planned: Plan) -> Iterator[datetime | None]:
     """When something that was asked for and isn't there becomes late, and when what waits is too old to."""
     project, world = looked.flow.project, looked.world
-    for name in looked.flow.upstream(planned.targets) & project.sources.keys():
-        source, domain = project.sources[name], world.domains.of(name)
-        nothing = PartitionSet.empty(domain.axes)
-        absence = absence_of(source, project.dimensions, domain, world.present[name], nothing, world.now)
-        yield next_deadline(source, absence, project.dimensions)
+    for name in looked.flow.upstream(planned.targets) & project.sources.keys() & world.absences.keys():
+        yield next_deadline(project.sources[name], world.absences[name], project.dimensions)
     for name, part in planned.targets.items():
         if part.waiting:  # what stays as it is doesn't wait
             yield ages_at(looked.flow.steps[name].target, project.dimensions, world.now)

@@ -225,6 +225,12 @@ class Survey:
             if root != SINGLES
         )
 
+    def is_listed(self, location: Location) -> bool:
+        """Whether this survey looked at a location."""
+        if location.root == SINGLES:
+            return location.pattern.path(()) in self._looked_singles
+        return location.root in self.views
+
     def singles(self) -> tuple[str, ...]:
         """The files that were looked at one by one."""
         return self._looked_singles

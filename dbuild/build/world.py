@@ -368,13 +368,16 @@ class World:
 
     def is_seen(self, target: str) -> bool:
         """Whether this survey looked where the target has its outputs."""
-        return all(location.root in self.survey.views for location in self.survey.locations[target])
+        return all(map(self.survey.is_listed, self.survey.locations[target]))
 
     def lost(self, target: str) -> PartitionSet:
-        """Those of the frozen that have no outputs; only what no seal vouches for is looked at."""
+        """Those of the frozen that have no outputs, as far as this survey looked at the target.
+
+        Only what no seal vouches for is looked at.
+        """
         frozen = self.frozen(target)
-        if not frozen:
-            return frozen
+        if not frozen or not self.is_seen(target):
+            return frozen - frozen
         doubtful = frozen & ((self.reach.of(target) - self.sealed(target)) | self.changed(target))
         gone = (index for index in doubtful.indices() if not self.is_there(target, index))
         return PartitionSet.of_indices(frozen.axes, gone)

@@ -240,3 +240,16 @@ def test_many_old_partitions_without_a_seal(tmp_path: Path) -> None:
     made.swap("Dataflowfile", '"true {raw} > {output}"', '"echo {raw} > {output}"')
     done = made.build("daily", now="2013-06-01T00:00")
     assert (done.counts, done.notices) == ({"daily": 1}, [OLD.format("149 partitions are")])
+
+
+def test_what_is_not_asked_for_is_not_looked_at(shop: Frozen) -> None:
+    """Its outputs aren't listed then, so nothing can be said of what is frozen among them."""
+    other = '[targets.other]\npath = "out/other.txt"\nshell = "echo > {output}"\n'
+    shop.write("Dataflowfile", FLOW + other)
+    correct(shop, "01-01")
+    assert len(shop.build(now=NOW).notices) == 1
+    shop.mark(SECOND, "frozen")
+    correct(shop, "01-02")
+    assert shop.build("daily", now=NOW).ran == []
+    assert shop.build("other", now=NOW, force=True).ran == ["other"]
+    assert shop.build(now=NOW).ran == []

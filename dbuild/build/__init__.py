@@ -50,7 +50,6 @@ def build(
     keep_going: bool = False,
     fail_fast: bool = False,
     force: bool = False,
-    reopen: bool = False,
     emit: Callable[[Event], None],
 ) -> Summary:
     """Builds what is stale of these targets and of all that they need; the summary is also the last event.
@@ -59,7 +58,7 @@ def build(
     """
     started = time.monotonic()
     seen: dict[tuple[str, int], bytes] = {}
-    if not force and not reopen:
+    if not force:
         from dbuild.build.shortcut import answer
 
         known = answer(settings, arguments, started, seen)
@@ -68,15 +67,15 @@ def build(
             return known
     from dbuild.build import session
 
-    options = session.Options(jobs, keep_going, fail_fast, force, reopen)
+    options = session.Options(jobs, keep_going, fail_fast, force)
     return session.build(settings, arguments, options, emit, started, seen)
 
 
-def plan(settings: Settings, arguments: Sequence[str], *, force: bool = False, reopen: bool = False) -> Plan:
+def plan(settings: Settings, arguments: Sequence[str], *, force: bool = False) -> Plan:
     """What a build of these targets would do. Writes nothing, runs nothing of the project."""
     from dbuild.build import session
 
-    return session.plan(settings, arguments, force=force, reopen=reopen)
+    return session.plan(settings, arguments, force=force)
 
 
 def lint(settings: Settings) -> Flow:

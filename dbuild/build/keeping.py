@@ -29,11 +29,9 @@ def keep_quiet_answer(
     they stand, which only a plan can tell.
     """
     survey, world, selection = looked.world.survey, looked.world, looked.selection
-    if settings.is_patient:  # asked otherwise the next time
+    if settings.is_patient or settings.is_reopened:  # asked otherwise the next time
         return
     if survey.has_differences or planned.notices or world.words.can_expire or selection.by_standing:
-        return
-    if world.is_reopened:
         return
     steps = [planned.flow.steps[name] for name in planned.targets]
     modules = [f for step in steps if isinstance(step.target.recipe, PythonRecipe) for f in step.analysis.files]

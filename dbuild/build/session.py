@@ -55,10 +55,10 @@ class Looked:
             doubt(text)
 
 
-def plan(settings: Settings, arguments: Sequence[str], *, force: bool = False, reopen: bool = False) -> Plan:
+def plan(settings: Settings, arguments: Sequence[str], *, force: bool = False) -> Plan:
     """What a build of these targets would do. Writes nothing, runs nothing of the project."""
     with reading(settings) as state:
-        return make(look(settings, state, arguments, _forget, force=force, reopen=reopen))
+        return make(look(settings, state, arguments, _forget, force=force))
 
 
 def make(looked: Looked) -> Plan:
@@ -113,7 +113,6 @@ def look(
     keep: Callable[[str, bytes, str], None],
     *,
     force: bool = False,
-    reopen: bool = False,
     everything: bool = False,
     seen: Seen | None = None,
     asking: Asking | None = None,
@@ -137,7 +136,7 @@ def look(
     survey = Survey(settings.root, state, locations_of(flow), needed, singles, seen or {})
 
     def see() -> World:
-        return _world(settings, flow, survey, state, clock, used, asking, reopen=reopen)
+        return _world(settings, flow, survey, state, clock, used, asking)
 
     if legacy.is_settled:
         world = see()
@@ -164,14 +163,13 @@ def _world(
     clock: int,
     used: Iterable[str],
     asking: Asking | None,
-    *,
-    reopen: bool,
 ) -> World:
     presence = Presence(flow.project, survey, state, _moment(settings, clock), has_given_clock=settings.now is not None)
     kept = kept_answers(flow, state)
-    keys, is_patient = keys_of(kept), settings.is_patient
     world = World(
-        flow, survey, state, presence, settings.moment, settings.clock, keys, is_patient=is_patient, is_reopened=reopen
+        *(flow, survey, state, presence, settings.moment, settings.clock, keys_of(kept)),
+        is_patient=settings.is_patient,
+        is_reopened=settings.is_reopened,
     )
     if not flow.queries:
         return world
@@ -213,7 +211,6 @@ class Options:
     keep_going: bool = False  # build what doesn't stand behind a failure
     fail_fast: bool = False  # end what runs when a task has failed
     force: bool = False  # build what is named, stale or not
-    reopen: bool = False  # also what is older than its target lets change
 
 
 def build(
@@ -292,8 +289,7 @@ def _build(
 ) -> Summary:
     recover(settings, state, emit)
     asking = Asking(emit, options.jobs, options.force)
-    force, reopen = options.force, options.reopen
-    looked = look(settings, state, arguments, state.put_memo, force=force, reopen=reopen, seen=seen, asking=asking)
+    looked = look(settings, state, arguments, state.put_memo, force=options.force, seen=seen, asking=asking)
     sweep(settings, state, looked.flow, looked.world.survey)
     planned = make(looked)
     for notice in planned.notices:

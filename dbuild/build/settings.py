@@ -16,6 +16,7 @@ class Settings(NamedTuple):
     params: tuple[tuple[str, str], ...] = ()
     now: float | None = None  # seconds since the epoch at which everything seems to happen; None: when it does
     is_patient: bool = False  # nothing is made provisionally: what lacks something waits
+    is_reopened: bool = False  # also what is older than its target lets change is built
 
     def clock(self) -> float:
         """The moment, in seconds since the epoch."""

@@ -39,9 +39,9 @@ def command(
     fail_fast: bool,
     dry_run: bool,
     force: bool,
-    reopen: bool,
     strict: bool,
     is_patient: bool,
+    is_reopened: bool,
     directory: Sequence[str],
     file: str,
     params: tuple[tuple[str, str], ...],
@@ -50,24 +50,17 @@ def command(
     verbose: bool,
 ) -> int:
     """Builds, or with `dry_run` shows the plan; the exit code."""
-    settings = settings_of(directory, file, params)._replace(is_patient=is_patient)
+    settings = settings_of(directory, file, params)._replace(is_patient=is_patient, is_reopened=is_reopened)
     if keep_going and fail_fast:
         raise UsageError("-k and --fail-fast exclude each other", hint="give one of them")
     try:
         if dry_run:
             from dbuild.cli.plan import show_plan
 
-            return show_plan(settings, targets, json=json, quiet=quiet, strict=strict, force=force, reopen=reopen)
+            return show_plan(settings, targets, json=json, quiet=quiet, strict=strict, force=force)
         with sink(json, quiet, verbose) as emit:
             done = building.build(
-                settings,
-                targets,
-                jobs=jobs,
-                keep_going=keep_going,
-                fail_fast=fail_fast,
-                force=force,
-                reopen=reopen,
-                emit=emit,
+                settings, targets, jobs=jobs, keep_going=keep_going, fail_fast=fail_fast, force=force, emit=emit
             )
     except UsageError as error:
         raise _with_command(error, targets) from None

@@ -87,16 +87,17 @@ def provisional_option(function: Decorated) -> Decorated:
 
 def reopen_option(function: Decorated) -> Decorated:
     """--reopen, of a build and its plan."""
-    return click.option("--reopen", is_flag=True, help="Build also what is older than its freeze_after.")(function)
+    text = "Build also what is older than its freeze_after."
+    return click.option("--reopen", "is_reopened", is_flag=True, help=text)(function)
 
 
 def build_options(function: Decorated) -> Decorated:
     """Options of a build, as in make."""
     function = strict_option(function)
     for option in (
-        reopen_option,
         click.option("-B", "--force", is_flag=True, help="Build what is named although it is fresh."),
         click.option("-n", "--dry-run", is_flag=True, help="Show what would run, and why; run nothing."),
+        reopen_option,
         provisional_option,
         click.option("--fail-fast", is_flag=True, help="After a failure, end what runs too."),
         click.option("-k", "--keep-going", is_flag=True, help="After a failure, build all that doesn't need it."),

@@ -28,15 +28,15 @@ Examples:
 
 @click.command("plan", help=HELP)
 @click.argument("targets", nargs=-1, metavar="[TARGET[@KEYS]]...")
-@reopen_option
 @strict_option
 @provisional_option
+@reopen_option
 @common_options
 def command(
     targets: Sequence[str],
-    reopen: bool,
     strict: bool,
     is_patient: bool,
+    is_reopened: bool,
     directory: Sequence[str],
     file: str,
     params: tuple[tuple[str, str], ...],
@@ -45,22 +45,15 @@ def command(
     verbose: bool,
 ) -> int:
     """Shows the plan; the exit code."""
-    settings = settings_of(directory, file, params)._replace(is_patient=is_patient)
-    return show_plan(settings, targets, json=json, quiet=quiet, strict=strict, reopen=reopen)
+    settings = settings_of(directory, file, params)._replace(is_patient=is_patient, is_reopened=is_reopened)
+    return show_plan(settings, targets, json=json, quiet=quiet, strict=strict)
 
 
 def show_plan(
-    settings: Settings,
-    targets: Sequence[str],
-    *,
-    json: bool,
-    quiet: bool,
-    strict: bool,
-    force: bool = False,
-    reopen: bool = False,
+    settings: Settings, targets: Sequence[str], *, json: bool, quiet: bool, strict: bool, force: bool = False
 ) -> int:
     """Prints the plan and gives the exit code: 3 where --strict finds something stale, waiting or in doubt."""
-    plan = building.plan(settings, targets, force=force, reopen=reopen)
+    plan = building.plan(settings, targets, force=force)
     if not quiet:
         print_notes(*(f"warning: {clean(text)}" for text in plan.notices))
     if json:

@@ -119,8 +119,8 @@ def test_another_recipe_is_for_what_is_young(shop: Frozen) -> None:
 def test_reopening_builds_all_of_it(shop: Frozen) -> None:
     correct(shop, "01-01", "01-02")
     assert shop.build(now=NOW).ran == []
-    assert shop.plan(now=NOW, reopen=True).will_run == 2
-    done = shop.build(now=NOW, reopen=True)
+    assert shop.plan(now=NOW, is_reopened=True).will_run == 2
+    done = shop.build(now=NOW, is_reopened=True)
     assert (done.ran, done.notices) == ([FIRST, SECOND, "total"], [])
     correct(shop, "01-02")
     assert shop.build(now=NOW).ran == []  # it was only for that build
@@ -129,12 +129,12 @@ def test_reopening_builds_all_of_it(shop: Frozen) -> None:
 def test_reopening_looks_behind_a_kept_answer(shop: Frozen) -> None:
     shop.build(now=NOW)
     shop.build(now=NOW)
-    assert shop.build(now=NOW, reopen=True).standing == (0, 4, 0, 0, 0)
+    assert shop.build(now=NOW, is_reopened=True).standing == (0, 4, 0, 0, 0)
 
 
 def test_force_does_not_reopen(shop: Frozen) -> None:
     assert shop.build("daily", now=NOW, force=True).ran == [THIRD]
-    assert shop.build("daily", now=NOW, force=True, reopen=True).ran == [FIRST, SECOND, THIRD]
+    assert shop.build("daily", now=NOW, force=True, is_reopened=True).ran == [FIRST, SECOND, THIRD]
 
 
 def test_a_partition_is_opened_until_it_is_built(shop: Frozen) -> None:
@@ -191,7 +191,7 @@ def test_a_later_word_comes_before_the_age(shop: Frozen) -> None:
 def test_a_persons_word_outlasts_reopening(shop: Frozen) -> None:
     correct(shop, "01-01", "01-02")
     shop.mark(FIRST, "frozen")
-    done = shop.build(now=NOW, reopen=True)
+    done = shop.build(now=NOW, is_reopened=True)
     assert done.ran == [SECOND, "total"]
     assert len(done.notices) == 1
     assert "because" in done.notices[0]
@@ -227,7 +227,7 @@ def test_an_old_balance_stays_and_later_ones_go_on_from_it(tmp_path: Path) -> No
     assert done.ran == ["sums@2013-01-03", "sums@2013-01-04"]
     assert done.notices == [OLD.format("1 partition is").replace("daily", "sums")]
     assert made.read("out/2013-01-04.txt") == "01-01\n01-02\nnew 01-03\n01-04\n"
-    assert made.build(now=NOW, reopen=True).counts == {"sums": 4}
+    assert made.build(now=NOW, is_reopened=True).counts == {"sums": 4}
 
 
 def test_many_old_partitions_without_a_seal(tmp_path: Path) -> None:

@@ -104,10 +104,10 @@ class Workshop(Sandbox):
         keep_going: bool = False,
         fail_fast: bool = False,
         force: bool = False,
-        reopen: bool = False,
         file: str = "Dataflowfile",
         now: str | None = None,
         is_patient: bool = False,
+        is_reopened: bool = False,
         hear: Callable[[Event], None] = lambda event: None,
         **params: str,
     ) -> Built:
@@ -121,21 +121,16 @@ class Workshop(Sandbox):
             events.append(event)
             hear(event)
 
-        settings = Settings(str(self.root), file, tuple(params.items()), seconds_of(now), is_patient)
+        settings = Settings(str(self.root), file, tuple(params.items()), seconds_of(now), is_patient, is_reopened)
         summary = build(
-            settings,
-            targets,
-            jobs=jobs,
-            keep_going=keep_going,
-            fail_fast=fail_fast,
-            force=force,
-            reopen=reopen,
-            emit=emit,
+            settings, targets, jobs=jobs, keep_going=keep_going, fail_fast=fail_fast, force=force, emit=emit
         )
         return Built(tuple(events), summary)
 
-    def plan(self, *targets: str, file: str = "Dataflowfile", now: str | None = None, reopen: bool = False) -> Plan:
-        return plan(Settings(str(self.root), file, now=seconds_of(now)), targets, reopen=reopen)
+    def plan(
+        self, *targets: str, file: str = "Dataflowfile", now: str | None = None, is_reopened: bool = False
+    ) -> Plan:
+        return plan(Settings(str(self.root), file, now=seconds_of(now), is_reopened=is_reopened), targets)
 
     def date(self, path: str, moment: str) -> None:
         """Sets the time (ISO, UTC) at which a file seems to have been written."""

@@ -157,12 +157,12 @@ class Model:
     def happenings(self, random: Random, count: int) -> Iterator[tuple[str, str, date | None, str]]:
         """Draws what happens, and lets it: ("arrive", source, day, text), ("withdraw", …) or ("wait", "", None, "")."""
         for number in range(count):
-            kind = random.choice(("arrive", "arrive", "arrive", "correct", "withdraw", "wait"))
+            kind = random.choice(("arrive", "arrive", "correct", "correct", "withdraw", "wait"))
             if kind == "wait":
                 self.now += timedelta(hours=random.choice((3, 12, 30)))
                 yield "wait", "", None, ""
                 continue
-            name, files = random.choice((("a", self.a), ("b", self.b)))
+            name, files = random.choice((("a", self.a), ("b", self.b), ("b", self.b)))
             known = sorted(files)
             if kind == "arrive" or not known:
                 absent = [day for day in DAYS if day not in files and day <= self.now.date()]

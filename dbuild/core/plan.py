@@ -115,8 +115,10 @@ def needed_of(
 ) -> dict[str, PartitionSet]:
     """The wanted partitions and all that they need, by dataset; one pass against the building order.
 
-    What is frozen needs nothing.
+    What is frozen needs nothing. What waits is needed too by those that can't have it: it is told, and what there is
+    for it is built.
     """
+    supply = observed.supply
     needed = dict(wanted)
     for name in reversed(flow.steps):
         if not needed.get(name):
@@ -126,10 +128,13 @@ def needed_of(
         if chain:
             needed[name] = chain.needs(needed[name], frozen)
         active = needed[name] - frozen
-        for given, mapping in inputs_of(flow, domains, name) if active else ():
+        declared = supply.reach.mappings[name]
+        for (given, mapping), whole in zip(inputs_of(flow, domains, name), declared, strict=True) if active else ():
             if given.dataset == name:
                 continue
             reads = mapping.reads(active, domains.of(given.dataset))
+            if given.dataset in supply.waiting:
+                reads |= whole.reads(active, supply.reach.of(given.dataset)) & supply.waiting[given.dataset]
             known = needed.get(given.dataset)
             needed[given.dataset] = reads if known is None else known | reads
     return needed

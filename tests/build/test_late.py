@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from dbuild.build import Settings, explain, status
+from dbuild.core.events import Lacking
 from tests.build.workshop import Workshop, seconds_of
 
 DAYS = ("01-01", "01-02", "01-03", "01-04", "01-05")
@@ -98,6 +99,16 @@ def test_nothing_stands_in_that_is_too_old_or_comes_after(tmp_path: Path) -> Non
     done = shop.build()
     assert sorted(done.ran) == daily("01-02", "01-03", "01-05")
     assert done.standing == (3, 0, 0, 2, 0)
+
+
+def test_what_waits_in_between_is_named_and_what_there_is_for_it_is_built(tmp_path: Path) -> None:
+    report = '[targets.report]\npath = "out/report.txt"\nshell = "cat {monthly} > {output}"\n'
+    shop = made(tmp_path, HEAD + VALUED % "wait" + MONTHLY + report)
+    done = shop.build("report")
+    assert sorted(done.ran) == daily("01-01", "01-02", "01-03", "01-05")
+    assert done.standing == (4, 0, 0, 3, 0)
+    told = [(each.target, each.keys, each.missing) for each in done.events if isinstance(each, Lacking)]
+    assert told == [("valued", "2013-01-04", ("prices@2013-01-04",))]
 
 
 def test_what_fails_for_a_missing_input_names_it(tmp_path: Path) -> None:

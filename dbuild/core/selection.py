@@ -10,10 +10,12 @@ from datetime import datetime
 from dbuild.core.choice import Choice, Chooser, Standing, names_standing
 from dbuild.core.domain import Domains
 from dbuild.core.graph import Flow
+from dbuild.core.mapping import Mapping
 from dbuild.core.model import DiscoveredDimension, Source, Target
 from dbuild.core.naming import datasets_named, is_pattern
 from dbuild.core.partitions import PartitionSet
 from dbuild.core.plan import chain_of
+from dbuild.core.supplied import Supplied
 from dbuild.errors import Place, UsageError
 
 
@@ -277,7 +279,8 @@ def _spread(
         for name in flow.steps:
             for given, mapping in zip(flow.steps[name].inputs, domains.mappings[name], strict=True):
                 if given.dataset in spread:
-                    _add(spread, name, mapping.touches(spread[given.dataset], domains.of(name)))
+                    for each in _both(mapping):
+                        _add(spread, name, each.touches(spread[given.dataset], domains.of(name)))
             chain = chain_of(flow, domains, name) if name in spread else None
             if chain:
                 _add(spread, name, chain.behind(spread[name], PartitionSet.empty(chain.domain.axes)))
@@ -289,5 +292,11 @@ def _spread(
             if chain:
                 _add(spread, name, chain.needs(spread[name], PartitionSet.empty(chain.domain.axes)))
             for given, mapping in zip(flow.steps[name].inputs, domains.mappings[name], strict=True):
-                _add(spread, given.dataset, mapping.reads(spread[name], domains.of(given.dataset)))
+                for each in _both(mapping):
+                    _add(spread, given.dataset, each.reads(spread[name], domains.of(given.dataset)))
     return spread
+
+
+def _both(mapping: Mapping | Supplied) -> list[Mapping | Supplied]:
+    """A mapping as it is declared, and as far as its input can be had: who waits stands up and down the flow too."""
+    return [mapping, mapping.mapping] if isinstance(mapping, Supplied) else [mapping]

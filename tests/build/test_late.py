@@ -321,6 +321,12 @@ inputs.prices = { missing = "latest" }
     assert shop.read("out/report/2013-01-03.csv") == "a,p\n1,false\n"
 
 
+def test_what_waits_is_chosen_with_what_it_needs_and_what_needs_it(tmp_path: Path) -> None:
+    shop = made(tmp_path, HEAD + VALUED % "wait" + MONTHLY)
+    assert shop.build("valued@2013-01-04+").summary.waiting == 2
+    assert shop.build("+monthly").summary.waiting == 2
+
+
 def test_nothing_provisional_is_made_where_that_is_refused(tmp_path: Path) -> None:
     shop = made(tmp_path, HEAD + VALUED % "latest" + MONTHLY)
     done = shop.build(is_patient=True)

@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from types import FrameType
 
 from dbuild.build.bodies import dump_body, identity_of
+from dbuild.build.interrupts import interruptible
 from dbuild.build.survey import SINGLES
 from dbuild.build.world import World
 from dbuild.core.events import Notice
@@ -98,23 +96,26 @@ def settle_keys(world: World, answers: Mapping[str, Answer], needed: Collection[
         else:
             settled[name] = question.settle(known, asking)
     if keys_of(settled) != keys_of(answers):
-        for memo in world.schemas.new_memos:  # what the first look found out needn't be found out again
-            world.state.put_memo(*memo)
-        world = _remade(world, keys_of(settled))
+        world = remade(world, keys_of(settled))
     world.unasked = frozenset(world.flow.queries.keys() - settled.keys())
     world.doubts = tuple(doubts)
     world.notices = (*world.notices, *doubts)
     return world
 
 
-def _remade(world: World, keys: Mapping[str, tuple[str, ...]]) -> World:
-    """The same world with other keys."""
+def remade(world: World, keys: Mapping[str, tuple[str, ...]]) -> World:
+    """The same world with these keys, and with what has been found out of it since."""
+    for memo in world.schemas.new_memos:  # what the first look found out needn't be found out again
+        world.state.put_memo(*memo)
     world.presence.forget()
-    return World(
+    found = World(
         *(world.flow, world.survey, world.state, world.presence, world.now, world.clock, keys),
         is_patient=world.is_patient,
         is_reopened=world.is_reopened,
     )
+    found.unasked, found.doubts = world.unasked, world.doubts
+    found.notices = (*found.notices, *world.doubts)
+    return found
 
 
 class Question:
@@ -247,7 +248,7 @@ class Question:
                 views=views_of(world.flow, self._step),
             )
             engine.set_resources(asking.jobs or cores(), project.memory)
-            with _interruptible():
+            with interruptible():
                 found = find_keys(task, self._dimension, engine)
         except RecipeError as error:
             hint = None if "memory" in error.causes else error.hint
@@ -288,29 +289,3 @@ def _tell_changes(name: str, known: Answer | None, now: Answer, asking: Asking) 
 def _listed(keys: list[str]) -> str:
     more = f" and {len(keys) - _NAMED} more" if len(keys) > _NAMED else ""
     return ", ".join(keys[:_NAMED]) + more
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """Ctrl-C, SIGTERM and SIGHUP end a query, as KeyboardInterrupt: DuckDB makes some other error of what is raised."""
-    caught: list[int] = []
-
-    def handle(number: int, frame: FrameType | None) -> None:
-        caught.append(number)
-        raise KeyboardInterrupt
-
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    try:
-        before = {number: signal.signal(number, handle) for number in numbers}
-    except ValueError:  # not the main thread: whoever started it owns the signals
-        yield
-        return
-    try:
-        yield
-    except Exception:
-        if caught:
-            raise KeyboardInterrupt from None
-        raise
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from dbuild.build.answer import names_in
@@ -60,6 +60,7 @@ def load_flow(settings: Settings, state: State, keep: Memos) -> Flow:
     analyses = {name: analyse(project, target, state, keep) for name, target in recipes.items()}
     flow, more = link(project, analyses)
     problems.extend(more)
+    problems.extend(_routing_problems(flow, state, keep))
     if not problems:
         axes = axes_of(project, {})
         mappings, problems = mappings_of(flow, axes)
@@ -124,6 +125,23 @@ def _analyse_python(recipe: PythonRecipe, root: str, state: State, keep: Memos) 
     analysis = python.analyse(recipe, root)
     keep("python", subject, f"{_witness(root, analysis.files)}\n{dump_analysis(analysis)}")
     return analysis
+
+
+def _routing_problems(flow: Flow, state: State, keep: Memos) -> Iterator[UserError]:
+    """Texts of `by` that don't say of a row where it belongs; what was found of a text is kept."""
+    for given in (given for step in flow.steps.values() for given in step.inputs):
+        for _, expression in given.by:
+            subject = digest_bytes(f"{_FORM}\0{engine_stamp()}\0{expression}".encode("utf-8", "surrogateescape"))
+            kept = state.memo("routing", subject)
+            if kept is None:
+                from dbuild.recipes.routing import problem_of
+
+                found = problem_of(expression, given.place)
+                kept = json.dumps([found.what, found.hint] if found else None)
+                keep("routing", subject, kept)
+            if kept != "null":
+                what, hint = json.loads(kept)
+                yield UserError(what, given.place, hint)
 
 
 def _witness(root: str, files: tuple[str, ...]) -> str:

@@ -38,6 +38,7 @@ def seal(world: World, plan: Plan, run: Run | None) -> None:
                 store.put_seal(name, *kept)
         for kind, subject, value in world.schemas.new_memos:
             store.put_memo(kind, subject, value)
+        world.routing.keep(store)
         store.put_files(world.survey.hashed.values())
         world.survey.keep(store, run.published.made if run else {})
 

@@ -8,13 +8,13 @@ import signal
 import sqlite3
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from types import FrameType
 
 from dbuild.build.answer import Seen
-from dbuild.build.discovery import Asking, kept_answers, keys_of, settle_keys
+from dbuild.build.discovery import Asking, kept_answers, keys_of, remade, settle_keys
 from dbuild.build.doubt import Doubt
 from dbuild.build.keeping import keep_quiet_answer
 from dbuild.build.legacy import keep_shapes, legacy_of
@@ -72,7 +72,11 @@ def make(looked: Looked) -> Plan:
         looked.world.notices,
     )
     idle = map(idle_text, looked.selection.empty)
-    return replace(made, notices=(*made.notices, *_held(looked, made), *idle), doubts=looked.world.doubts)
+    routing = looked.world.routing
+    unrouted = tuple(routing.doubts(made.targets))
+    strays = (str(stray) for stray in routing.strays() if stray.target in made.targets)
+    notices = (*made.notices, *_held(looked, made), *idle, *unrouted, *strays)
+    return replace(made, notices=notices, doubts=(*looked.world.doubts, *unrouted))
 
 
 def idle_text(argument: str) -> str:
@@ -145,6 +149,8 @@ def look(
         from dbuild.build.inheritance import take_over
 
         world = take_over(legacy, state, see)
+    if asking is not None and world.routing:
+        world = _with_rows(world, used, asking)
     try:
         selection = select(flow, world.domains, arguments, world.now, standing=Standings(world, names))
     except UsageError as error:  # mostly a key that isn't known yet
@@ -176,6 +182,15 @@ def _world(
     datasets = (flow.project.dataset(name) for name in used)
     dimensions = {dimension for dataset in datasets if dataset for dimension in dataset.dimensions}
     return settle_keys(world, kept, dimensions, asking)
+
+
+def _with_rows(world: World, targets: Collection[str], asking: Asking) -> World:
+    """The world, when it is known where the rows go that these targets may get: dimensions may reach further then."""
+    from dbuild.observe.machine import cores
+
+    before = world.routing.ends()
+    world.routing.find_out(targets, asking.jobs or cores(), asking.emit)
+    return remade(world, world.keys) if world.routing.ends() != before else world
 
 
 def _moment(settings: Settings, clock: int) -> int:
@@ -295,7 +310,7 @@ def _build(
     for notice in planned.notices:
         emit(Notice(notice))
     if not planned.will_run and not planned.may_run:
-        if not looked.world.survey.is_known:
+        if not looked.world.survey.is_known or looked.world.routing.has_news:
             seal(looked.world, planned, None)
         keep_quiet_answer(settings, state, arguments, looked, planned)
         return _quiet_summary(planned, started)
@@ -380,12 +395,14 @@ def _run(
     journal = Journal(journal_path(settings))
     failing = Failing(options.keep_going, options.fail_fast)
     run = Run(looked.world, planned, state, pool, journal, number, emit, allotments, failing)
+    looked.world.routing.begin()
     try:
         with _signals(run.interrupt, pool.wake_descriptor.fileno()):
             run.execute()
     finally:
         pool.close()
         journal.close()
+        looked.world.routing.close()
     seal(looked.world, planned, run)
     if looked.world.words:
         from dbuild.build.marking import drop_done

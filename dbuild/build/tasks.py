@@ -105,7 +105,11 @@ class TaskMaker:
         watched: list[tuple[str, Stat]] = list(self._code_of(step))
         inputs = tuple(
             self._input(step, given, mapping, record, watched)
-            for (given, mapping), record in zip(inputs_of(world.flow, world.domains, target), records, strict=True)
+            if not given.by
+            else self._routed(step, place, index, record, watched)
+            for place, ((given, mapping), record) in enumerate(
+                zip(inputs_of(world.flow, world.domains, target), records, strict=True)
+            )
         )
         locations = world.survey.locations[target]
         return Prepared(
@@ -221,6 +225,28 @@ class TaskMaker:
     ) -> TaskInput:
         location = self._world.location(given.dataset, given.output)
         return self._read(step, given, location, mapping.is_single, record, watched)
+
+    def _routed(
+        self, step: Step, place: int, index: Index, record: InputRecord, watched: list[tuple[str, Stat]]
+    ) -> TaskInput:
+        """An input with the rows of one partition."""
+        given = step.inputs[place]
+        location = self._world.location(given.dataset, given.output)
+        files: list[tuple[str, Stat]] = []
+        read = self._read(step, given, location, False, record, files)
+        narrow, kept = self._world.routing.narrowed(step.target.name, place, index, read, files)
+        watched += kept
+        return narrow
+
+    def read_one(self, step: Step, given: Input, partition: str) -> tuple[TaskInput, Watched]:
+        """One partition of an input, by its joined key, and the files that must not change meanwhile.
+
+        Raises RecipeError where it isn't there.
+        """
+        watched: list[tuple[str, Stat]] = []
+        location = self._world.location(given.dataset, given.output)
+        record = InputRecord(given.name, given.dataset, (partition,), b"", b"")
+        return self._read(step, given, location, False, record, watched), tuple(watched)
 
     def _read(
         self,

@@ -18,13 +18,14 @@ from dbuild.build.fingerprints import Fingerprints
 from dbuild.build.freezing import aged
 from dbuild.build.holds import Holds
 from dbuild.build.presence import Presence
+from dbuild.build.routing import Routing
 from dbuild.build.schemas import Schemas, typed_digest
 from dbuild.build.shifts import Shifts
 from dbuild.build.survey import Location, Survey
 from dbuild.build.words import Words
 from dbuild.core.absence import Absence
 from dbuild.core.aging import written_age
-from dbuild.core.domain import axes_for, axes_of, domains_of, mappings_of
+from dbuild.core.domain import axes_for, axes_of, domains_of, fed_by_rows, mappings_of
 from dbuild.core.expectation import absence_of
 from dbuild.core.graph import Flow, Step
 from dbuild.core.mapping import Mapping
@@ -83,6 +84,7 @@ class World:
         self.unasked: frozenset[str] = frozenset()  # dimensions whose SQL has never been asked
         self.doubts: tuple[str, ...] = ()  # what isn't known of keys, as notices
         self.presence = presence
+        self.keys = keys
         self.axes = axes_of(flow.project, {**presence.discovered(), **keys})
         named = {name: presence.named(name, self.axes) for name in flow.project.sources}
         mappings, _ = mappings_of(flow, self.axes)
@@ -91,6 +93,11 @@ class World:
         self._unsettled = {name: self._hold_back(name, there) for name, there in named.items()}
         self.present = {name: there - self._unsettled[name] for name, there in named.items()}  # and may be read
         self.schemas = Schemas(flow, survey, state, self.reach, self.present)
+        self.routing = Routing(self)
+        if fed_by_rows(flow):
+            self.reach, notices = domains_of(flow, self.axes, mappings, named, now, self.routing.ends())
+            self.domains = self.reach
+            self.schemas = Schemas(flow, survey, state, self.reach, self.present)
         self.words = Words(flow, self.reach, state.marks.all(), now, self._built)
         self.absences = self._absences()
         self.holds = Holds(flow, self.reach, self.words, self._gone(), lambda name: self._built(name, lambda run: True))
@@ -211,12 +218,13 @@ class World:
             domain = self.domains.of(target)
             touched = self.changed(target)
             for given, mapping in inputs_of(self.flow, self.domains, target):
-                if given.counts:
+                if given.counts and not given.by:
                     changed = self.changed(given.dataset)
                     if given.dataset in self.flow.steps and given.dataset != target:
                         changed |= self.moved(given.dataset)
                     touched |= mapping.affects(changed, domain)
             touched |= Shifts(self.flow, self.reach, self.state.axis_values).touched(target)
+            touched |= self.routing.touched(target)
             self._touched[target] = touched & domain
         return self._touched[target]
 
@@ -267,7 +275,8 @@ class World:
             assert dataset is not None
             paths = dataset.path if isinstance(dataset, Source) else [(o.name, o.path) for o in dataset.outputs]
             own = [(dimension, _declared_text(self.flow.project, dimension)) for dimension in dataset.dimensions]
-            parts.append(repr((given.name, given.dataset, given.output, given.rules, paths, own, schema)))
+            rules = (given.rules, sorted(given.by)) if given.by else given.rules
+            parts.append(repr((given.name, given.dataset, given.output, rules, paths, own, schema)))
             if given.missing == "latest":  # what stands in isn't told by who is there alone
                 parts.append(f"latest {given.max_age}")
         return digest_bytes("\0".join(parts).encode("utf-8", "surrogateescape"))
@@ -344,6 +353,10 @@ class World:
         """The names of inputs of which no difference is a reason."""
         return frozenset(given.name for given in step.inputs if not given.counts)
 
+    def unrouted(self, target: str) -> PartitionSet:
+        """The partitions that may get rows of files of which it isn't known where their rows go."""
+        return self.routing.unrouted(target)
+
     def frozen(self, target: str) -> PartitionSet:
         """The partitions of a target that stay as they are."""
         return self.holds.frozen(target) | self.aged(target)
@@ -419,6 +432,8 @@ class World:
         domain = self.domains.of(given.dataset)
         reads = mapping.of_index(index, domain)
         gaps = self._gaps(given, mapping, index, domain)
+        if given.by:
+            return replace(self._routed(step, number, given, index, reads, unsettled), absent=gaps[0])
         cached = self._records.get((step.target.name, number))
         if unsettled is None and cached is not None and cached[0] == reads.body:
             return replace(cached[1], absent=gaps[0], stand_ins=gaps[1])
@@ -445,6 +460,20 @@ class World:
         absent = tuple(map(joined_key, mapping.lacking(index, reach).keys()))
         found = mapping.stand_ins.get(index)
         return absent, ((joined_key(reach.key(found.absent)), joined_key(reach.key(found.used))),) if found else ()
+
+    def _routed(
+        self, step: Step, number: int, given: Input, index: Index, reads: PartitionSet, unsettled: PartitionSet | None
+    ) -> InputRecord:
+        """What a partition would read of an input of which it gets its own rows."""
+        domain = self.domains.of(given.dataset)
+        shares = self.routing.shares(step.target.name, number, index, reads, unsettled)
+        keys = tuple(joined_key(domain.key(one)) for one, _ in shares)
+        schema = self.schemas.reading_identity(given, step, bool(keys))
+        columns = self.routing.columns(step.target.name, number) if not keys else None
+        if columns is not None:
+            schema = digest_bytes(schema + repr(columns).encode())
+        name = f"{given.dataset}.{given.output}" if given.output else given.dataset
+        return InputRecord(given.name, name, keys, b"".join(digest for _, digest in shares), schema)
 
     def _digests(
         self,
@@ -473,6 +502,7 @@ class World:
         """Drops what was computed from outputs of a target that have since changed."""
         self._records.clear()
         self.schemas.forget(target)
+        self.routing.forget(target)
 
     def partition_digest(self, dataset: str, location: Location, index: Index, key: tuple[str, ...]) -> bytes | None:
         """Identity of one partition of one output: its content, and the types that its file can't hold."""

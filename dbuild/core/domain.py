@@ -26,12 +26,13 @@ from dbuild.core.partitions import Axis, Interval, ListAxis, PartitionSet, TimeA
 from dbuild.core.supplied import Supplied
 from dbuild.errors import UserError
 
+AHEAD = timedelta(days=1)  # how far ahead of the clock periods may begin that count: clocks and zones differ
 NO_NUMBERS: MappingOf[str, Sequence[int]] = {}
 
 
 def latest_of(now: datetime) -> datetime:
-    """The moment up to which periods begin that count: tomorrow, since clocks and zones differ."""
-    return now + timedelta(days=1)
+    """The moment up to which periods begin that count."""
+    return now + AHEAD
 
 
 @dataclass(frozen=True, slots=True)

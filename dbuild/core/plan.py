@@ -32,6 +32,9 @@ class Observed(Protocol):
     def suspects(self, target: str) -> PartitionSet:
         """The partitions of a target that nothing vouches for: each has to be judged."""
 
+    def unrouted(self, target: str) -> PartitionSet:
+        """The partitions that may get rows of files of which it isn't known where their rows go."""
+
     def needs_first(self, given: Input, step: Step) -> bool:
         """Whether a recipe reads a table whose columns only its dataset's first partition shows."""
 
@@ -209,7 +212,7 @@ def _upstream(
 ) -> tuple[PartitionSet, dict[str, PartitionSet]]:
     """What other datasets make of a target: which partitions are undecided, and what they stand behind."""
     domain = domains.of(name)
-    undecided = PartitionSet.empty(domain.axes)
+    undecided = observed.unrouted(name)
     unsettled: dict[str, PartitionSet] = {}
     for given, mapping in inputs_of(flow, domains, name):
         upstream = plans.get(given.dataset)

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from dbuild.core.model import Analysis, Input, Project, ShellRecipe, SqlRecipe, Target, TimeDimension
+from dbuild.core.model import Analysis, Input, Project, ShellRecipe, Source, SqlRecipe, Target, TimeDimension
+from dbuild.core.task import format_of
 from dbuild.errors import UserError, nearest
 
 
@@ -112,6 +113,9 @@ def reading_problems(project: Project, step: Step) -> Iterable[UserError]:
     """Inputs that can't be read by what reads them."""
     for given in step.inputs:
         dataset = project.dataset(given.dataset)
+        if given.by and dataset is not None and not _is_table(dataset, given):
+            what = f'"by" of the input "{given.name}": its files are no tables, so they have no rows'
+            yield UserError(what, given.place, "rows are those of .parquet, .csv, .json and .arrow files")
         if not isinstance(dataset, Target):
             continue
         if dataset.is_action:
@@ -127,6 +131,13 @@ def reading_problems(project: Project, step: Step) -> Iterable[UserError]:
         elif isinstance(step.target.recipe, SqlRecipe) and _is_folder(dataset, given):
             what = f'"{given.name}" is a folder, and SQL reads tables'
             yield UserError(what, given.place, "make a .parquet, .csv or .json file as an output of its own")
+
+
+def _is_table(dataset: Source | Target, given: Input) -> bool:
+    paths = (
+        [dataset.path] if isinstance(dataset, Source) else [o.path for o in dataset.outputs if o.name == given.output]
+    )
+    return all(format_of(path) in ("parquet", "csv", "json", "arrow") for path in paths)
 
 
 def _is_folder(dataset: Target, given: Input) -> bool:

@@ -16,7 +16,7 @@ from dbuild.core.graph import Step
 from dbuild.core.model import Source, TimeDimension
 from dbuild.core.partitions import Axis, Index, PartitionSet
 from dbuild.core.routes import Route, Way, newest_of, routed_key, unpack_route
-from dbuild.core.task import Column, TaskInput, format_of
+from dbuild.core.task import Column, TaskInput
 from dbuild.core.trace import joined_key, split_key
 from dbuild.errors import RecipeError, UserError
 from dbuild.observe.digests import combine, digest_bytes
@@ -57,6 +57,7 @@ class Routed:
         self._world = world
         self._routes: dict[str, tuple[Route, ...]] = {}
         self._subjects: dict[str, list[bytes]] = {}  # of what isn't kept as it is
+        self._kept: dict[str, bool] = {}  # whether what is there is that of which routes are kept
         self._indices: dict[str, Index] = {}
         self._digests: dict[str, dict[str, bytes]] = {}  # route key -> partition -> digest of its rows
 
@@ -101,11 +102,10 @@ class Routed:
         parts = repr((given.dataset, given.output, path, form, self._looks))
         return digest_bytes(parts.encode("utf-8", "surrogateescape"))
 
-    @cached_property
+    @property
     def shows_columns(self) -> bool:
-        """Whether only the files themselves say which columns they have."""
-        location = self._world.location(self.given.dataset, self.given.output)
-        return format_of(location.pattern.text) in ("parquet", "arrow")
+        """Whether only the files themselves, or what made them, say which columns they have."""
+        return self._world.schemas.of(self.given.dataset, self.given.output).columns is None
 
     # -- what is there -------------------------------------------------------------------------------------------------
 
@@ -116,13 +116,20 @@ class Routed:
         return domain if there is None else domain & there
 
     def changed(self) -> set[str]:
-        """The partitions that may be others than those whose routes are kept."""
+        """The partitions whose files aren't those of which routes are kept."""
         world, dataset = self._world, self.given.dataset
         found = set(map(joined_key, world.changed(dataset).keys()))
         if dataset in world.flow.steps:
             made = (index for name, _, index in world.schemas.fresh_digests if name == dataset)
             found |= {joined_key(world.domains.of(dataset).key(index)) for index in made}
-        return found
+        return {partition for partition in found if not self._is_kept(partition)}
+
+    def _is_kept(self, partition: str) -> bool:
+        """Whether a partition that was looked at again, or made anew, is the same as ever."""
+        if partition not in self._kept:
+            subjects = self._world.state.routes.subjects(self.use, partition)
+            self._kept[partition] = bool(subjects) and subjects == [file.subject for file in self.files(partition)]
+        return self._kept[partition]
 
     @cached_property
     def _maker(self) -> TaskMaker:
@@ -175,8 +182,8 @@ class Routed:
         for partition, body in self._world.state.routes.all(self.use):
             kept.setdefault(partition, []).append(body)
         self._indices = {joined_key(present.key(index)): index for index in present.indices()}
-        self.unknown.clear()
-        self._digests.clear()
+        for found in (self.unknown, self._digests, self._routes, self._subjects):
+            found.clear()
         for partition in self._indices:
             if partition in kept and partition not in changed:
                 self._routes[partition] = tuple(map(unpack_route, kept[partition]))
@@ -216,11 +223,9 @@ class Routed:
             self._digests.setdefault(key, {})[partition] = combine(digests)
 
     def forget(self) -> None:
-        """Drops what was found out of partitions that have since been made anew."""
+        """Has all looked at anew, since partitions have been made anew."""
         self.is_loaded = False
-        for partition in self.changed():
-            self._routes.pop(partition, None)
-            self._subjects.pop(partition, None)
+        self._kept.clear()
 
     # -- answers -------------------------------------------------------------------------------------------------------
 

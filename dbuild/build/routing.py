@@ -51,6 +51,26 @@ class Moved:
         return self.changed | self.gone
 
 
+@dataclass(frozen=True, slots=True)
+class News:
+    """What is to be kept of one use of routed rows."""
+
+    use: bytes
+    moves: dict[str, list[bytes]]  # partition -> the subjects of its files; none of one that went or isn't known
+    ends: dict[str, list[int]]
+    is_whole: bool
+    is_new: bool  # whether any of it isn't kept yet
+
+
+def keep_news(news: Iterable[News], store: State) -> None:
+    """Keeps them, and forgets what was kept for inputs that aren't any more."""
+    news = list(news)
+    for each in news:
+        if each.is_new:
+            store.routes.put(each.use, each.moves, each.ends, is_whole=each.is_whole)
+    store.routes.forget_others(each.use for each in news)
+
+
 class Routing:
     """The routed inputs of a flow."""
 
@@ -87,12 +107,15 @@ class Routing:
         return found
 
     def _ends(self, routed: Routed) -> dict[str, list[int]]:
+        kept, is_whole = self._world.state.routes.ends(routed.use)
         if not routed.is_loaded:
-            kept = self._world.state.routes.ends(routed.use)
-            if kept is not None and not self._moved(routed).all:
+            if is_whole and not self._moved(routed).all:
                 return kept
             routed.load()
-        return routed.ends(self._limits(routed))
+        found = routed.ends(self._limits(routed))
+        if routed.unknown:  # nothing goes before it is known to have gone
+            found = {name: sorted({*numbers, *kept.get(name, [])}) for name, numbers in found.items()}
+        return found
 
     def _limits(self, routed: Routed) -> dict[str, int]:
         latest = latest_of(self._world.now)
@@ -209,7 +232,7 @@ class Routing:
     def _is_whole(self, routed: Routed) -> bool:
         """Whether routes are kept for all partitions, and the seal of the target holds what they lead to."""
         world, target = self._world, routed.step.target.name
-        return world.state.routes.ends(routed.use) is not None and not routed.domain - world.sealed(target)
+        return world.state.routes.ends(routed.use)[1] and not routed.domain - world.sealed(target)
 
     def doubts(self, targets: Collection[str]) -> Iterator[str]:
         """What a person who reads of these targets should know of what only a build finds out."""
@@ -303,7 +326,7 @@ class Routing:
         return self._engines[dataset]
 
     def begin(self) -> None:
-        """From now on it has to be known what a partition gets; what is made meanwhile is looked into when it's read."""
+        """From now on it has to be known what partitions get; what is made meanwhile is looked into when it is read."""
         self._is_running = True
 
     def close(self) -> None:
@@ -432,27 +455,23 @@ class Routing:
     def has_news(self) -> bool:
         """Whether more is known than what is kept."""
         kept = self._world.state.routes
-        return any(r.is_loaded and not r.unknown and (r.moves() or kept.ends(r.use) is None) for r in self._all())
+        return any(r.is_loaded and not r.unknown and (r.moves() or not kept.ends(r.use)[1]) for r in self._all())
 
-    def keep(self, store: State) -> None:
-        """Keeps which routes the partitions of all inputs have, for the seals that are written with them."""
-        if not self._inputs:
-            return
+    def news(self) -> list[News]:
+        """What is to be kept of the routes of all inputs, with the seals that rest on it."""
         uses: dict[bytes, Routed] = {}
         for routed in self._all():
             if routed.is_loaded or routed.use not in uses:  # several targets may route the same rows alike
                 uses[routed.use] = routed
-        for use, routed in uses.items():
-            moved, kept = self._moved(routed), store.routes.ends(use)
-            if moved.all:
-                routed.load()
-            ends = kept
-            if routed.is_loaded:
-                ends = routed.ends(self._limits(routed)) if not routed.unknown else None
-            moves = {**{partition: [] for partition in moved.gone}, **routed.moves()}
-            if moves or ends != kept:
-                store.routes.put(use, moves, ends)
-        store.routes.forget_others(uses)
+        return [self._news(use, routed) for use, routed in uses.items()]
+
+    def _news(self, use: bytes, routed: Routed) -> News:
+        moved, kept = self._moved(routed), self._world.state.routes.ends(use)
+        if moved.all:
+            routed.load()
+        found = (self._ends(routed), not routed.unknown) if routed.is_loaded else kept
+        moves = {**{partition: [] for partition in moved.gone}, **routed.moves()}
+        return News(use, moves, *found, is_new=bool(moves) or found != kept)
 
     def forget(self, dataset: str) -> None:
         """Drops what was found out of a target's outputs that have since changed."""

@@ -195,7 +195,11 @@ class Run:
                 return
             attempt = self._attempts.pop(node, None)
             if attempt is None:
-                reasons = self._reasons(node)
+                try:
+                    reasons = self._reasons(node)
+                except UserError as error:
+                    self._fail(Attempt(node, 1, ()), 0.0, _said(error), None)
+                    continue
                 if not reasons:
                     self.schedule.move(node, State.FRESH)
                     self._emit(TaskSkipped(node[0], self._key(node)))
@@ -204,7 +208,10 @@ class Run:
             self._start(attempt)
 
     def _reasons(self, node: Node) -> tuple[Reason, ...]:
-        """Why a task runs, now that all that it reads is settled; none: it doesn't have to."""
+        """Why a task runs, now that all that it reads is settled; none: it doesn't have to.
+
+        Raises UserError where that can't be found out: rows of an input can't be told apart.
+        """
         planned = self.plan.targets[node[0]].will.get(node[1])
         return planned if planned is not None else self.world.judge(*node, {}).reasons
 

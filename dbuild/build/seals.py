@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from dbuild import failpoints
 from dbuild.build.arrivals import happenings
 from dbuild.build.bodies import dump_body, identity_of, load_body
+from dbuild.build.routing import keep_news
 from dbuild.build.shifts import extent
 from dbuild.build.world import ABSENT, EVER, World
 from dbuild.core.domain import axes_for
@@ -24,6 +25,7 @@ def seal(world: World, plan: Plan, run: Run | None) -> None:
     """Keeps what this run found and made. Where nothing differs from what is kept, nothing is written."""
     fresh = {name: _fresh(world, plan, run, name) for name in plan.targets}
     others = {name: _left_over(world, plan, run, name) for name in world.flow.steps if name not in plan.targets}
+    news = world.routing.news()
     store = world.state
     failpoints.reach("seal")
     with store.transaction():
@@ -38,7 +40,7 @@ def seal(world: World, plan: Plan, run: Run | None) -> None:
                 store.put_seal(name, *kept)
         for kind, subject, value in world.schemas.new_memos:
             store.put_memo(kind, subject, value)
-        world.routing.keep(store)
+        keep_news(news, store)
         store.put_files(world.survey.hashed.values())
         world.survey.keep(store, run.published.made if run else {})
 

@@ -502,7 +502,6 @@ class World:
         """Drops what was computed from outputs of a target that have since changed."""
         self._records.clear()
         self.schemas.forget(target)
-        self.routing.forget(target)
 
     def partition_digest(self, dataset: str, location: Location, index: Index, key: tuple[str, ...]) -> bytes | None:
         """Identity of one partition of one output: its content, and the types that its file can't hold."""

@@ -35,14 +35,15 @@ class Routes:
 
     # -- as the seals know them ----------------------------------------------------------------------------------------
 
-    def ends(self, use: bytes) -> dict[str, list[int]] | None:
-        """Dimension -> the number of its newest period that rows had then, and of all that weren't yet due.
+    def ends(self, use: bytes) -> tuple[dict[str, list[int]], bool]:
+        """Dimension -> the number of its newest period that rows had then, and of those that weren't yet due.
 
-        None where the routes of all partitions aren't kept.
+        And whether the routes of all partitions that there were are kept.
         """
-        row = self._db.execute("SELECT ends FROM routing WHERE flow = ? AND use = ?", (self._flow, use)).fetchone()
-        found: dict[str, list[int]] | None = json.loads(row[0]) if row and row[0] else None
-        return found
+        row = self._db.execute(
+            "SELECT ends, is_whole FROM routing WHERE flow = ? AND use = ?", (self._flow, use)
+        ).fetchone()
+        return (json.loads(row[0]), bool(row[1])) if row else ({}, False)
 
     def all(self, use: bytes) -> Iterator[tuple[str, bytes]]:
         """Each file of each partition: the partition's key and the file's route, in order."""
@@ -59,17 +60,28 @@ class Routes:
         )
         return [body for (body,) in rows]
 
-    def put(
-        self, use: bytes, partitions: Mapping[str, Sequence[bytes]], ends: Mapping[str, Sequence[int]] | None
-    ) -> None:
-        """Keeps the subjects of partitions' files; none of a partition that went or isn't known.
+    def subjects(self, use: bytes, key: str) -> list[bytes]:
+        """The subjects of one partition's files, in order."""
+        rows = self._db.execute(
+            "SELECT subject FROM routed JOIN route ON route.id = routed.route WHERE routing = ? AND key = ?"
+            " ORDER BY file",
+            (self._number(use), key),
+        )
+        return [subject for (subject,) in rows]
 
-        `ends` as `ends` gives them.
-        """
-        text = json.dumps(ends) if ends is not None else ""
+    def put(
+        self,
+        use: bytes,
+        partitions: Mapping[str, Sequence[bytes]],
+        ends: Mapping[str, Sequence[int]],
+        *,
+        is_whole: bool,
+    ) -> None:
+        """Keeps the subjects of partitions' files; none of a partition that went or isn't known. The rest as `ends`."""
         self._db.execute(
-            "INSERT INTO routing (flow, use, ends) VALUES (?, ?, ?) ON CONFLICT (flow, use) DO UPDATE SET ends = ?",
-            (self._flow, use, text, text),
+            "INSERT INTO routing (flow, use, ends, is_whole) VALUES (?, ?, ?, ?)"
+            " ON CONFLICT (flow, use) DO UPDATE SET ends = excluded.ends, is_whole = excluded.is_whole",
+            (self._flow, use, json.dumps(ends), is_whole),
         )
         number = self._number(use)
         self._db.executemany("DELETE FROM routed WHERE routing = ? AND key = ?", [(number, key) for key in partitions])

@@ -22,13 +22,18 @@ class Holds:
         words: Words,
         gone: dict[str, PartitionSet],
         built: Callable[[str], PartitionSet],
+        routed: Callable[[str, int, PartitionSet], PartitionSet],
     ) -> None:
-        """`gone` has the partitions of sources with `gone = "keep"` that were there once; `built` those with traces."""
+        """`gone` has the partitions of sources with `gone = "keep"` that were there once; `built` those with traces.
+
+        `routed` tells who got rows of partitions of an input (by its number) that are gone.
+        """
         self._flow = flow
         self._reach = reach
         self._words = words
         self._gone = {name: some for name, some in gone.items() if some}
         self._built = built
+        self._routed = routed
         self._bereft: dict[str, PartitionSet] = {}
 
     def frozen(self, target: str) -> PartitionSet:
@@ -40,10 +45,10 @@ class Holds:
         if target not in self._bereft:
             domain = self._reach.of(target)
             found = PartitionSet.empty(domain.axes)
-            for given, mapping in inputs_of(self._flow, self._reach, target):
+            for number, (given, mapping) in enumerate(inputs_of(self._flow, self._reach, target)):
                 gone = self._gone.get(given.dataset)
                 if gone is not None:
-                    found |= mapping.touches(gone, domain)
+                    found |= self._routed(target, number, gone) if given.by else mapping.touches(gone, domain)
             self._bereft[target] = found & self._built(target) if found else found
         return self._bereft[target]
 

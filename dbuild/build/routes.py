@@ -111,7 +111,7 @@ class Routed:
 
     def present(self) -> PartitionSet:
         """The input's partitions that may be read."""
-        domain = self._world.domains.of(self.given.dataset)
+        domain = self._world.reach.of(self.given.dataset)
         there = self._world.present.get(self.given.dataset)
         return domain if there is None else domain & there
 
@@ -270,8 +270,11 @@ class Routed:
     def moves(self) -> dict[str, list[bytes]]:
         """What the state doesn't have: partitions with their files' subjects, none of what went or isn't known."""
         found = dict(self._subjects)
+        source = self._world.flow.project.sources.get(self.given.dataset)
+        keeps_gone = source is not None and source.keeps_gone
         for partition in self.changed() | self.unknown.keys():
-            found.setdefault(partition, [])
+            if not keeps_gone or self.files(partition):  # whose rows those that are gone had is asked later on
+                found.setdefault(partition, [])
         return found
 
     def paths(self, partition: str) -> list[str]:

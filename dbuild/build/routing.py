@@ -22,7 +22,7 @@ from dbuild.core.links import Fixed
 from dbuild.core.mapping import Mapping
 from dbuild.core.model import TimeDimension
 from dbuild.core.partitions import Index, PartitionSet
-from dbuild.core.routes import Route, Stray, misplaced, pack_route, readers_of, shown_key, split_route
+from dbuild.core.routes import Route, Stray, misplaced, pack_route, readers_of, shown_key, split_route, unpack_route
 from dbuild.core.staleness import UNSETTLED
 from dbuild.core.task import Column, TaskInput
 from dbuild.core.trace import joined_key
@@ -44,11 +44,12 @@ class Moved:
 
     changed: set[str]  # by joined key: their files differ, or the dimensions have come to reach them
     gone: set[str]  # those that the dimensions don't reach any more
-    came: PartitionSet  # those that they didn't reach then
+    turned: set[str]  # those of a target that can be read now and couldn't then, or the reverse
+    came: PartitionSet  # those that the dimensions didn't reach then
 
     @property
     def all(self) -> set[str]:
-        return self.changed | self.gone
+        return self.changed | self.gone | self.turned
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +156,8 @@ class Routing:
                 continue
             now = self._now(routed, partition, moved)
             differing = _differences(before, now or ())  # what isn't known now is told by `unrouted`
+            if partition in moved.turned:
+                differing = {key for route in (*before, *(now or ())) for key in route.shares}
             if self._is_free(routed):
                 keys |= differing
             else:
@@ -163,10 +166,11 @@ class Routing:
 
     def _moved(self, routed: Routed) -> Moved:
         world = self._world
-        came, gone = Shifts(world.flow, world.domains, world.state.axis_values).moved(routed.given.dataset)
+        came, gone = Shifts(world.flow, world.reach, world.state.axis_values).moved(routed.given.dataset)
         there = came & routed.present()
         changed = routed.changed().union(map(joined_key, there.keys()))
-        return Moved(changed, set(map(joined_key, gone.keys())), came)
+        turned = world.moved(routed.given.dataset) if routed.given.dataset in world.flow.steps else there - there
+        return Moved(changed, set(map(joined_key, gone.keys())), set(map(joined_key, turned.keys())), came)
 
     def _now(self, routed: Routed, partition: str, moved: Moved) -> tuple[Route, ...] | None:
         if partition in moved.gone or not self._one(routed, partition) & routed.present():
@@ -187,10 +191,24 @@ class Routing:
     def _readers(self, routed: Routed, partitions: Iterable[str]) -> PartitionSet:
         """The partitions of the target that could get rows of these, whatever these are."""
         some = self._world.keyed(routed.given.dataset, dict.fromkeys(partitions))
-        return self._mapping(routed).touches(some, routed.domain)
+        return self._mapping(routed).affects(some, routed.domain)
 
     def _mapping(self, routed: Routed) -> Mapping:
-        return self._world.domains.mappings[routed.step.target.name][routed.number]
+        mapping = self._world.reach.mappings[routed.step.target.name][routed.number]
+        assert isinstance(mapping, Mapping)  # the declared ones know of no absence
+        return mapping
+
+    def bereft(self, target: str, number: int, gone: PartitionSet) -> PartitionSet:
+        """The partitions that got rows of partitions of an input that are gone, as far as it is known; else all."""
+        routed = self.of(target, number)
+        partitions = set(map(joined_key, gone.keys()))
+        keys: set[str] = set()
+        known: set[str] = set()
+        for partition, body in self._world.state.routes.all(routed.use):
+            if partition in partitions:
+                known.add(partition)
+                keys.update(unpack_route(body).shares)
+        return readers_of(keys, routed.ways, routed.domain) | self._readers(routed, partitions - known)
 
     def _is_free(self, routed: Routed) -> bool:
         """Whether any partition of the target could get rows of any of the input's."""

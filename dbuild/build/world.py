@@ -67,6 +67,7 @@ class World:
         `is_reopened`: what is older than its target lets change may change all the same.
         """
         self.flow = flow
+        self.keys = keys
         self.is_patient = is_patient
         self.now = now  # UTC, without a zone: the moment for which all is decided
         self.clock = clock  # the moment at which something happens, in seconds since the epoch
@@ -84,7 +85,6 @@ class World:
         self.unasked: frozenset[str] = frozenset()  # dimensions whose SQL has never been asked
         self.doubts: tuple[str, ...] = ()  # what isn't known of keys, as notices
         self.presence = presence
-        self.keys = keys
         self.axes = axes_of(flow.project, {**presence.discovered(), **keys})
         named = {name: presence.named(name, self.axes) for name in flow.project.sources}
         mappings, _ = mappings_of(flow, self.axes)
@@ -100,7 +100,8 @@ class World:
             self.schemas = Schemas(flow, survey, state, self.reach, self.present)
         self.words = Words(flow, self.reach, state.marks.all(), now, self._built)
         self.absences = self._absences()
-        self.holds = Holds(flow, self.reach, self.words, self._gone(), lambda name: self._built(name, lambda run: True))
+        every = lambda name: self._built(name, lambda run: True)
+        self.holds = Holds(flow, self.reach, self.words, self._gone(), every, self.routing.bereft)
         self.supply = supply_of(flow, self.reach, self.absences, self, is_patient=is_patient)
         self.domains = self.supply.domains
         self.notices = (*notices, *self._refusals(), *self.words.notices)

@@ -546,3 +546,41 @@ def test_one_pass_for_each_content(made: Workshop, monkeypatch: pytest.MonkeyPat
     assert looked == ["2013-01-02.csv"]
     made.build()
     assert looked == ["2013-01-02.csv"]
+
+
+# --- What isn't there ------------------------------------------------------------------------------------------------
+
+
+def test_what_is_gone_and_kept_stays_in_what_was_built(made: Workshop) -> None:
+    made.swap("Dataflowfile", 'path = "data/{drop}.csv"', 'path = "data/{drop}.csv"\ngone = "keep"')
+    assert made.build().ran == []
+    made.path("data/2013-01-02.csv").unlink()  # had rows of two days
+    assert made.build().ran == []
+    drop(made, "04", "01 5", "03 6")
+    done = made.build()
+    assert done.ran == days("03")  # the first day can't be made again without what is gone
+    assert totals(made) == {"01": "3,7", "02": "1,3", "03": "2,11"}
+
+
+def test_a_file_that_is_due_is_waited_for(tmp_path: Path) -> None:
+    flow = FLOW.replace("[targets.daily]", 'expect = { at = "06:00", days = 1 }\n[targets.daily]')
+    found = Workshop(tmp_path / "project", flow.replace("[partitions.day]", "[partitions.day]\nend = 2013-01-02"))
+    drop(found, "01", "01 1")
+    assert found.build(now="2013-01-02 07:00").ran == days("01", "02")
+    late = found.build(now="2013-01-03 07:00")  # what should have come may have rows of any day
+    assert (late.ran, late.summary.waiting) == ([], 2)
+    drop(found, "02", "02 2")
+    assert found.build(now="2013-01-03 08:00").ran == days("02")
+
+
+def test_a_file_that_is_due_is_done_without(tmp_path: Path) -> None:
+    flow = FLOW.replace("[targets.daily]", 'expect = { at = "06:00", days = 1 }\n[targets.daily]')
+    flow = flow.replace("[partitions.day]", "[partitions.day]\nend = 2013-01-02")
+    found = Workshop(tmp_path / "project", flow.replace('by = "ts"', 'by = "ts", missing = "skip"'))
+    drop(found, "01", "01 1", "02 1")
+    assert found.build(now="2013-01-02 07:00").ran == days("01", "02")
+    late = found.build(now="2013-01-03 07:00")
+    assert (late.ran, late.summary.provisional) == ([], 2)  # as good as can be had
+    drop(found, "02", "02 2")
+    done = found.build(now="2013-01-03 08:00")
+    assert (done.ran, done.summary.provisional) == (days("02"), 0)

@@ -14,6 +14,7 @@ from dbuild.build.settings import Settings
 
 if TYPE_CHECKING:
     from dbuild.build.logs import Piece
+    from dbuild.core.budget import Budget
     from dbuild.core.cleaning import Cleaning, Wanted
     from dbuild.core.events import Event, Summary
     from dbuild.core.graph import Flow
@@ -50,11 +51,12 @@ def build(
     keep_going: bool = False,
     fail_fast: bool = False,
     force: bool = False,
+    budget: Budget | None = None,
     emit: Callable[[Event], None],
 ) -> Summary:
     """Builds what is stale of these targets and of all that they need; the summary is also the last event.
 
-    Raises UserError (ProjectError, UsageError, StateError); failed recipes are events, not errors.
+    Raises UserError (ProjectError, UsageError, StateError, BudgetError); failed recipes are events, not errors.
     """
     started = time.monotonic()
     seen: dict[tuple[str, int], bytes] = {}
@@ -67,7 +69,7 @@ def build(
             return known
     from dbuild.build import session
 
-    options = session.Options(jobs, keep_going, fail_fast, force)
+    options = session.Options(jobs, keep_going, fail_fast, force, budget)
     return session.build(settings, arguments, options, emit, started, seen)
 
 

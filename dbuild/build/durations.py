@@ -38,6 +38,17 @@ class Durations:
             return None
         return sum(count * self._known[name] for name, count in counts.items()) / jobs
 
+    def whole(self, jobs: int) -> float:
+        """The seconds that all that will or may run takes, `jobs` at once, guessed by size where nothing ever ran."""
+        total = longest = 0.0
+        for name, part in self._plan.targets.items():
+            count = len(part.will) + len(part.may)
+            if count:
+                each = self._known[name] if name in self._known else estimate(None, None, int(self._input_size(name)))
+                total += count * each
+                longest = max(longest, each)
+        return max(total / jobs, longest)
+
     def _past(self, target: str, key: str) -> float | None:
         part = self._plan.targets[target]
         if len(part.will) + len(part.may) < _MANY:

@@ -27,6 +27,7 @@ from dbuild.build.shortcut import journal_path
 from dbuild.build.standings import Standings
 from dbuild.build.survey import SINGLES, Survey, locations_of
 from dbuild.build.world import World
+from dbuild.core.budget import Budget
 from dbuild.core.events import Event, Notice, Summary
 from dbuild.core.graph import Flow
 from dbuild.core.plan import Plan, make_plan
@@ -226,6 +227,7 @@ class Options:
     keep_going: bool = False  # build what doesn't stand behind a failure
     fail_fast: bool = False  # end what runs when a task has failed
     force: bool = False  # build what is named, stale or not
+    budget: Budget | None = None  # do no more than that; None: all that there is to do
 
 
 def build(
@@ -314,6 +316,10 @@ def _build(
             seal(looked.world, planned, None)
         keep_quiet_answer(settings, state, arguments, looked, planned)
         return _quiet_summary(planned, started)
+    if options.budget is not None:
+        from dbuild.build.budgeting import check_budget
+
+        check_budget(looked.world, planned, options.budget, options.jobs)
     _claim_outputs(settings, state, planned)
     _check_secrets(planned)
     _check_folders(looked.world.survey, planned)

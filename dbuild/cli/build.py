@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
 from dbuild import build as building
 from dbuild.cli.options import build_options, common_options, settings_of
 from dbuild.core.events import Summary
-from dbuild.errors import UsageError, nearest
+from dbuild.errors import UsageError, UserError, nearest
 from dbuild.ui.sinks import sink
+
+if TYPE_CHECKING:
+    from dbuild.core.budget import Budget
 
 HELP = """Build targets, and what they need, where they are stale.
 
@@ -24,6 +28,7 @@ Examples:
   dbuild build -k -j 4                         go on after a failure, 4 tasks at once
   dbuild build plan                            a target named like a command
   dbuild build weather+                        all that is made from the weather
+  dbuild build --budget 500                    nothing, if more than 500 would run
   dbuild build tag:nightly@-7d.. daily@failed  the last days of some, what failed
 """
 
@@ -39,6 +44,8 @@ def command(
     fail_fast: bool,
     dry_run: bool,
     force: bool,
+    budget: str | None,
+    yes: bool,
     strict: bool,
     is_patient: bool,
     is_reopened: bool,
@@ -53,6 +60,7 @@ def command(
     settings = settings_of(directory, file, params)._replace(is_patient=is_patient, is_reopened=is_reopened)
     if keep_going and fail_fast:
         raise UsageError("-k and --fail-fast exclude each other", hint="give one of them")
+    allowed = _budget(budget) if budget is not None else None
     try:
         if dry_run:
             from dbuild.cli.plan import show_plan
@@ -60,10 +68,21 @@ def command(
             return show_plan(settings, targets, json=json, quiet=quiet, strict=strict, force=force)
         with sink(json, quiet, verbose) as emit:
             done = building.build(
-                settings, targets, jobs=jobs, keep_going=keep_going, fail_fast=fail_fast, force=force, emit=emit
+                settings,
+                targets,
+                jobs=jobs,
+                keep_going=keep_going,
+                fail_fast=fail_fast,
+                force=force,
+                budget=None if yes else allowed,
+                emit=emit,
             )
     except UsageError as error:
         raise _with_command(error, targets) from None
+    except UserError as error:
+        if json:
+            _print_refusal(error)
+        raise
     return exit_code(done, strict=strict)
 
 
@@ -74,6 +93,30 @@ def exit_code(done: Summary, *, strict: bool) -> int:
     if done.failed:
         return 1
     return 3 if strict and (done.waiting or done.blocked or done.provisional) else 0
+
+
+def _budget(text: str) -> Budget:
+    """The budget that is written so: a number of partitions, or a duration. Raises UsageError where it is neither."""
+    from dbuild.core.budget import Budget
+
+    if text.isdecimal():
+        return Budget(text, partitions=int(text))
+    from dbuild.project.quantities import read_duration
+
+    try:
+        return Budget(text, seconds=read_duration(text))
+    except ValueError:
+        raise UsageError(f'"{text}" is no budget', hint="as in --budget 500 (partitions) or --budget 2h") from None
+
+
+def _print_refusal(error: UserError) -> None:
+    """What a budget refused, for a program."""
+    from dbuild.core.budget import BudgetError
+
+    if isinstance(error, BudgetError):
+        from dbuild.ui.json import print_record, refusal_record
+
+        print_record(refusal_record(error.excess))
 
 
 def _with_command(error: UsageError, targets: Sequence[str]) -> UsageError:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 Decorated = TypeVar("Decorated", bound=Callable[..., object])
 
-_VALUED = ("--jobs", "--directory", "--file", "--param", "--why", "--until")
+_VALUED = ("--jobs", "--budget", "--directory", "--file", "--param", "--why", "--until")
 _VALUED_LETTERS = "jCf"
 
 
@@ -95,6 +95,10 @@ def build_options(function: Decorated) -> Decorated:
     """Options of a build, as in make."""
     function = strict_option(function)
     for option in (
+        click.option("--yes", is_flag=True, help="Build it although it is more than the budget."),
+        click.option(
+            "--budget", metavar="N|TIME", help="Run nothing if it were more partitions (500), or longer (2h)."
+        ),
         click.option("-B", "--force", is_flag=True, help="Build what is named although it is fresh."),
         click.option("-n", "--dry-run", is_flag=True, help="Show what would run, and why; run nothing."),
         reopen_option,

@@ -6,10 +6,14 @@ import json
 import sys
 from collections.abc import Mapping
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from dbuild.core.events import Event, Key, Lacking, Summary, TaskEnded, TaskRetried
 from dbuild.ui.plain import PlainSink
 from dbuild.ui.stream import print_lines, tell
+
+if TYPE_CHECKING:
+    from dbuild.core.budget import Excess
 
 
 def encode(record: Mapping[str, object]) -> str:
@@ -71,6 +75,19 @@ def lacking_record(event: Lacking) -> dict[str, object]:
         "partitions": event.partitions,
         "missing": list(event.missing),
         "stand_ins": list(event.stand_ins),
+    }
+
+
+def refusal_record(excess: Excess) -> dict[str, object]:
+    """A build that would have done more than its budget allows, and did nothing; causes with their partitions."""
+    return {
+        "event": "refused",
+        "budget": excess.budget.text,
+        "will_run": excess.will,
+        "may_run": excess.may,
+        "seconds": round(excess.seconds, 3),
+        "targets": [{"target": name, "will_run": will, "may_run": may} for name, will, may in excess.targets],
+        "causes": [{"cause": cause, "partitions": number} for cause, number in excess.causes],
     }
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from dbuild.core.cleaning import Cleaning, Wanted
     from dbuild.core.events import Event, Summary
     from dbuild.core.graph import Flow
+    from dbuild.core.lateness import Lateness
     from dbuild.core.mark import Saying
     from dbuild.core.plan import Plan
     from dbuild.core.report import DatasetStatus, Explanation, MarkRecord, RunRecord, Shown, TaskRecord
@@ -29,6 +30,7 @@ __all__ = [
     "explain",
     "find_cleaning",
     "follow_log",
+    "late",
     "ledger",
     "lint",
     "log_paths",
@@ -116,6 +118,16 @@ def explain(
     from dbuild.build import reports
 
     return reports.explain(settings, arguments, doubt, notice)
+
+
+def late(settings: Settings, arguments: Sequence[str], shown: int, arrivals: int, doubt: Doubt = ignore) -> Lateness:
+    """What is late of these sources and targets, of what was built without it, and how late things come.
+
+    `shown` partitions are given one by one of each kind, and the newest `arrivals`. Raises UsageError for wrong names.
+    """
+    from dbuild.build import lateness
+
+    return lateness.lateness(settings, arguments, shown, arrivals, doubt)
 
 
 def runs(settings: Settings, limit: int) -> tuple[RunRecord, ...]:

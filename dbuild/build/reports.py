@@ -122,9 +122,13 @@ def _layers(flow: Flow) -> dict[str, int]:
 
 def _source_status(looked: Looked, planned: Plan, name: str) -> DatasetStatus:
     world = looked.world
-    missing = world.missing(name)
     domain = world.domains.of(name)
-    counts = {"fresh": len(domain) - len(missing), "missing": len(missing)}
+    counts = {"fresh": len(domain & world.present[name])}
+    absence = world.absences.get(name)
+    if absence is not None:
+        late = len(absence.late)
+        counts |= {"missing": len(absence.missing) - late, "late": late}
+        counts |= {"awaited": len(absence.awaited), "unsettled": len(absence.unsettled)}
     return _described(looked, looked.flow.project.sources[name], 0, domain, counts)
 
 
@@ -139,6 +143,7 @@ def _target_status(looked: Looked, planned: Plan, name: str, layers: dict[str, i
         "stale": len(part.will),
         "undecided": len(part.may),
         "waiting": len(part.waiting) + len(part.absent),
+        "provisional": len(part.provisional) if part.provisional else 0,
         "failed": sum(joined_key(domain.key(index)) in failed for index in part.will) if failed else 0,
     }
     step = looked.flow.steps[name]
@@ -209,6 +214,8 @@ def _described(
         failed=counts.get("failed", 0),
         provisional=counts.get("provisional", 0),
         frozen=counts.get("frozen", 0),
+        awaited=counts.get("awaited", 0),
+        unsettled=counts.get("unsettled", 0),
         tags=dataset.tags,
         owner=dataset.owner,
         marks=marks_of(looked.world, dataset.name) if dataset.name in looked.flow.steps else (),

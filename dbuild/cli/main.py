@@ -21,6 +21,7 @@ COMMANDS = {
     "show": ("dbuild.cli.show", "Show a recipe as it would run, and the first rows of what it made."),
     "lint": ("dbuild.cli.lint", "Check the project's files without running anything."),
     "list": ("dbuild.cli.list", "List the datasets."),
+    "late": ("dbuild.cli.late", "Show what is late, what was built without it, how late data comes."),
     "log": ("dbuild.cli.log", "Show past runs, their tasks, and what a recipe printed."),
     "mark": ("dbuild.cli.mark", "Say that partitions are stale, fresh or frozen."),
     "clean": ("dbuild.cli.clean", "Remove what dbuild made."),

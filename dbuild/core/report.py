@@ -41,7 +41,7 @@ class FailureRecord:
 
 @dataclass(frozen=True, slots=True)
 class DatasetStatus:
-    """How the partitions of one dataset stand. Counts of a source: fresh (there) and missing."""
+    """How the partitions of one dataset stand. Of a source: fresh (there), awaited, missing, late, unsettled."""
 
     name: str
     kind: Literal["source", "target"]
@@ -60,8 +60,10 @@ class DatasetStatus:
     late: int
     waiting: int
     failed: int  # among the stale: those that failed when they were last tried
-    provisional: int
+    provisional: int  # made without something expected; they count in their other states too
     frozen: int = 0  # those that would run if nobody had frozen them
+    awaited: int = 0  # absent, and not due yet
+    unsettled: int = 0  # there, and not to be read yet
     tags: tuple[str, ...] = ()
     owner: str = ""
     marks: tuple[MarkRecord, ...] = ()  # newest first
@@ -72,7 +74,8 @@ class DatasetStatus:
     @property
     def total(self) -> int:
         """How many partitions there are."""
-        return self.fresh + self.stale + self.undecided + self.missing + self.late + self.waiting + self.frozen
+        absent = self.missing + self.late + self.awaited + self.unsettled
+        return self.fresh + self.stale + self.undecided + absent + self.waiting + self.frozen
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,6 +86,36 @@ class Ledger(Targets):
         )
         return [(row[0], TaskRow(row[1], row[2], row[3], row[4], bool(row[5]), *row[6:])) for row in rows]
 
+    def first_cut_off(self, run: int) -> int:
+        """The first of the runs that were cut off straight before this one, or itself: they did the same work."""
+        rows = self._db.execute(
+            "SELECT id, outcome FROM run WHERE flow = ? AND id < ? ORDER BY id DESC LIMIT 100", (self.flow, run)
+        )
+        for number, outcome in rows:
+            if outcome != "cut off":
+                break
+            run = number
+        return run
+
+    def runs_from(self, run: int, limit: int) -> list[int]:
+        """The numbers of the first runs from this one on."""
+        rows = self._db.execute(
+            "SELECT id FROM run WHERE flow = ? AND id >= ? ORDER BY id LIMIT ?", (self.flow, run, limit)
+        )
+        return [number for (number,) in rows]
+
+    def first_run_of(self, target: str) -> int | None:
+        """The first run that executed anything of a target."""
+        row = self._db.execute(
+            "SELECT min(run) FROM task WHERE target = ?", (self.target_id(target, is_made=False),)
+        ).fetchone()
+        return row[0] if row else None
+
+    def tasks_of(self, runs: Iterable[int]) -> list[tuple[int, TaskRow]]:
+        """All executions of these runs with their runs, in the order in which they ended."""
+        found = [row for run in runs for row in self.tasks(-1, run=run)]
+        return sorted(found, key=lambda pair: (pair[0], pair[1].number))
+
     def generation(self) -> int:
         """A number that grows with every run that did something: traces are as they were while it is the same."""
         row = self._db.execute("SELECT max(id) FROM run").fetchone()

@@ -11,10 +11,23 @@ from dbuild.ui.stream import paint
 from dbuild.ui.tables import Cell, table
 from dbuild.ui.text import clean, clip, counted, listed, partition_name
 
-STATES = ("fresh", "stale", "undecided", "missing", "late", "waiting", "failed", "provisional", "frozen")
+STATES = (
+    "fresh",
+    "stale",
+    "undecided",
+    "missing",
+    "late",
+    "waiting",
+    "failed",
+    "provisional",
+    "frozen",
+    "awaited",
+    "unsettled",
+)
 _ALWAYS = ("fresh", "stale")  # columns that are shown although all their counts are 0
 _COLOURS = {"fresh": "green", "missing": "yellow", "late": "red", "waiting": "yellow", "failed": "red"}
 _COLOURS |= {"stale": "yellow", "undecided": "cyan", "provisional": "magenta", "frozen": "blue"}
+_COLOURS |= {"awaited": "cyan", "unsettled": "cyan"}
 _FAILURES = 5  # that are shown with their errors
 _WIDEST_KEYS = 48
 
@@ -76,7 +89,7 @@ def graph_lines(datasets: Sequence[DatasetStatus]) -> list[str]:
 def _mark(dataset: DatasetStatus) -> str:
     if dataset.failed or dataset.late:
         return paint("✗", "red", sys.stdout)
-    if dataset.fresh == dataset.total:
+    if dataset.fresh == dataset.total and not dataset.provisional:
         return paint("●", "green", sys.stdout)
     return paint("○", "yellow", sys.stdout)
 

@@ -12,7 +12,10 @@ import click
 import pytest
 
 from dbuild.cli.main import COMMANDS, dbuild
+from dbuild.core.arrival import punctuality
+from dbuild.core.budget import Budget, Excess
 from dbuild.core.events import Summary, TaskEnded, TaskRetried
+from dbuild.core.lateness import Deadline, Group, Lack, Lateness, Repair, SourceLateness, TargetLateness
 from dbuild.core.report import (
     Cause,
     DatasetStatus,
@@ -30,7 +33,8 @@ from dbuild.errors import UserError
 from dbuild.project.keys import INNER, READER_OPTIONS, accepted_keys
 from dbuild.ui.datasets import STATES, list_record, status_record
 from dbuild.ui.explanations import explanation_record, mark_record
-from dbuild.ui.json import retry_record, summary_record, task_record
+from dbuild.ui.json import refusal_record, retry_record, summary_record, task_record
+from dbuild.ui.late import late_record
 from dbuild.ui.ledger import ledger_record, run_record
 from dbuild.ui.problems import problems_record
 from dbuild.ui.show import show_record
@@ -133,6 +137,16 @@ def shape(value: Any) -> Any:
     return [shape(value[0])] if isinstance(value, list) and value and isinstance(value[0], dict) else None
 
 
+def lateness() -> Lateness:
+    """A report that has something of everything."""
+    key = (("day", "2013-01-05"),)
+    lack = Lack(key, ("a",), 1, (("a", "b"),), ("c",))
+    due = (Deadline(key, "", 1.0),)
+    source = SourceLateness("a", due, 1, "", 0, "", due, 0, "", punctuality([]))
+    target = TargetLateness("b", Group(1, "", (lack,)), Group(0, "", ()), Group(0, "", ()), Group(1, "", (lack,)))
+    return Lateness("", (source,), (target,), (Repair("a", key, "arrived", "", 0.0, 1, (("b", 1),), 0, 1.0, ("1",)),))
+
+
 def records() -> list[dict[str, object]]:
     """A record of each kind, as the code makes it, in the order of the reference."""
     key = (("day", "2013-01-05"),)
@@ -148,6 +162,7 @@ def records() -> list[dict[str, object]]:
         task_record(TaskEnded("a", key, "built", True, 0.1)),
         retry_record(TaskRetried("a", key, 1, 3, "x", 1.0, 0.1)),
         summary_record(Summary("1", 0, 0, 0, 0, 0, 0, 0, 0.0)),
+        refusal_record(Excess(Budget("1"), 1, 0, 1.0, (("a", 1, 0),), (("x", 1),))),
         status_record([dataset]),
         list_record([replace(dataset, marks=())]),
         explanation_record(told),
@@ -155,6 +170,7 @@ def records() -> list[dict[str, object]]:
         {"marks": [mark_record(mark)]},
         mark_record(mark),
         problems_record([UserError("x")]),
+        late_record(lateness()),
         run_record(RunRecord("1", "", None, "", 0, 0, "done")),
         ledger_record(TaskRecord("1", "a", key, "built", True, 0.1, "", (), None, None)),
     ]
@@ -163,8 +179,8 @@ def records() -> list[dict[str, object]]:
 def test_the_fields_of_json_are_those_of_the_code(sandbox: Sandbox) -> None:
     lines = [line for block in re.findall(r"```json\n(.*?)```", TEXT, re.DOTALL) for line in block.splitlines()]
     documented = [shape(json.loads(line)) for line in lines]
-    plans = [each for each in documented if "will_run" in each]
-    assert [each for each in documented if "will_run" not in each] == [shape(each) for each in records()]
+    plans = [each for each in documented if "will_run" in each and "event" not in each]
+    assert [each for each in documented if each not in plans] == [shape(each) for each in records()]
     sandbox.run("copy")
     sandbox.write("data/2013-01-02.txt", "changed\n")
     sandbox.write("data/2013-01-05.txt", "so that the day before is missing\n")

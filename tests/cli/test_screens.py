@@ -7,6 +7,7 @@ from typing import Literal
 
 import pytest
 
+from dbuild.core.absence import Absence
 from dbuild.core.domain import Domains
 from dbuild.core.events import RunStarted, Summary, TaskEnded, TaskSkipped, TaskStarted
 from dbuild.core.grain import Grain
@@ -17,6 +18,8 @@ from dbuild.core.partitions import PartitionSet, TimeAxis
 from dbuild.core.plan import Plan, TargetPlan
 from dbuild.core.report import Cause, DatasetStatus, Explanation, FailureRecord
 from dbuild.core.staleness import Reason
+from dbuild.core.supplied import Supplied
+from dbuild.core.supply import Supply
 from dbuild.errors import Place, ProjectError, UserError
 from dbuild.ui.datasets import STATES, graph_lines, list_lines, status_lines, status_record
 from dbuild.ui.explanations import explanation_lines
@@ -193,7 +196,7 @@ def plan_of(will: PartitionSet, waiting: PartitionSet) -> Plan:
     """A plan of 20 days of `copy`, some of which will run or wait, and of `total`, which may run."""
     flow = flow_of()
     everything, one, none = days(*range(1, 21)), PartitionSet.box((), []), PartitionSet.empty(())
-    mappings: dict[str, tuple[Mapping, ...]] = {
+    mappings: dict[str, tuple[Mapping | Supplied, ...]] = {
         "copy": (mapping_of((DAYS,), (DAYS,), {}),),
         "total": (mapping_of((), (DAYS,), {}),),
     }
@@ -201,7 +204,8 @@ def plan_of(will: PartitionSet, waiting: PartitionSet) -> Plan:
     reasons = (Reason("input changed", "raw@2013-01-05", "aa", "bb"), Reason("recipe changed"))
     copy = TargetPlan("copy", everything, dict.fromkeys(will.indices(), reasons), will, days(), waiting, days(31))
     total = TargetPlan("total", one, {}, none, one, none, none)
-    return Plan(flow, domains, {"copy": copy, "total": total}, {"raw": waiting})
+    supply = Supply(domains, domains, {"raw": Absence.of_missing(waiting)}, {}, {}, {})
+    return Plan(flow, domains, {"copy": copy, "total": total}, supply)
 
 
 def test_a_plan_keeps_what_will_and_what_may_run_apart() -> None:
@@ -284,7 +288,7 @@ def test_status_record_has_the_stable_fields() -> None:
     assert (found["name"], found["kind"]) == ("copy", "target")
     assert found["partitions"] == {
         "fresh": 2, "stale": 1, "undecided": 0, "missing": 0, "late": 0, "waiting": 1, "failed": 1, "provisional": 0,
-        "frozen": 0
+        "frozen": 0, "awaited": 0, "unsettled": 0
     }  # fmt: skip
 
 

@@ -1,0 +1,71 @@
+"""`dbuild late`: what is late, what was built without it, how late things come."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Sequence
+
+import click
+
+from dbuild import build as building
+from dbuild.cli.options import common_options, settings_of, strict_option
+from dbuild.core.lateness import Lateness
+from dbuild.ui.doubts import Doubts
+from dbuild.ui.json import print_record
+from dbuild.ui.late import late_lines, late_record
+from dbuild.ui.stream import print_lines
+
+HELP = """Show what is missing or late, what was built without it, how late data comes, and what arrivals caused.
+
+Of sources: what is missing, what is late and since when, what is awaited next. Of targets: what is provisional, because
+something was absent, what waits for what, and what is frozen and has changed. Then how late partitions of each source
+have come so far, and what was built because of each of the newest arrivals, corrections and withdrawals.
+
+\b
+Examples:
+  dbuild late                 everything
+  dbuild late prices          one source, and what reads it
+  dbuild late report          a target, and what it needs
+  dbuild late --limit 100     the last hundred arrivals
+  dbuild late --json          for a program
+"""
+_SHOWN = 5  # partitions of each kind that have a line on the screen
+_MANY = 1000  # that a program gets
+_ARRIVALS = 10
+_WIDTH = 100  # where the output is no terminal
+
+
+@click.command("late", help=HELP)
+@click.argument("names", nargs=-1, metavar="[SOURCE|TARGET[@KEYS]]...")
+@click.option(
+    "--limit", type=click.IntRange(min=0), default=_ARRIVALS, metavar="N", help="Show the newest N arrivals (10)."
+)
+@strict_option
+@common_options
+def command(
+    names: Sequence[str],
+    limit: int,
+    strict: bool,
+    directory: Sequence[str],
+    file: str,
+    params: tuple[tuple[str, str], ...],
+    json: bool,
+    quiet: bool,
+    verbose: bool,
+) -> int:
+    """Shows the report; the exit code."""
+    doubts = Doubts(is_quiet=quiet)
+    shown = _MANY if json else _SHOWN
+    found = building.late(settings_of(directory, file, params), names, shown, limit, doubts)
+    if json:
+        print_record(late_record(found))
+    else:
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else _WIDTH
+        print_lines(*late_lines(found, width))
+    return 3 if strict and (doubts or _is_late(found)) else 0
+
+
+def _is_late(found: Lateness) -> bool:
+    lacking = any(one.provisional.count or one.waiting.count or one.failing.count for one in found.targets)
+    return lacking or any(each.late_count for each in found.sources)

@@ -1,0 +1,45 @@
+"""Bars of counts, in characters."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from dbuild.ui.stream import paint
+from dbuild.ui.text import clean
+
+_LONGEST = 50  # characters of the longest bar, however wide the terminal is
+_FULL, _PARTS = "█", " ▏▎▍▌▋▊▉"
+
+
+def bars(counts: Sequence[tuple[str, int]], width: int) -> list[str]:
+    """A line for each label, with a bar as long as its count and the count; no wider than `width` where that can be.
+
+    Where the output can't show blocks, bars are of `#`. What isn't none is never shown as nothing.
+    """
+    label = max((len(clean(name)) for name, _ in counts), default=0)
+    most = max((number for _, number in counts), default=0)
+    digits = len(f"{most:,}")
+    room = max(4, min(_LONGEST, width - label - digits - 3))
+    has_blocks = _can_show(_FULL + _PARTS)
+    lines = []
+    for name, number in counts:
+        drawn = _bar(number / most * room, has_blocks=has_blocks) if number else ""
+        bar = f"{paint(drawn, 'cyan', sys.stdout)} {number:,}" if number else "-"
+        lines.append(f"{clean(name):{label}}  {bar}")
+    return lines
+
+
+def _bar(length: float, *, has_blocks: bool) -> str:
+    if not has_blocks:
+        return "#" * max(1, round(length))
+    whole, rest = divmod(max(1, round(length * 8)), 8)
+    return _FULL * whole + (_PARTS[rest] if rest else "")
+
+
+def _can_show(text: str) -> bool:
+    try:
+        text.encode(sys.stdout.encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True

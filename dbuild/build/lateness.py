@@ -139,7 +139,7 @@ def _target(looked: Looked, planned: Plan, part: TargetPlan, shown: int) -> Iter
     """One target, where anything of it is provisional, waits, fails for a missing input, or is frozen."""
     nothing = PartitionSet.empty(part.needed.axes)
     held = PartitionSet.of_indices(part.needed.axes, part.held)
-    groups = [part.provisional or nothing, part.waiting, part.refused or nothing, held]
+    groups = [part.fresh & (part.provisional or nothing), part.waiting, part.refused or nothing, held]
     if any(groups):
         yield TargetLateness(part.target, *(_group(looked, planned, part, group, shown) for group in groups))
 

@@ -143,7 +143,6 @@ def _target_status(looked: Looked, planned: Plan, name: str, layers: dict[str, i
         "stale": len(part.will),
         "undecided": len(part.may),
         "waiting": len(part.waiting) + len(part.absent),
-        "provisional": len(part.provisional) if part.provisional else 0,
         "failed": sum(joined_key(domain.key(index)) in failed for index in part.will) if failed else 0,
     }
     step = looked.flow.steps[name]

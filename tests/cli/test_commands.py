@@ -14,7 +14,7 @@ import pytest
 from dbuild import __version__
 from tests.cli.sandbox import FLOW, Sandbox
 
-COMMANDS = ["build", "plan", "status", "why", "show", "lint", "list", "log", "mark", "clean"]
+COMMANDS = ["build", "plan", "status", "why", "show", "lint", "list", "late", "log", "mark", "clean"]
 FAILING = FLOW.replace("cp {raw} {output}", "cat {raw}; grep -v 'day 2' {raw} > {output}")
 
 
@@ -166,7 +166,8 @@ def test_status_counts_partitions(sandbox: Sandbox) -> None:
     assert (found["copy"][1]["fresh"], found["copy"][1]["stale"]) == (2, 1)
     assert found["total"][1]["undecided"] == 1
     assert set(found["copy"][1]) == {
-        "fresh", "stale", "undecided", "missing", "late", "waiting", "failed", "provisional", "frozen"
+        "fresh", "stale", "undecided", "missing", "late", "waiting", "failed", "provisional", "frozen",
+        "awaited", "unsettled",
     }  # fmt: skip
     assert sandbox.run("status", "--strict").returncode == 3
     lines = sandbox.run("status").stdout.splitlines()

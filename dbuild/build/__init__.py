@@ -28,6 +28,7 @@ __all__ = [
     "explain",
     "find_cleaning",
     "follow_log",
+    "ledger",
     "lint",
     "log_paths",
     "mark",
@@ -38,7 +39,6 @@ __all__ = [
     "runs",
     "show",
     "status",
-    "tasks",
 ]
 
 
@@ -153,11 +153,11 @@ def open_shell(settings: Settings, argument: str) -> int:
     return showing.open_shell(settings, argument)
 
 
-def tasks(settings: Settings, words: Sequence[str], limit: int) -> tuple[TaskRecord, ...]:
+def ledger(settings: Settings, words: Sequence[str], limit: int) -> tuple[TaskRecord, ...]:
     """The newest executions in a run (`RUN`) and of partitions (`X[@K]`), newest first. Raises UsageError."""
     from dbuild.build import reports
 
-    return reports.tasks(settings, words, limit)
+    return reports.ledger(settings, words, limit)
 
 
 def log_paths(settings: Settings, words: Sequence[str]) -> dict[str, str]:

@@ -52,26 +52,33 @@ def mark(settings: Settings, arguments: Sequence[str], saying: Saying, emit: Emi
         state = _open(settings, emit)
         stack.callback(state.close)
         looked = look(settings, state, [], state.put_memo, everything=True)
-        idle = _drop_idle(looked, arguments) if saying.word == "clear" else ()
-        left = [text for text in arguments if all(text != _label(each) for each in idle)]
-        kept = _keep(looked, _meant(looked, left, saying.word), saying, settings.clock()) if left else ()
-        return (*(mark_record(replace(each, word="clear"), 0) for each in idle), *kept)
+        if saying.word == "clear":
+            return _clear(looked, arguments, saying, settings.clock())
+        return _keep(looked, _meant(looked, arguments, saying.word), saying, settings.clock())
+
+
+def _clear(looked: Looked, arguments: Sequence[str], saying: Saying, now: float) -> tuple[MarkRecord, ...]:
+    """Takes words back, also those that hold on nothing that there is now, if they are named as they are listed."""
+    state, words = looked.world.state, looked.world.words
+    idle = [mark for name in looked.flow.steps for mark in words.idle(name)]
+    named = {mark.run: mark for mark in idle if _label(mark) in arguments}
+    left = [text for text in arguments if all(text != _label(mark) for mark in named.values())]
+    meant = _meant(looked, left, "clear") if left else {}
+    named |= {mark.run: mark for mark in idle if mark.target in meant and mark.keys == meant[mark.target].keys}
+    meant = {name: one for name, one in meant.items() if _words_on(looked, name, one) or _old(looked, name, one)}
+    if not meant and not named:
+        raise UsageError("there is no mark on that", hint="dbuild mark lists the marks")
+    with state.transaction():
+        for mark in named.values():
+            if mark.word == "fresh":
+                _restore(looked, mark, None)
+            state.marks.forget(mark.run)
+    gone = (mark_record(replace(mark, word="clear"), 0) for mark in named.values())
+    return (*gone, *(_keep(looked, meant, saying, now) if meant else ()))
 
 
 def _label(mark: Mark) -> str:
     return f"{mark.target}@{mark.keys}" if mark.keys else mark.target
-
-
-def _drop_idle(looked: Looked, arguments: Sequence[str]) -> list[Mark]:
-    """Takes back the words that are named as they are listed, and hold on nothing that there is now."""
-    state, words = looked.world.state, looked.world.words
-    idle = [mark for name in looked.flow.steps for mark in words.idle(name) if _label(mark) in arguments]
-    with state.transaction():
-        for mark in idle:
-            if mark.word == "fresh":
-                _restore(looked, mark, None)
-            state.marks.forget(mark.run)
-    return idle
 
 
 def _meant(looked: Looked, arguments: Sequence[str], word: Word) -> dict[str, Meant]:
@@ -89,10 +96,6 @@ def _meant(looked: Looked, arguments: Sequence[str], word: Word) -> dict[str, Me
 def _keep(looked: Looked, meant: dict[str, Meant], saying: Saying, now: float) -> tuple[MarkRecord, ...]:
     """Takes the word for all that is meant, or, where it can't be taken for some of it, for nothing."""
     state = looked.world.state
-    if saying.word == "clear":
-        meant = {name: one for name, one in meant.items() if _words_on(looked, name, one) or _old(looked, name, one)}
-        if not meant:
-            raise UsageError("there is no mark on that", hint="dbuild mark lists the marks")
     started = time.monotonic()
     runs = {name: state.begin_run(now, shlex.join(sys.argv[1:])) for name in meant}
     accepted: dict[str, list[Accepted]] = {}

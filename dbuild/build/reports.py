@@ -351,7 +351,7 @@ def runs(settings: Settings, limit: int) -> tuple[RunRecord, ...]:
         )
 
 
-def tasks(settings: Settings, words: Sequence[str], limit: int) -> tuple[TaskRecord, ...]:
+def ledger(settings: Settings, words: Sequence[str], limit: int) -> tuple[TaskRecord, ...]:
     """The newest executions in a run (`RUN`) and of partitions (`X[@K]`), newest first. Raises UsageError."""
     with reading(settings) as state:
         run, arguments = split_words(state, words)

@@ -86,7 +86,7 @@ def _show_runs(settings: Settings, limit: int, *, json: bool) -> None:
 
 
 def _show_tasks(settings: Settings, words: Sequence[str], limit: int, *, json: bool) -> None:
-    tasks = building.tasks(settings, words, limit)
+    tasks = building.ledger(settings, words, limit)
     if json:
         for task in tasks:
             print_record(ledger_record(task))

@@ -58,6 +58,8 @@ def _elsewhere(axis: Axis, text: str, dataset: Source | Target, axes: dict[str, 
 
 
 def _near(axis: Axis, text: str) -> str | None:
+    if text in (*STANDINGS, ALL):
+        return f"write {text} by itself, without {axis.name}="
     if isinstance(axis, ListAxis):
         return nearest(text, axis.values) or nearest(text, STANDINGS)
     two = _TWO.fullmatch(text)

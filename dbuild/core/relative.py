@@ -50,6 +50,7 @@ class Calendar:
             return None
         grain = Grain(unit[1], axis.grain.timezone)
         number = self._present(grain) - unit[0]
+        grain.start(number)  # raises for what lies before the calendar
         return grain.overlapping(axis.grain, number, number + 1)
 
     def _present(self, grain: Grain) -> int:

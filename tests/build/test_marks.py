@@ -365,8 +365,8 @@ def test_what_is_frozen_before_it_is_there_is_listed_and_can_be_taken_back(shop:
     done = shop.build()
     assert (done.ran, done.summary.waiting) == (["daily@2013-01-04"], 2)
     assert shop.marks() == [("daily", "2013-01-05", "frozen", 1)]
-    shop.mark("daily@2013-01-06", "frozen")
-    shop.mark("daily@2013-01-06", "clear")
+    shop.mark("daily@today..", "frozen")
+    shop.mark("daily@today..", "clear")
     shop.mark("daily@2013-01-05", "clear")
     assert shop.marks() == []
     assert shop.build().ran == ["daily@2013-01-05", "total"]

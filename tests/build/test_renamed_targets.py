@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dbuild.build import Settings, find_cleaning, tasks
+from dbuild.build import Settings, find_cleaning, ledger
 from dbuild.core.cleaning import Wanted
 from tests.build.workshop import DAYS, Workshop
 
@@ -104,7 +104,7 @@ def test_nothing_of_it_is_an_orphan_and_its_history_goes_on(made: Workshop) -> N
         (name,) for name in ("copy", "days", "paths", "shown", "total")
     ]
     assert {target for (target,) in rows(made, "SELECT target FROM owner WHERE path LIKE 'out/daily/%'")} == {"days"}
-    assert len(tasks(Settings(str(made.root), "Dataflowfile"), ["days"], 9)) == 3
+    assert len(ledger(Settings(str(made.root), "Dataflowfile"), ["days"], 9)) == 3
 
 
 def test_without_the_word_it_is_another_target(made: Workshop) -> None:

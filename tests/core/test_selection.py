@@ -432,6 +432,9 @@ def test_four_million_partitions_are_never_enumerated(monkeypatch: pytest.Monkey
         ("daily@origin", "is not a day", "write origin=KEY; its values are EWR, JFK, a=b"),
         ("daily@2013-01-05,", "a key is empty", "its values are EWR, JFK, a=b"),
         ("trend@2013-01-05,", "a key is empty", "its dimensions are day"),
+        ("trend@-30000y..", "out of range", "a key of day looks like 2013-01-05"),
+        ("trend@..-999999999y", "out of range", "a key of day looks like 2013-01-05"),
+        ("trend@day=stale", "is not a day", "write stale by itself, without day="),
         ("trend@day=", "a key is empty", "a key of day looks like 2013-01-05"),
         (
             "trend@month=2013-01",

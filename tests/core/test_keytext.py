@@ -16,7 +16,9 @@ ODD = ("a=b", "C++", "..", ".", "a..b", "...", "%", "%2C", "a,b", "anna@example.
 TWICE = {  # grains, each with a key from which on clocks show some periods twice
     Grain("hour", "Europe/Zurich"): "2013-10-27T01",
     Grain("minute", "America/New_York", 30): "2013-11-03T01:00-0400",
+    Grain("hour", "Antarctica/Troll", 2): "2013-10-27T00+0200",
 }
+SEVERAL = (Grain("day", count=10, anchor=7), Grain("week", "Europe/Zurich", 2, 1), Grain("month", count=5, anchor=3))
 odd_keys = st.one_of(
     st.sampled_from((*ODD, *STANDINGS, "all", "none", "é=ü", "T01+0200", "2013-01")),
     st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=6),
@@ -29,7 +31,7 @@ def axes_of_any_kind(draw: st.DrawFn) -> tuple[Axis, ...]:
     axes: list[Axis] = []
     for name in ("one", "two", "three", "four")[: draw(st.integers(0, 4))]:
         if draw(st.booleans()):
-            axes.append(TimeAxis(name, draw(st.sampled_from((*map(Grain, UNITS), *TWICE)))))
+            axes.append(TimeAxis(name, draw(st.sampled_from((*map(Grain, UNITS), *SEVERAL, *TWICE)))))
         else:
             axes.append(ListAxis(name, tuple(draw(st.lists(odd_keys, unique=True, min_size=1, max_size=5)))))
     return tuple(axes)

@@ -19,6 +19,7 @@ from dbuild.core.partitions import Axis, Index, ListAxis, PartitionSet, TimeAxis
 
 ORIGIN = ListAxis("origin", ("EWR", "JFK", "LGA"))
 CARRIER = ListAxis("carrier", ("AA", "B6", "UA", "DL"))
+KIND = ListAxis("kind", ("p", "q"))
 SPANS = {  # few enough to try each, around leap days and the ends of years
     "hour": ("2012-02-28T20", "2012-03-01T06"),
     "day": ("2011-12-28", "2012-03-05"),
@@ -58,7 +59,7 @@ class Case:
 
 @st.composite
 def cases(draw: st.DrawFn) -> Case:
-    lists: tuple[Axis, ...] = (ORIGIN, CARRIER)
+    lists: tuple[Axis, ...] = (ORIGIN, CARRIER, KIND)
     own_unit = draw(st.sampled_from([None, *SPANS]))
     given_unit = draw(st.sampled_from([None, *SPANS]))
     own = [time(own_unit, "period")] if own_unit else []

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from dbuild.core.grain import Grain
 from dbuild.core.mapping import Mapping, mapping_of
-from dbuild.core.model import MappingRule, Since, Window
+from dbuild.core.model import Last, MappingRule, Previous, Since, Window
 from dbuild.core.partitions import Index, PartitionSet, TimeAxis
 
 TICK = timedelta(microseconds=1)
@@ -38,6 +38,8 @@ rules = st.one_of(
     st.none(),
     st.builds(lambda low, more, unit: Window(low, low + more, unit), st.integers(-4, 2), st.integers(0, 3), units),
     st.builds(Since, st.sampled_from(["week", "month", "year"])),
+    st.just(Previous()),
+    st.builds(Last, st.integers(1, 5)),
 )
 
 
@@ -60,7 +62,7 @@ def test_what_reads_is_what_is_touched(
     one, two = TimeAxis("own", own), TimeAxis("given", its)
     mine = around(one, moment, SPANS[own.unit])
     there = around(two, moment, SPANS[own.unit] + 100 * (rule is not None))
-    mapping = mapping_of([one], [two], {"given": rule} if rule else {})
+    mapping = mapping_of([one], [two], {"given": rule} if rule else {}).counting(there)
     read = {index: mapping.of_index(index, there) for index in mine.indices()}
     changed = some(there, random)
     readers = {index for index, given_ in read.items() if given_ & changed}

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import timedelta
 from itertools import product
 
-from tests.random.flows import START, Given, Key, Node, Project, Target
+from tests.random.calendars import DAY, Period, named, span_of
+from tests.random.flows import KINDS, Given, Key, Node, Project, Rule, Target, Time
 
 Domain = dict[str, list[str]]  # dimension -> its keys in order
 Reference = tuple[str, str, Key]  # a dataset, which of its outputs ("" where it has one), a partition
-_WINDOW = re.compile(r"(-?\d+)(d|mo)\.\.(-?\d+)(d|mo)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +40,18 @@ class Seen:
 
 def seen_by(project: Project, target: Target) -> list[Seen]:
     """The inputs of a target."""
-    return [_see(project, given, given.name, {}) for given in target.inputs]
+    return [_see(project, given, given.name, {}, given.counts) for given in target.inputs]
 
 
-def _see(project: Project, given: Given, name: str, over: dict[str, str | tuple[str, ...]]) -> Seen:
+def _see(project: Project, given: Given, name: str, over: dict[str, Rule], counts: bool) -> Seen:
     view = project.targets.get(given.dataset)
     rules = {**given.rules, **over}
     if view is not None and view.is_view:
-        inner = tuple(_see(project, one, f"{name}/{one.name}", rules) for one in view.inputs)
+        inner = tuple(_see(project, one, f"{name}/{one.name}", rules, counts and one.counts) for one in view.inputs)
         return Seen(name, given, view, inner)
     dimensions = project.dimensions_of(given.dataset)
     own = {dimension: rule for dimension, rule in rules.items() if dimension in dimensions}
-    return Seen(name, Given(given.dataset, own, given.output), None)
+    return Seen(name, Given(given.dataset, own, given.output, counts=counts), None)
 
 
 def inputs_of(project: Project, target: Target) -> list[Given]:
@@ -60,51 +59,68 @@ def inputs_of(project: Project, target: Target) -> list[Given]:
     return [one.given for seen in seen_by(project, target) for one in seen.files()]
 
 
-def references(project: Project, target: Target, key: Key, domain: Domain) -> list[Reference]:
-    """All that one partition reads, in order."""
+def references(
+    project: Project, target: Target, key: Key, domain: Domain, *, is_counted: bool = False
+) -> list[Reference]:
+    """All that one partition reads, in order; or of it what counts."""
     return [
         (given.dataset, given.output, one)
         for given in inputs_of(project, target)
+        if given.counts or not is_counted
         for one in read_by(project, target, key, given, domain)
     ]
 
 
 def domain_of(project: Project) -> Domain:
     """The keys of every dimension."""
-    days = _days(project)
-    months = [day[:7] for day in days]
-    reached = any(
-        "month" in target.dimensions and "day" in project.dimensions_of(given.dataset)
-        for target in project.built
-        for given in inputs_of(project, target)
-    )
+    domain = {"place": list(project.places), "kind": KINDS, "item": _items(project)}
+    lasts = {name: _last(project, time, domain) for name, time in project.times.items()}
+    _spread(project, lasts)
+    for name, time in project.times.items():
+        periods, last = project.line(name).periods, lasts[name]
+        first = project.line(name).at(named(time.start, time.zone)[0])
+        domain[name] = [period.key for period in periods[first : last + 1]] if last is not None else []
+    return domain
+
+
+def _items(project: Project) -> list[str]:
     discoverer = project.sources[project.discoverer] if project.discoverer else None
-    items = {key[discoverer.dimensions.index("item")] for key in discoverer.parts} if discoverer else set()
-    return {
-        "day": days,
-        "month": list(dict.fromkeys(months)) if reached else [],
-        "place": list(project.places),
-        "item": sorted(items),
-    }
+    return sorted({key[discoverer.dimensions.index("item")] for key in discoverer.parts}) if discoverer else []
 
 
-def _days(project: Project) -> list[str]:
-    last = project.last_day
-    if last is None:
-        present = [
-            key[source.dimensions.index("day")]
-            for source in project.sources.values()
-            if "day" in source.dimensions
-            for key in source.parts
-            if "place" not in source.dimensions or key[source.dimensions.index("place")] in project.places
-        ]
-        last = max(present, default="")
-    days = []
-    day = date.fromisoformat(START)
-    while day.isoformat() <= last:
-        days.append(day.isoformat())
-        day += timedelta(days=1)
-    return days
+def _last(project: Project, time: Time, domain: Domain) -> int | None:
+    """The place of a dimension's last period: as declared, or of the newest that a source has, none after tomorrow."""
+    line = project.line(time.name)
+    if time.end == "now":
+        return line.at(project.now)
+    if time.end is not None:
+        return line.place(time.end)
+    tomorrow = project.now + DAY
+    present = [
+        line.place(own[time.name])
+        for source in project.sources.values()
+        if time.name in source.dimensions
+        for own in (dict(zip(source.dimensions, key, strict=True)) for key in source.parts)
+        if own[time.name] in line.by_key and own.get("place", domain["place"][0]) in domain["place"]
+    ]
+    return max((place for place in present if line.periods[place].start <= tomorrow), default=None)
+
+
+def _spread(project: Project, lasts: dict[str, int | None]) -> None:
+    """A dimension that no source has goes as far as what its targets read."""
+    sourced = {name for source in project.sources.values() for name in source.dimensions}
+    for target in project.built:
+        name = project.time_of(target.name)
+        if name is None or name in sourced or project.times[name].end is not None:
+            continue
+        for given in inputs_of(project, target):
+            other = project.time_of(given.dataset)
+            place = lasts[other] if other else None
+            if other is not None and other != name and place is not None:
+                end = project.line(other).periods[place].end
+                known = lasts[name]
+                reached = project.line(name).at(end - timedelta(microseconds=1))
+                lasts[name] = reached if known is None else max(known, reached)
 
 
 def partitions(project: Project, dataset: str, domain: Domain) -> list[Key]:
@@ -115,45 +131,69 @@ def partitions(project: Project, dataset: str, domain: Domain) -> list[Key]:
 def read_by(project: Project, target: Target, key: Key, given: Given, domain: Domain) -> list[Key]:
     """The partitions of an input that one partition of a target reads, in order."""
     own = dict(zip(target.dimensions, key, strict=True))
-    sides = [_side(own, dimension, given, domain[dimension]) for dimension in project.dimensions_of(given.dataset)]
-    return list(product(*sides))
+    dimensions = project.dimensions_of(given.dataset)
+    last = next((name for name in dimensions if str(given.rules.get(name)).startswith("last ")), None)
+    if last is not None:
+        return _last_there(project, own, given, last, domain)
+    return list(product(*(_side(project, own, name, given, domain) for name in dimensions)))
 
 
-def _side(own: dict[str, str], dimension: str, given: Given, values: list[str]) -> list[str]:
-    rule = given.rules.get(dimension)
+def _last_there(project: Project, own: dict[str, str], given: Given, last: str, domain: Domain) -> list[Key]:
+    """For each combination of other values the last so many that are there, up to the end of the target's period."""
+    dimensions = project.dimensions_of(given.dataset)
+    source = project.sources.get(given.dataset)
+    count = int(str(given.rules[last]).removeprefix("last "))
+    end = _period_of(project, own, last).end
+    line = project.line(last)
+    early = [value for value in domain[last] if line.by_key[value].start < end]
+    others = [[""] if name == last else _side(project, own, name, given, domain) for name in dimensions]
+    found: set[Key] = set()
+    for key in product(*others):
+        keys = [
+            tuple(value if name == last else one for name, one in zip(dimensions, key, strict=True)) for value in early
+        ]
+        found |= set([one for one in keys if source is None or one in source.parts][-count:])
+    return [key for key in product(*(domain[name] for name in dimensions)) if key in found]
+
+
+def _goes_by(project: Project, own: dict[str, str], dimension: str) -> str:
+    """The dimension of time of a target that one of its input goes by."""
+    return dimension if dimension in own else project.time_among(tuple(own)) or ""
+
+
+def _period_of(project: Project, own: dict[str, str], dimension: str) -> Period:
+    """The period of a target's partition that a dimension of time of its input goes by."""
+    name = _goes_by(project, own, dimension)
+    return project.line(name).by_key[own[name]]
+
+
+def _side(project: Project, own: dict[str, str], dimension: str, given: Given, domain: Domain) -> list[str]:
+    """The values of one dimension of an input that are read."""
+    rule, values = given.rules.get(dimension), domain[dimension]
     if rule == "all":
         return values
     if isinstance(rule, tuple):
         return [value for value in values if value in rule]
-    if rule is not None:
-        return _inside_window(own, dimension, rule, values)
-    if dimension in own:
+    if rule is None and dimension in own:
         return [value for value in values if value == own[dimension]]
-    if dimension == "day" and "month" in own:
-        return [value for value in values if value[:7] == own["month"]]
-    if dimension == "month" and "day" in own:
-        return [value for value in values if value == own["day"][:7]]
-    return values
+    if dimension not in project.times or not any(name in project.times for name in own):
+        return values
+    period, line = _period_of(project, own, dimension), project.line(dimension)
+    if rule == "previous":
+        before = line.periods[line.at(period.start) - 1].key
+        return [value for value in values if value == before]
+    zone = project.times[_goes_by(project, own, dimension)].zone
+    start, end = span_of(rule, period, zone) if rule else (period.start, period.end)
+    return [value for value in values if line.by_key[value].start < end and line.by_key[value].end > start]
 
 
-def _inside_window(own: dict[str, str], dimension: str, rule: str, values: list[str]) -> list[str]:
-    found = _WINDOW.fullmatch(rule)
-    assert found is not None
-    low, high = int(found[1]), int(found[3])
-    if dimension == "month":
-        middle = _month_number(own["month"])
-        return [value for value in values if middle + low <= _month_number(value) <= middle + high]
-    if "day" in own:
-        first = last = date.fromisoformat(own["day"])
-    else:
-        first = date.fromisoformat(f"{own['month']}-01")
-        last = (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
-    start, end = first + timedelta(days=low), last + timedelta(days=high)
-    return [value for value in values if start <= date.fromisoformat(value) <= end]
-
-
-def _month_number(month: str) -> int:
-    return int(month[:4]) * 12 + int(month[5:])
+def ordered(project: Project, target: Target, domain: Domain) -> list[Key]:
+    """All partitions of a target, each after those of its own that it reads."""
+    keys, time = partitions(project, target.name, domain), project.time_of(target.name)
+    if time is None:
+        return keys
+    place = target.dimensions.index(time)
+    return sorted(keys, key=lambda key: domain[time].index(key[place]))
 
 
 def needed_for(project: Project, wanted: Iterable[Node], domain: Domain, frozen: set[Node]) -> set[Node]:
@@ -175,7 +215,7 @@ def downstream(project: Project, name: str, domain: Domain) -> list[Node]:
     """All partitions of a target, and of other targets those that read any of them, straight or through others."""
     reached = {(name, key) for key in partitions(project, name, domain)}
     for target in project.built:
-        for key in partitions(project, target.name, domain):
+        for key in ordered(project, target, domain):
             if any((one, other) in reached for one, _, other in references(project, target, key, domain)):
                 reached.add((target.name, key))
     return sorted(reached)

@@ -5,11 +5,9 @@ from __future__ import annotations
 import random
 
 from tests.random.flows import (
-    DAYS,
-    MONTH_WINDOWS,
+    KINDS,
     OPERATIONS,
     ORDERED,
-    WINDOWS,
     Given,
     Key,
     Kind,
@@ -17,10 +15,14 @@ from tests.random.flows import (
     Project,
     Reading,
     Rows,
+    Rule,
     Source,
     Target,
 )
+from tests.random.scales import draw_own_rule, draw_time_rule, draw_times
 
+Keys = dict[str, list[str]]  # dimension -> what sources have of it in the beginning
+_MOST = 18  # partitions of a dataset in the beginning
 _READINGS: dict[Kind, tuple[Reading, ...]] = {
     "sql": ("none", "none", "always"),
     "shell": ("none", "none", "always"),
@@ -33,23 +35,26 @@ _LIMITS = ("needs = { cpus = 0.5 }", "needs = { db = 1 }", 'timeout = "1h"', 'ti
 
 def draw(rng: random.Random) -> Project:
     """A random project, complete with its sources' contents."""
+    drawn = draw_times(rng)
     project = Project(
         sources={},
         targets={},
+        times=drawn.times,
         places=rng.sample(["A", "B", "C", "D"], rng.choice((2, 2, 3))),
-        last_day=rng.choice((None, None, None, "2013-02-03")),
+        now=drawn.now,
+        reach=drawn.reach,
         params={"k": rng.randrange(1, 5), "other": 1},
         uses={"conf/one.txt": rng.randrange(5), "conf/two.txt": rng.randrange(5)},
         shared=rng.randrange(5),
     )
-    days = DAYS[: rng.choice((3, 4, 5))]
-    items = ["x", "y", "z"][: rng.choice((1, 2, 3))]
+    is_declared = list(project.times) != ["day", "month"]
+    keys = {**drawn.keys, "place": project.places, "kind": KINDS, "item": ["x", "y", "z"][: rng.choice((1, 2, 3))]}
     for number in range(rng.choice((1, 2, 2, 3))):
-        source = _draw_source(rng, f"s{number}", days, items, project.places)
+        source = _draw_source(rng, project, f"s{number}", keys, is_declared)
         project.sources[source.name] = source
     count = rng.randrange(3, 9)
     for number in range(count):
-        target = _draw_target(rng, project, f"t{number}", is_last=number == count - 1)
+        target = _draw_target(rng, project, f"t{number}", keys, is_declared, is_last=number == count - 1)
         project.targets[target.name] = target
     return project
 
@@ -71,32 +76,52 @@ def draw_retries(rng: random.Random, target: Target) -> None:
     target.retry_on = rng.choice(("any", "any", "guard", "other"))
 
 
-def _draw_source(rng: random.Random, name: str, days: list[str], items: list[str], places: list[str]) -> Source:
-    shapes = [(), ("day",), ("day",), ("place",), ("item",), ("day", "place"), ("place", "day"), ("day", "item")]
-    dimensions = rng.choice(shapes)
-    values = {"day": days, "place": places, "item": items}
-    keys: list[Key] = [()]
+def _draw_source(rng: random.Random, project: Project, name: str, keys: Keys, is_declared: bool) -> Source:
+    dimensions = _draw_shape(rng, project, keys)
+    parts: list[Key] = [()]
     for dimension in dimensions:
-        keys = [(*key, value) for key in keys for value in values[dimension]]
+        parts = [(*key, value) for key in parts for value in keys[dimension]]
     is_globbed = rng.random() < 0.2
-    source = Source(name, dimensions, f"data/{name}", is_globbed, rng.random() < 0.5, {})
-    for key in keys:
+    has_schema, is_dated = is_declared or rng.random() < 0.5, rng.random() < 0.3
+    source = Source(name, dimensions, f"data/{name}", is_globbed, has_schema, is_dated, {})
+    for key in parts:
         names = [f"p{number}" for number in range(rng.choice((1, 2)))] if is_globbed else [""]
         source.parts[key] = {file: draw_rows(rng) for file in names}
-    if len(keys) > 2 and rng.random() < 0.15:
-        del source.parts[rng.choice(keys[1:])]
+    if len(parts) > 2 and rng.random() < 0.15:
+        del source.parts[rng.choice(parts[1:])]
     return source
 
 
-def _draw_target(rng: random.Random, project: Project, name: str, *, is_last: bool) -> Target:
+def _draw_shape(rng: random.Random, project: Project, keys: Keys) -> tuple[str, ...]:
+    """Up to four dimensions, one of time at most, mostly the shortest."""
+    time = rng.choice([*project.times, *list(project.times)[:1] * 3])
+    chosen = [time] if rng.random() < 0.75 else []
+    others = [("place", 0.35), ("item", 0.25), ("kind", 0.2)]
+    chosen += [name for name, odds in others if rng.random() < (odds if time in chosen else 1.3 * odds)]
+    rng.shuffle(chosen)
+    return _fitting(chosen, keys)
+
+
+def _fitting(dimensions: list[str], keys: Keys) -> tuple[str, ...]:
+    """Of these the first whose keys aren't too many together."""
+    found: list[str] = []
+    size = 1
+    for dimension in dimensions:
+        if size * len(keys[dimension]) <= _MOST:
+            size *= len(keys[dimension])
+            found.append(dimension)
+    return tuple(found)
+
+
+def _draw_target(
+    rng: random.Random, project: Project, name: str, keys: Keys, is_declared: bool, *, is_last: bool
+) -> Target:
     kind: Kind = rng.choice(("sql", "sql", "python", "python", "shell", "shell"))
     is_tabular = kind == "python" and rng.random() < 0.35
     makes = _draw_makes(rng, kind, is_last)
     chosen = _draw_inputs(rng, project, kind, is_table=kind == "sql" or is_tabular)
-    dimensions = _draw_dimensions(rng, project, chosen) if makes != "view" else ()
+    dimensions = _draw_dimensions(rng, project, chosen, keys) if makes != "view" else ()
     operations = [one for one in OPERATIONS[kind] if not (is_tabular and one in ORDERED)]
-    for given in chosen:
-        given.rules = _draw_rules(rng, project, given.dataset, dimensions, kind, is_tabular)
     target = Target(
         name=name,
         dimensions=dimensions,
@@ -114,11 +139,29 @@ def _draw_target(rng: random.Random, project: Project, name: str, *, is_last: bo
         is_guarded=kind != "sql" and rng.random() < 0.7,
         is_tabular=is_tabular,
         is_dated=rng.random() < 0.2,
+        is_declared=is_declared,
         style=rng.randrange(3),
         remarks=draw_remarks(rng, is_view=makes == "view"),
     )
+    for given in chosen:
+        given.rules = _draw_rules(rng, project, given.dataset, target)
+        given.counts = rng.random() >= 0.08
     draw_retries(rng, target)
+    if rng.random() < 0.2:
+        _draw_chain(rng, project, target)
     return target
+
+
+def _draw_chain(rng: random.Random, project: Project, target: Target) -> None:
+    """Lets a target read its own earlier partitions, where it has any and something can be read."""
+    times = [name for name in target.dimensions if name in project.times]
+    is_table = target.kind == "sql" or target.is_tabular
+    if not times or not target.outputs or (is_table and not target.has_schema):
+        return
+    rules: dict[str, Rule] = {times[0]: draw_own_rule(rng, project, times[0])}
+    rules |= {name: "all" for name in target.dimensions if name not in times and rng.random() < 0.2}
+    counts = rng.random() >= 0.05
+    target.inputs.append(Given(target.name, rules, rng.choice(target.outputs), "before", counts))
 
 
 def _draw_makes(rng: random.Random, kind: Kind, is_last: bool) -> Makes:
@@ -158,50 +201,53 @@ def _draw_output(rng: random.Random, project: Project, name: str) -> tuple[str, 
     return name, rng.choice(target.outputs) if target is not None and target.outputs else ""
 
 
-def _draw_dimensions(rng: random.Random, project: Project, inputs: list[Given]) -> tuple[str, ...]:
+def _draw_dimensions(rng: random.Random, project: Project, inputs: list[Given], keys: Keys) -> tuple[str, ...]:
     union = list(dict.fromkeys(dim for given in inputs for dim in project.dimensions_of(given.dataset)))
-    if "day" in union and "month" in union:
-        union.remove(rng.choice(("day", "month")))
-    kept = [dim for dim in union if rng.random() < 0.8]
-    if "day" in kept and rng.random() < 0.25:
-        kept[kept.index("day")] = "month"
-    if len(kept) < 2 and "place" not in kept and rng.random() < 0.08:
-        kept.append("place")
+    times = [dim for dim in union if dim in project.times]
+    chosen = rng.choice(times) if times else ""
+    kept = [dim for dim in union if rng.random() < 0.8 and (dim == chosen or dim not in times)]
+    if chosen in kept and rng.random() < 0.3:
+        kept[kept.index(chosen)] = rng.choice(list(project.times))
+    for dimension in ("place", "kind"):
+        if len(kept) < 2 and dimension not in kept and rng.random() < 0.05:
+            kept.append(dimension)
     rng.shuffle(kept)
-    return tuple(kept[:2])
+    return _fitting(kept, keys)
 
 
-def _draw_rules(
-    rng: random.Random, project: Project, dataset: str, own: tuple[str, ...], kind: Kind, is_tabular: bool
-) -> dict[str, str | tuple[str, ...]]:
-    rules: dict[str, str | tuple[str, ...]] = {}
+def _draw_rules(rng: random.Random, project: Project, dataset: str, target: Target) -> dict[str, Rule]:
+    rules: dict[str, Rule] = {}
     for dimension in project.dimensions_of(dataset):
-        rule = draw_rule(rng, project, dataset, dimension, own, kind, is_tabular)
-        if rule:
+        rule = draw_rule(rng, project, dataset, dimension, target)
+        if rule and not (_is_last(rule) and any(map(_is_last, rules.values()))):
             rules[dimension] = rule
     return rules
 
 
-def draw_rule(
-    rng: random.Random,
-    project: Project,
-    dataset: str,
-    dimension: str,
-    own: tuple[str, ...],
-    kind: Kind,
-    is_tabular: bool,
-) -> str | tuple[str, ...]:
-    """A rule for one dimension of an input of a target with the dimensions `own`; "" for none."""
+def _is_last(rule: Rule) -> bool:
+    return str(rule).startswith("last ")
+
+
+def draw_rule(rng: random.Random, project: Project, dataset: str, dimension: str, target: Target) -> Rule:
+    """A rule for one dimension of an input of a target; "" for none."""
     draw = rng.random()
     if dimension == "place" and draw < 0.15:
         return tuple(rng.sample(project.places, rng.randrange(1, len(project.places) + 1)))
-    if draw < 0.25:
+    if dimension == "kind" and draw < 0.15:
+        return tuple(rng.sample(KINDS, 1))
+    if draw < 0.22:
         return "all"
-    if dimension == "day" and {"day", "month"} & set(own) and draw < 0.6:
-        # An empty input has columns only where they are declared.
-        is_plain = kind != "sql" and not is_tabular
-        may_be_empty = is_plain or (dataset in project.sources and project.sources[dataset].has_schema)
-        return rng.choice([one for one in WINDOWS if may_be_empty or one != "-1d..-1d"])
-    if dimension == "month" and "month" in own and draw < 0.5:
-        return rng.choice(MONTH_WINDOWS)
-    return ""
+    is_timed = dimension in project.times and any(name in project.times for name in target.dimensions)
+    if not is_timed or draw > 0.65:
+        return ""
+    rule = draw_time_rule(rng, project, dimension, target)
+    # An empty input has columns only where they are declared.
+    is_plain = target.kind != "sql" and not target.is_tabular
+    if is_plain or target.is_declared or (dataset in project.sources and project.sources[dataset].has_schema):
+        return rule
+    return rule if _holds_itself(rule) else ""
+
+
+def _holds_itself(rule: Rule) -> bool:
+    """Whether a rule reads the target's own period, so that there is something to read."""
+    return str(rule).startswith("since ") or (".." in rule and str(rule).startswith(("-", "0")) and "..-" not in rule)

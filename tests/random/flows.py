@@ -7,7 +7,10 @@ SQL, Python and shell, and a few lines of Python can say what has to come out. U
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import date, datetime
 from typing import Literal
+
+from tests.random.calendars import Grain, Line, line_of
 
 Key = tuple[str, ...]
 Node = tuple[str, Key]  # a target and one of its partitions
@@ -19,16 +22,36 @@ Reading = Literal["none", "always", "odd", "absent", "all"]
 Causes = Literal["any", "guard", "other"]  # what is tried again: all, what a guard does, what never happens here
 
 POISON = -999  # a number that every recipe that reads it straight fails on
-START = "2013-01-29"
-DAYS = [f"2013-01-{day}" for day in (29, 30, 31)] + [f"2013-02-0{day}" for day in range(1, 8)]
+KINDS = ["p", "q"]
 OPERATIONS: dict[Kind, tuple[str, ...]] = {
     "sql": ("count", "sum", "least", "distinct"),  # of a view: "shift"
     "python": ("spread", "fold", "tally"),
     "shell": ("merge", "first", "total", "joined"),
 }
 ORDERED = ("fold", "joined")  # what comes out depends on the order of the files
-WINDOWS = ("-2d..0d", "-1d..0d", "0d..1d", "-1d..-1d", "-1d..1d")
-MONTH_WINDOWS = ("-1mo..0mo", "0mo..1mo")
+Rule = str | tuple[str, ...]  # as a Dataflowfile has it
+
+
+@dataclass(slots=True)
+class Time:
+    """A dimension of time as it is declared."""
+
+    name: str
+    unit: str
+    count: int
+    zone: str
+    start: str  # a date, or a minute: `2013-01-05T13:15`
+    end: str | None  # a key, "now", or None
+
+    @property
+    def every(self) -> str:
+        """How its length is written."""
+        return self.unit if self.count == 1 else f"{self.count} {self.unit}s"
+
+    @property
+    def grain(self) -> Grain:
+        """Its periods."""
+        return Grain(self.unit, self.count, self.zone, date.fromisoformat(self.start[:10]))
 
 
 @dataclass(slots=True)
@@ -40,20 +63,25 @@ class Source:
     folder: str
     is_globbed: bool  # a partition may have several files
     has_schema: bool
+    is_dated: bool  # its path has formats such as {day:%Y/%m/%d}
     parts: dict[Key, dict[str, Rows]]  # key -> name of a file -> its rows; named "" where a partition is one file
 
 
 @dataclass(slots=True)
 class Given:
-    """An input: the dataset and its rules (a window, "all", or a list of keys) by dimension."""
+    """An input: the dataset and its rules by dimension."""
 
     dataset: str
-    rules: dict[str, str | tuple[str, ...]]
+    rules: dict[str, Rule]
     output: str = ""  # which of several
+    alias: str = ""  # what recipes call it, where that isn't the dataset's name
+    counts: bool = True  # not with impact = "none"
 
     @property
     def name(self) -> str:
         """What recipes call it."""
+        if self.alias:
+            return self.alias
         return f"{self.dataset}_{self.output}" if self.output else self.dataset
 
     @property
@@ -81,7 +109,8 @@ class Target:
     is_shared: bool  # Python: adds the number of a module of the project
     is_guarded: bool  # counts its attempts, and fails where a certain file says so
     is_tabular: bool  # Python: takes tables, not paths
-    is_dated: bool  # its path has {day:%Y/%m/%d}
+    is_dated: bool  # its path has formats such as {day:%Y/%m/%d}
+    is_declared: bool  # its columns are declared, wherever they can be
     style: int = 0
     times: int = 0  # how often a failed task is tried again
     retry_on: Causes = "any"
@@ -89,7 +118,9 @@ class Target:
 
     @property
     def has_schema(self) -> bool:
-        """Whether its columns are declared: where the format and the recipe don't say them."""
+        """Whether its columns are declared: always, or where the format and the recipe don't say them."""
+        if self.is_declared:
+            return self.makes == "file"
         return self.form == "csv" and self.kind != "sql" and bool(self.dimensions) and self.makes != "several"
 
     @property
@@ -109,8 +140,10 @@ class Project:
 
     sources: dict[str, Source]
     targets: dict[str, Target]  # each after what it reads
+    times: dict[str, Time]
     places: list[str]
-    last_day: str | None  # the declared end of the days
+    now: datetime  # UTC
+    reach: tuple[datetime, datetime]  # everything here lies between these instants
     params: dict[str, int]
     uses: dict[str, int]  # file -> the number in it
     shared: int
@@ -129,6 +162,22 @@ class Project:
         if isinstance(found, Target) and found.is_view:
             return tuple(dict.fromkeys(dim for given in found.inputs for dim in self.dimensions_of(given.dataset)))
         return found.dimensions
+
+    def line(self, dimension: str) -> Line:
+        """All periods of a dimension of time, also those that it doesn't reach."""
+        return line_of(self.times[dimension].grain, *self.reach)
+
+    def time_among(self, dimensions: tuple[str, ...]) -> str | None:
+        """The dimension of time among these; no dataset has two, but views may."""
+        return next((dimension for dimension in dimensions if dimension in self.times), None)
+
+    def time_of(self, dataset: str) -> str | None:
+        """The dimension of time that a dataset has."""
+        return self.time_among(self.dimensions_of(dataset))
+
+    def reads_itself(self, target: Target) -> bool:
+        """Whether a target reads itself."""
+        return any(given.dataset == target.name for given in target.inputs)
 
     def form_of(self, dataset: str) -> str:
         """The format of a dataset's files; "view" of one that has none but can be read."""

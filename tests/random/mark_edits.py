@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from datetime import UTC, timedelta
 
 from dbuild.build import mark
 from dbuild.core.mark import Saying
@@ -11,6 +12,7 @@ from dbuild.errors import UserError
 from tests.random.flows import Key, Target
 from tests.random.memory import Mark
 from tests.random.output_edits import makes_sense
+from tests.random.scales import pace_of
 from tests.random.trial import Mismatch, Trial
 from tests.random.words import Refused, chosen_by, holding, say
 
@@ -76,10 +78,9 @@ def _say(trial: Trial, made: Mark, argument: str, *, inputs_too: bool) -> str:
         contents = {output: trial.content(path) for output, path in record.paths.items()}
         memory.records[node] = replace(record, contents={k: one for k, one in contents.items() if one is not None})
     trial.write_project()
-    until = trial.began + made.until * 3600 if made.until is not None else None
+    until = trial.began.replace(tzinfo=UTC).timestamp() + made.until * 3600 if made.until is not None else None
     try:
-        with trial.clock():
-            mark(trial.settings, [argument], Saying(made.word, "because", until, inputs_too), lambda event: None)  # type: ignore[arg-type]
+        mark(trial.settings, [argument], Saying(made.word, "because", until, inputs_too), lambda event: None)  # type: ignore[arg-type]
     except UserError as error:
         if not refused:
             raise Mismatch(f"{said}: it is refused ({error})") from None
@@ -91,8 +92,9 @@ def _say(trial: Trial, made: Mark, argument: str, *, inputs_too: bool) -> str:
 
 def wait(rng: random.Random, trial: Trial) -> str:
     """Time passes, and words end."""
-    del rng
-    if not any(mark.until is not None for mark in trial.memory.marks):
+    project, hours = trial.project, max(1, rng.choice((1, 1, 2)) * pace_of(trial.project))
+    is_near = project.now + timedelta(hours=hours) < project.reach[1]  # else nothing follows the clock
+    if not is_near and (project.now < project.reach[1] or all(mark.until is None for mark in trial.memory.marks)):
         return ""
-    trial.memory.hours += 1
-    return f"it is {trial.memory.hours} h later"
+    trial.pass_time(hours)
+    return f"it is {project.now}"

@@ -22,7 +22,21 @@ def meaning(project: Project, target: Target) -> object:
         (target.uses, project.uses.get(target.uses)),
         project.shared if target.is_shared else None,
         [(one.name, _text(one.view)) for seen in seen_by(project, target) for one in seen.views() if one.view],
+        _keys(project, target.dimensions),
+        [
+            (one.name, _keys(project, project.dimensions_of(one.given.dataset)))
+            for seen in seen_by(project, target)
+            for one in seen.files()
+            if target.kind != "shell"  # a command gets paths, others get the keys as columns
+        ],
     )
+
+
+def _keys(project: Project, dimensions: tuple[str, ...]) -> object:
+    """What the values of keys mean."""
+    times = {name: time for name, time in project.times.items() if name in dimensions}
+    grains = {name: (one.every, one.zone, project.line(name).periods[1].key) for name, one in times.items()}
+    return [(name, grains.get(name)) for name in dimensions]
 
 
 def _text(target: Target) -> object:

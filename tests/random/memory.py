@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from tests.random.flows import Held, Node, Rows
 from tests.random.meanings import Lookups
 
+Identities = tuple[tuple[str, str, object], ...]  # for each input what recipes call it, what it is, what is read
 Content = bytes | tuple[tuple[str, bytes], ...]  # of a file; of a folder's files by name
 Found = Held | bytes | None  # what is in an output now: rows; bytes that make no sense; nothing
 There = Callable[[Node, str], Found]  # what is in one output of a partition now
@@ -19,7 +20,7 @@ class Record:
 
     recipe: object  # what the recipe meant
     params: Lookups
-    inputs: object  # what it read: keys in order, with contents
+    inputs: Identities  # what it read: keys in order, with contents
     made: Rows
     held: dict[str, Held]  # its outputs
     paths: dict[str, str]
@@ -76,6 +77,7 @@ class Expected:
     waiting: set[Node] = field(default_factory=set)
     blocked: set[Node] = field(default_factory=set)
     reads: dict[Node, list[Node]] = field(default_factory=dict)  # straight, targets only
+    follows: dict[Node, list[Node]] = field(default_factory=dict)  # of these those whose changes count
 
     @property
     def runs(self) -> set[Node]:

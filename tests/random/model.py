@@ -7,18 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from tests.random.domains import Domain, Seen, domain_of, needed_for, partitions, read_by, references
+from tests.random.domains import Domain, Seen, domain_of, needed_for, ordered, read_by, references
 from tests.random.flows import POISON, Held, Key, Node, Project, Rows, Target
-from tests.random.identities import found_in, identities, path_of
+from tests.random.identities import counted, found_in, identities, path_of
 from tests.random.meanings import evaluate, looked_up_now, meaning, outputs_of, params_read, rows_read
-from tests.random.memory import Content, Expected, Memory, Record, There
+from tests.random.memory import Content, Expected, Identities, Memory, Record, There
 from tests.random.words import words_of
 
 Contents = Callable[[str], Content | None]  # what is at a path now
 
 
 class Prospect:
-    """What a build of some partitions has to do. `there` and `content` tell what is on disk before it."""
+    """What a build of some partitions has to do. `there` and `content` tell what is on disk before it.
+
+    `unsure` are those of which a plan says that they will or may run: one that reads a failed input whose changes
+    don't count is blocked then, and else as fresh as it was.
+    """
 
     def __init__(
         self,
@@ -28,8 +32,10 @@ class Prospect:
         forced: set[Node],
         there: There,
         content: Contents,
+        unsure: set[Node],
     ) -> None:
         self.expected = Expected()
+        self._unsure = unsure
         self._project = project
         self._memory = memory
         self._domain = domain_of(project)
@@ -39,7 +45,7 @@ class Prospect:
         self._content = content
         self._needed = needed_for(project, wanted, self._domain, self._words.frozen)
         for target in project.built:
-            for key in partitions(project, target.name, self._domain):
+            for key in ordered(project, target, self._domain):
                 if (target.name, key) in self._needed:
                     self._judge(target, key)
 
@@ -49,13 +55,17 @@ class Prospect:
             self._hold(target, node)
             return
         reads = [(name, one) for name, _, one in references(self._project, target, key, self._domain)]
+        counted = [
+            (name, one) for name, _, one in references(self._project, target, key, self._domain, is_counted=True)
+        ]
         expected.reads[node] = [one for one in reads if one[0] in self._project.targets]
+        expected.follows[node] = [one for one in counted if one[0] in self._project.targets]
         if any(self._is_held_back(one) for one in reads):
             expected.waiting.add(node)
-        elif any(one in expected.failed or one in expected.blocked for one in reads):
+        elif any(one in expected.failed or one in expected.blocked for one in counted):
             expected.blocked.add(node)
         else:
-            self._settle(target, node)
+            self._settle(target, node, any(one in expected.failed or one in expected.blocked for one in reads))
 
     def _hold(self, target: Target, node: Node) -> None:
         """What is frozen is there or isn't, and nothing of it runs."""
@@ -70,11 +80,15 @@ class Prospect:
             return node[1] not in self._project.sources[node[0]].parts
         return node in self.expected.waiting
 
-    def _settle(self, target: Target, node: Node) -> None:
+    def _settle(self, target: Target, node: Node, is_behind: bool) -> None:
         recipe = meaning(self._project, target)
         inputs = identities(self._project, target, node[1], self._domain, self._then)
-        paths = {output: path_of(target, node[1], output) for output in target.outputs}
-        if self._is_fresh(target, node, recipe, inputs, paths):
+        paths = {output: path_of(self._project, target, node[1], output) for output in target.outputs}
+        is_fresh = self._is_fresh(target, node, recipe, inputs, paths)
+        if is_behind and (not is_fresh or node in self._unsure):
+            self.expected.blocked.add(node)
+            return
+        if is_fresh:
             self.expected.fresh.add(node)
             return
         rows = rows_read(self._project, target, lambda seen: self._fetch(target, node[1], seen))
@@ -87,7 +101,7 @@ class Prospect:
         lookups = params_read(self._project, target, rows)[1]
         self.expected.built[node] = Record(recipe, lookups, inputs, made, outputs_of(target, made), paths)
 
-    def _is_fresh(self, target: Target, node: Node, recipe: object, inputs: object, paths: dict[str, str]) -> bool:
+    def _is_fresh(self, target: Target, node: Node, recipe: object, inputs: Identities, paths: dict[str, str]) -> bool:
         record = self._memory.records.get(node)
         return (
             record is not None
@@ -96,7 +110,7 @@ class Prospect:
             and node not in self._memory.failed
             and record.recipe == recipe
             and record.params == looked_up_now(self._project, target, record.params)
-            and record.inputs == inputs
+            and counted(self._project, target, record.inputs) == counted(self._project, target, inputs)
             and record.paths == paths
             and all(self._content(path) == record.contents[output] for output, path in paths.items())
         )

@@ -122,7 +122,7 @@ def clear_away(trial: Trial) -> None:
     for node in sorted(words.frozen):
         for output in trial.project.targets[node[0]].outputs:
             if trial.there(node, output) is not None and not makes_sense(trial, node, output):
-                place = trial.root / path_of(trial.project.targets[node[0]], node[1], output)
+                place = trial.root / path_of(trial.project, trial.project.targets[node[0]], node[1], output)
                 shutil.rmtree(place) if place.is_dir() else place.unlink()
 
 

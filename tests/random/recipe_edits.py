@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import random
 
+from tests.random.calendars import is_shown, named
 from tests.random.drawing import draw_remarks, draw_retries, draw_rule
-from tests.random.flows import DAYS
+from tests.random.flows import Project, Time
+from tests.random.scales import draw_own_rule
 from tests.random.source_edits import complete
 from tests.random.texts import GUARDS, label
 from tests.random.trial import Trial
@@ -39,7 +41,12 @@ def edit_rule(rng: random.Random, trial: Trial) -> str:
     if not choices:
         return ""
     target, given, dimension = rng.choice(choices)
-    rule = draw_rule(rng, trial.project, given.dataset, dimension, target.dimensions, target.kind, target.is_tabular)
+    if given.dataset == target.name:
+        if dimension not in trial.project.times:
+            return ""
+        rule = draw_own_rule(rng, trial.project, dimension)
+    else:
+        rule = draw_rule(rng, trial.project, given.dataset, dimension, target)
     given.rules.pop(dimension, None)
     if rule:
         given.rules[dimension] = rule
@@ -110,11 +117,63 @@ def drop_place(rng: random.Random, trial: Trial) -> str:
     return f"{said}; {complete(rng, trial)}" if rng.random() < 0.5 else said
 
 
+def edit_impact(rng: random.Random, trial: Trial) -> str:
+    """The changes of an input count, or don't any more."""
+    choices = [(target, given) for target in trial.project.targets.values() for given in target.inputs]
+    if not choices:
+        return ""
+    target, given = rng.choice(choices)
+    given.counts = not given.counts
+    return f"for {target.name} {given.name} counts {'' if given.counts else 'no more'}"
+
+
 def edit_end(rng: random.Random, trial: Trial) -> str:
-    """The days end elsewhere, whatever files there are."""
-    ends = [None, *DAYS[1:7]]
-    trial.project.last_day = rng.choice(ends)
-    return f"the end of the days is {trial.project.last_day or 'open'}"
+    """A dimension of time ends elsewhere, whatever files there are."""
+    project = trial.project
+    time = rng.choice(list(project.times.values()))
+    line = project.line(time.name)
+    first = line.at(named(time.start, time.zone)[0])
+    ends: list[str | None] = [None, None, *(line.periods[first + step].key for step in range(1, 6))]
+    time.end = rng.choice([*ends, "now", "now", "now"] if project.now < project.reach[1] else ends)
+    return f"the end of {time.name} is {time.end or 'open'}"
+
+
+def edit_start(rng: random.Random, trial: Trial) -> str:
+    """A dimension of time starts a period or two earlier or later."""
+    project = trial.project
+    time = rng.choice(list(project.times.values()))
+    line = project.line(time.name)
+    place = line.at(named(time.start, time.zone)[0]) + rng.choice((-1, -1, 1, 2))
+    wall = line.periods[place].wall
+    start = wall.isoformat(timespec="minutes") if "T" in time.start else wall.date().isoformat()
+    ends = time.end not in (None, "now") and line.place(time.end or "") < place
+    if ends or not is_shown(start, time.zone) or line.at(named(start, time.zone)[0]) != place:
+        return ""
+    time.start = start
+    return f"{time.name} starts at {start}"
+
+
+def edit_zone(rng: random.Random, trial: Trial) -> str:
+    """The periods of a dimension are those of other clocks: keys that look the same mean something else."""
+    project = trial.project
+    time = rng.choice(list(project.times.values()))
+    zone = rng.choice([one.zone for one in project.times.values()] + ["UTC", "Asia/Tokyo"])
+    if zone == time.zone or not is_shown(time.start, zone) or time.end not in (None, "now"):
+        return ""
+    if not _fits(project, time, zone):
+        return ""
+    time.zone = zone
+    return f"{time.name} is of {zone}"
+
+
+def _fits(project: Project, time: Time, zone: str) -> bool:
+    """Whether rules can stay as they are: none has keys, or a window that may reach less far than a period."""
+    for target in project.targets.values():
+        for given in target.inputs:
+            rule = given.rules.get(time.name)
+            if isinstance(rule, tuple) or (rule is not None and ".." in rule and zone != "UTC"):
+                return False
+    return True
 
 
 def reorder_places(rng: random.Random, trial: Trial) -> str:

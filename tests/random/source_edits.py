@@ -6,13 +6,16 @@ import os
 import random
 import shutil
 from collections.abc import Callable
-from datetime import date, timedelta
 from pathlib import Path
 
+from tests.random.calendars import named
 from tests.random.drawing import draw_rows
-from tests.random.flows import DAYS, POISON, Key, Rows, Source
+from tests.random.flows import POISON, Key, Rows, Source
+from tests.random.identities import written
 from tests.random.trial import Trial
 from tests.random.writing import csv_text, source_path
+
+_MOST_PERIODS = 8
 
 
 def _pick(rng: random.Random, trial: Trial) -> tuple[Source, Key, str] | None:
@@ -26,7 +29,7 @@ def _pick(rng: random.Random, trial: Trial) -> tuple[Source, Key, str] | None:
 
 
 def _place(trial: Trial, source: Source, key: Key, file: str) -> Path:
-    return trial.root / source_path(source, key, file)
+    return trial.root / source_path(trial.project, source, key, file)
 
 
 def change_part(rng: random.Random, trial: Trial) -> str:
@@ -107,17 +110,22 @@ def complete(rng: random.Random, trial: Trial) -> str:
     return "; ".join(text for text in said if text)
 
 
-def add_day(rng: random.Random, trial: Trial) -> str:
-    """The next day for one source or for all; sometimes one is skipped."""
-    domain = trial.domain()
-    last = domain["day"][-1] if domain["day"] else DAYS[0]
-    day = (date.fromisoformat(last) + timedelta(days=rng.choice((1, 1, 1, 2)))).isoformat()
-    sources = [source for source in trial.project.sources.values() if "day" in source.dimensions]
-    if not sources or day > DAYS[-1]:
+def add_period(rng: random.Random, trial: Trial) -> str:
+    """The next period for one source or for all; sometimes one is skipped."""
+    project = trial.project
+    names = [name for name in project.times if any(name in source.dimensions for source in project.sources.values())]
+    if not names:
         return ""
-    chosen = sources if rng.random() < 0.6 else [rng.choice(sources)]
+    name = rng.choice(names)
+    line, keys = project.line(name), trial.domain()[name]
+    first = line.at(named(project.times[name].start, project.times[name].zone)[0])
+    place = line.place(keys[-1]) + rng.choice((1, 1, 1, 2)) if keys else first
+    sources = [source for source in project.sources.values() if name in source.dimensions]
+    if place > first + _MOST_PERIODS:
+        return ""
+    chosen, key = sources if rng.random() < 0.6 else [rng.choice(sources)], line.periods[place].key
     return "; ".join(
-        _add_parts(trial, source, _keys_with(trial, source, "day", day), lambda: draw_rows(rng)) for source in chosen
+        _add_parts(trial, source, _keys_with(trial, source, name, key), lambda: draw_rows(rng)) for source in chosen
     )
 
 
@@ -200,7 +208,11 @@ def change_files(rng: random.Random, trial: Trial) -> str:
 def add_stray(rng: random.Random, trial: Trial) -> str:
     """Files beside a source's that belong to none of its partitions."""
     source = rng.choice(list(trial.project.sources.values()))
-    values = {"day": "2012-12-31", "place": "nowhere"}
+    values = {"place": "nowhere"}
+    for name, time in trial.project.times.items():
+        line = trial.project.line(name)
+        before = line.periods[line.at(named(time.start, time.zone)[0]) - 1].key
+        values[name] = written(trial.project, name, before, source.is_dated)
     parts = [values.get(dimension, "") for dimension in source.dimensions]
     name = f"{'/'.join(parts)}.csv" if parts and "" not in parts and not source.is_globbed else "notes.txt"
     trial.write(f"{source.folder}/{name}", csv_text(draw_rows(rng)))

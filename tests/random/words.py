@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from tests.random.domains import Domain, partitions, references
 from tests.random.flows import Node, Project, Target
-from tests.random.identities import identities, path_of
+from tests.random.identities import counted, identities, path_of, uncounted
 from tests.random.meanings import Lookups, looked_up_now, meaning, params_read
-from tests.random.memory import Mark, Memory, Record, There
+from tests.random.memory import Identities, Mark, Memory, Record, There
 
 
 class Refused(Exception):
@@ -137,16 +137,24 @@ def _accepted(
             raise Refused("an input isn't there")
         inputs = identities(project, target, node[1], domain, there)
         was = memory.records.get(node)
-        if was is not None and was.inputs != inputs and not inputs_too:
-            raise Refused("other inputs")
+        if was is not None and not inputs_too:
+            if counted(project, target, was.inputs) != counted(project, target, inputs):
+                raise Refused("other inputs")
+            inputs = _as_read(project, target, inputs, was.inputs)
         sure = {output: one for output, one in held.items() if isinstance(one, tuple)}
         assert len(sure) == len(held), "who says the word sees to it that it makes sense"
-        paths = {output: path_of(target, node[1], output) for output in target.outputs}
+        paths = {output: path_of(project, target, node[1], output) for output in target.outputs}
         lookups = _lookups(project, target, was)
         found[node] = Record(recipe, lookups, inputs, (), sure, paths, {}, mark.moment, is_accepted=True)
     if not found:
         raise Refused("nothing is there")
     return found
+
+
+def _as_read(project: Project, target: Target, inputs: Identities, before: Identities) -> Identities:
+    """Of inputs that don't count what was read: they may come to count again."""
+    kept = {each[:2]: each for each in before if each[0] in uncounted(project, target)}
+    return tuple(kept.get(each[:2], each) for each in inputs)
 
 
 def _is_absent(project: Project, reference: tuple[str, str, tuple[str, ...]], there: There) -> bool:

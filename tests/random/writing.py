@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 
-from tests.random.flows import START, Given, Key, Project, Rows, Source, Target
+from tests.random.flows import KINDS, Given, Key, Project, Rows, Source, Target, Time
+from tests.random.identities import placeholder, written
 from tests.random.texts import command, module, remark, sql_text
 
 
@@ -27,9 +28,10 @@ def is_in_file(target: Target) -> bool:
     return target.factor == 2
 
 
-def source_path(source: Source, key: Key, name: str) -> str:
+def source_path(project: Project, source: Source, key: Key, name: str) -> str:
     """The path of one file of a source's partition."""
-    parts = [*key, f"{name or 'whole'}"] if source.is_globbed or not key else [*key]
+    values = [written(project, dim, value, source.is_dated) for dim, value in zip(source.dimensions, key, strict=True)]
+    parts = [*values, f"{name or 'whole'}"] if source.is_globbed or not key else values
     return f"{source.folder}/{'/'.join(parts)}.csv"
 
 
@@ -42,25 +44,33 @@ def dataflowfile(project: Project) -> str:
     """The Dataflowfile."""
     params = ", ".join(f"{name} = {value}" for name, value in project.params.items())
     parts = [f"[project]\nparams = {{ {params} }}", *_partitions(project), f"[pools]\ndb = {project.pool}"]
-    parts += [_source(source) for source in project.sources.values()]
+    parts += [_source(project, source) for source in project.sources.values()]
     parts += [_target(project, target) for target in project.targets.values()]
     return "\n\n".join(parts) + "\n"
 
 
 def _partitions(project: Project) -> list[str]:
-    end = f"end = {project.last_day}\n" if project.last_day else ""
-    parts = [
-        f'[partitions.day]\nevery = "day"\nstart = {START}\n{end}',
-        f'[partitions.month]\nevery = "month"\nstart = {START}',
-        f"[partitions.place]\nvalues = {json.dumps(project.places)}",
-    ]
+    parts = [_time(time) for time in project.times.values()]
+    parts += [f"[partitions.{name}]\nvalues = {json.dumps(keys)}" for name, keys in _lists(project)]
     if project.discoverer:
         parts.append(f'[partitions.item]\ndiscover = "{project.discoverer}"')
     return parts
 
 
-def _source(source: Source) -> str:
-    fields = [f"{{{dimension}}}" for dimension in source.dimensions]
+def _lists(project: Project) -> list[tuple[str, list[str]]]:
+    return [("place", project.places), ("kind", KINDS)]
+
+
+def _time(time: Time) -> str:
+    start = time.start if "T" not in time.start else f'"{time.start}"'
+    lines = [f"[partitions.{time.name}]", f'every = "{time.every}"', f"start = {start}"]
+    lines += [f'end = "{time.end}"'] if time.end else []
+    lines += [f'timezone = "{time.zone}"'] if time.zone != "UTC" else []
+    return "\n".join(lines)
+
+
+def _source(project: Project, source: Source) -> str:
+    fields = [placeholder(project, dimension, source.is_dated) for dimension in source.dimensions]
     name = "*" if source.is_globbed else "whole"
     fields += [name] if source.is_globbed or not fields else []
     schema = 'schema = { v = "BIGINT" }\n' if source.has_schema else ""
@@ -68,7 +78,7 @@ def _source(source: Source) -> str:
 
 
 def _target(project: Project, target: Target) -> str:
-    lines = [f"[targets.{target.name}]", *_outputs(target), *target.remarks]
+    lines = [f"[targets.{target.name}]", *_outputs(project, target), *target.remarks]
     if target.has_schema:
         lines.append('schema = { v = "BIGINT" }')
     if target.uses:
@@ -98,16 +108,14 @@ def _causes(target: Target) -> list[str]:
 
 
 def _options(given: Given) -> str:
-    rules = [f"{dim} = {json.dumps(rule)}" for dim, rule in given.rules.items()]
-    source = [f'from = "{given.reference}"'] if given.output else []
-    return f"{{ {', '.join(source + rules)} }}" if rules else f'"{given.reference}"'
+    options = [f"{dim} = {json.dumps(rule)}" for dim, rule in given.rules.items()]
+    options += [] if given.counts else ['impact = "none"']
+    named = [f'from = "{given.reference}"'] if given.output or given.alias else []
+    return f"{{ {', '.join(named + options)} }}" if options else f'"{given.reference}"'
 
 
-def _outputs(target: Target) -> list[str]:
-    fields = [
-        "{day:%Y/%m/%d}" if target.is_dated and dimension == "day" else f"{{{dimension}}}"
-        for dimension in target.dimensions
-    ]
+def _outputs(project: Project, target: Target) -> list[str]:
+    fields = [placeholder(project, dimension, target.is_dated) for dimension in target.dimensions]
     rest = f"{'/'.join(fields) or 'whole'}{'/' if target.makes == 'folder' else f'.{target.form}'}"
     match target.makes:
         case "view":

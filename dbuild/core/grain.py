@@ -184,9 +184,17 @@ class Grain:
         unit = grain_of(text)
         if unit is None:
             raise ValueError(f'"{text}" is not a {self.unit} (as in {self.example})')
+        if unit == self.unit and self.timezone != "UTC" and (own := self._own(text)):
+            return own[0], own[-1] + 1
         named = Grain(unit, self.timezone)
         numbers = [named.index(text)] if self.timezone == "UTC" else named._numbers(text)
         return named.overlapping(self, numbers[0], numbers[-1] + 1)
+
+    def _own(self, text: str) -> list[int]:
+        """The one or two periods of this grain that `text` names. (Of two hours that come twice the first may not.)"""
+        plain, offset = _without_offset(text)
+        numbers = self._scale.named(read_start(self.unit, plain))
+        return [number for number in numbers if offset in ("", self.offset(number))]
 
     def _named(self, text: str) -> int:
         """The same as `index`, for any zone."""

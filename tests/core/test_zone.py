@@ -37,7 +37,7 @@ ODD = [  # what there is: whole hours, halves and quarters, changes at midnight,
     "Antarctica/Troll",
     "Asia/Gaza",
 ]
-SHORT = [("minute", 15), ("hour", 1), ("hour", 4)]
+SHORT = [("minute", 15), ("hour", 1), ("hour", 2), ("hour", 4)]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -99,7 +99,7 @@ def check_periods(grain: Grain, low: int, high: int) -> None:
         assert start < end, label
         assert grain.index_at(start) == grain.index_at(end - TICK) == number, label
         assert grain.last(number) == end - TICK
-        assert grain.index(grain.text(number)) == number, label
+        assert grain.index(grain.text(number)) == grain.bounded(grain.text(number)) == number, label
         for moment in (start, start + (end - start) / 2, end - TICK):
             assert wall <= shown(moment, name) < wall + length, label
         is_twin = walls.count(wall) > 1
@@ -249,6 +249,18 @@ def test_an_hour_that_clocks_show_twice_has_two_keys() -> None:
     day = Grain("day", "America/New_York")
     number = day.index("2013-11-03")
     assert day.overlapping(hour, number, number + 1) == (low - 1, low + 24)  # a day of 25 hours
+
+
+def test_periods_of_several_hours_that_clocks_show_twice_are_named_as_they_are_written() -> None:
+    """In Troll two hours are put back: of those from midnight on the second is shown twice, and not the first."""
+    pairs = Grain("hour", "Antarctica/Troll", 2)
+    first, second = pairs.index("2013-10-27T00+0200"), pairs.index("2013-10-27T00+0000")
+    assert second == first + 2
+    assert [pairs.bounded(pairs.text(number)) for number in (first, second)] == [first, second]
+    assert [pairs.bounded("2013-10-27T00", is_end=is_end) for is_end in (False, True)] == [first, second]
+    assert pairs.bounded("2013-10-27T01+0000") == second
+    with pytest.raises(ValueError, match="is written 2013-10-27T00 in"):
+        pairs.bounded("2013-10-27T00+0100")
 
 
 def test_other_lengths_take_a_change_in() -> None:

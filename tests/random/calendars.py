@@ -7,7 +7,7 @@ show; both are plain datetimes.
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -49,7 +49,7 @@ class Period:
     start: datetime
     end: datetime  # exclusive
     wall: datetime  # where it begins by the clock
-    wall_end: datetime  # where it ends by the clock; only of whole days
+    wall_end: datetime | None  # where it ends by the clock; of parts of days see `walls_of`
 
 
 @dataclass
@@ -70,6 +70,15 @@ class Line:
         assert place >= 0 and moment < self.periods[place].end, f"{moment} lies outside {self.grain}"
         return place
 
+    def until(self, end: datetime) -> int:
+        """The place of the last period that begins before an instant."""
+        return bisect_left(self.periods, end, key=lambda period: period.start) - 1
+
+    def before(self, moment: datetime) -> str:
+        """The key of the period before that which holds an instant; "" where that is far from anything here."""
+        place = bisect_right(self.periods, moment, key=lambda period: period.start) - 1
+        return self.periods[place - 1].key if place > 0 and moment < self.periods[place].end else ""
+
     def place(self, key: str) -> int:
         """The place of a key's period."""
         return self.at(self.by_key[key].start)
@@ -87,6 +96,28 @@ def first_instant(wall: datetime, zone: str) -> datetime:
     while shown(moment, zone) < wall:
         moment += QUARTER
     return moment
+
+
+@lru_cache(None)
+def last_instant(wall: datetime, zone: str) -> datetime:
+    """The instant from which on clocks show no less than a wall any more."""
+    moment = wall + 26 * LENGTHS["hour"]
+    while shown(moment - QUARTER, zone) >= wall:
+        moment -= QUARTER
+    return moment
+
+
+@lru_cache(None)
+def walls_of(start: datetime, end: datetime, zone: str) -> tuple[datetime, datetime]:
+    """What clocks show between two instants, the second exclusive, at the widest.
+
+    From the least that they will show on, or what was skipped just before; up to the most that they have shown.
+    """
+    steps = 26 * 4
+    before = [shown(start - step * QUARTER, zone) + QUARTER for step in range(1, steps)]
+    after = [shown(start + step * QUARTER, zone) for step in range(steps)]
+    within = [shown(start + step * QUARTER, zone) + QUARTER for step in range((end - start) // QUARTER)]
+    return min(*after, max(before)), max(*before, *within)
 
 
 def is_shown(text: str, zone: str) -> bool:
@@ -181,7 +212,7 @@ def _timed(grain: Grain, low: datetime, high: datetime) -> Iterator[Period]:
     names = Counter(wall for _, wall in found)
     for (start, wall), (end, _) in pairwise(found):
         offset = offset_at(start, grain.zone) if names[wall] > 1 else ""
-        yield Period(_text(grain.unit, wall) + offset, start, end, wall, wall)
+        yield Period(_text(grain.unit, wall) + offset, start, end, wall, None)
 
 
 def _cut(wall: datetime, length: timedelta) -> datetime:
@@ -212,8 +243,12 @@ def span_of(rule: str, own: Period, zone: str) -> tuple[datetime, datetime]:
     low, high, unit = int(found[1]), int(found[3]), UNITS[found[2]]
     if zone == "UTC" or unit in ("minute", "hour"):  # as time goes
         return _moved(own.start, low, unit), _end_moved(own.end, high, unit)
-    start = first_instant(_moved(own.wall, low, unit), zone) if low else own.start
-    return start, first_instant(_end_moved(own.wall_end, high, unit), zone) if high else own.end
+    if own.wall_end is not None:
+        start = first_instant(_moved(own.wall, low, unit), zone) if low else own.start
+        return start, first_instant(_end_moved(own.wall_end, high, unit), zone) if high else own.end
+    walls = walls_of(own.start, own.end, zone)
+    start = first_instant(_moved(walls[0], low, unit), zone) if low else own.start
+    return start, last_instant(_end_moved(walls[1], high, unit), zone) if high else own.end
 
 
 def _moved(moment: datetime, count: int, unit: str) -> datetime:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
 from itertools import product
 
 from tests.random.calendars import DAY, Period, named, span_of
@@ -119,7 +118,7 @@ def _spread(project: Project, lasts: dict[str, int | None]) -> None:
             if other is not None and other != name and place is not None:
                 end = project.line(other).periods[place].end
                 known = lasts[name]
-                reached = project.line(name).at(end - timedelta(microseconds=1))
+                reached = project.line(name).until(end)
                 lasts[name] = reached if known is None else max(known, reached)
 
 
@@ -180,7 +179,7 @@ def _side(project: Project, own: dict[str, str], dimension: str, given: Given, d
         return values
     period, line = _period_of(project, own, dimension), project.line(dimension)
     if rule == "previous":
-        before = line.periods[line.at(period.start) - 1].key
+        before = line.before(period.start)
         return [value for value in values if value == before]
     zone = project.times[_goes_by(project, own, dimension)].zone
     start, end = span_of(rule, period, zone) if rule else (period.start, period.end)

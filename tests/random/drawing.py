@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 
+from tests.random.domains import domain_of
 from tests.random.flows import (
     KINDS,
     OPERATIONS,
@@ -22,7 +23,8 @@ from tests.random.flows import (
 from tests.random.scales import draw_own_rule, draw_time_rule, draw_times
 
 Keys = dict[str, list[str]]  # dimension -> what sources have of it in the beginning
-_MOST = 18  # partitions of a dataset in the beginning
+_MOST_PERIODS = 12
+_MOST = 24  # partitions of a dataset in the beginning
 _READINGS: dict[Kind, tuple[Reading, ...]] = {
     "sql": ("none", "none", "always"),
     "shell": ("none", "none", "always"),
@@ -56,6 +58,9 @@ def draw(rng: random.Random) -> Project:
     for number in range(count):
         target = _draw_target(rng, project, f"t{number}", keys, is_declared, is_last=number == count - 1)
         project.targets[target.name] = target
+    for name, known in domain_of(project).items():
+        if name in project.times and len(known) > _MOST_PERIODS:  # days that only a year tells the end of
+            project.times[name].end = keys[name][-1]
     return project
 
 
@@ -96,8 +101,9 @@ def _draw_shape(rng: random.Random, project: Project, keys: Keys) -> tuple[str, 
     """Up to four dimensions, one of time at most, mostly the shortest."""
     time = rng.choice([*project.times, *list(project.times)[:1] * 3])
     chosen = [time] if rng.random() < 0.75 else []
+    has_all = rng.random() < 0.06
     others = [("place", 0.35), ("item", 0.25), ("kind", 0.2)]
-    chosen += [name for name, odds in others if rng.random() < (odds if time in chosen else 1.3 * odds)]
+    chosen += [name for name, odds in others if has_all or rng.random() < (odds if time in chosen else 1.3 * odds)]
     rng.shuffle(chosen)
     return _fitting(chosen, keys)
 

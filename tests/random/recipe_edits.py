@@ -133,7 +133,9 @@ def edit_end(rng: random.Random, trial: Trial) -> str:
     time = rng.choice(list(project.times.values()))
     line = project.line(time.name)
     first = line.at(named(time.start, time.zone)[0])
-    ends: list[str | None] = [None, None, *(line.periods[first + step].key for step in range(1, 6))]
+    ends: list[str | None] = [line.periods[first + step].key for step in range(1, 6)]
+    if any(time.name in source.dimensions for source in project.sources.values()):
+        ends += [None, None]
     time.end = rng.choice([*ends, "now", "now", "now"] if project.now < project.reach[1] else ends)
     return f"the end of {time.name} is {time.end or 'open'}"
 

@@ -88,13 +88,13 @@ def draw_times(rng: random.Random) -> Drawn:
     keys = {}
     for number, time in enumerate(times):
         line, count = lines[time.name], rng.choice((3, 4, 5)) if number == 0 else rng.choice((1, 2, 2))
-        first = line.at(start)
+        first = line.at(named(time.start, time.zone)[0])
         keys[time.name] = [period.key for period in line.periods[first : first + count]]
     first_line = lines[times[0].name]
     now = datetime(2025, 1, 1)
     if rng.random() < 0.5:
         place = first_line.place(keys[times[0].name][-1]) + rng.choice((-1, 0, 0, 1))
-        now = first_line.periods[place].start + timedelta(minutes=rng.randrange(0, 600))
+        now = first_line.periods[place].start + timedelta(minutes=rng.choice((0, 1, 600)) * (scale is not _HOURS))
     for time in times:
         line = lines[time.name]
         if rng.random() < 0.25:
@@ -155,11 +155,9 @@ def draw_time_rule(rng: random.Random, project: Project, dimension: str, target:
 def _units(time: Time) -> set[tuple[str, int]]:
     """Units of windows, each with a number of them, that lead from a period to others nearby."""
     if time.unit in ("minute", "hour"):
-        # By days and longer, hours of a zone are moved by what clocks show: tests/core/test_zone_mapping.py has that.
-        dated = {("day", 1)} if time.zone == "UTC" else set()
-        return {("minute", 15), ("minute", 45), ("hour", 1), ("hour", time.count), *dated}
+        return {("minute", 15), ("minute", 45), ("hour", 1), ("hour", time.count), ("day", 1), ("day", 2)}
     if time.unit in ("day", "week"):
-        return {("hour", 12), ("hour", 36), ("day", 1), ("day", 2), ("week", 1), ("month", 1), ("quarter", 1)}
+        return {("hour", 12), ("hour", 25), ("day", 1), ("day", 2), ("week", 1), ("month", 1), ("quarter", 1)}
     return {("day", 10), ("week", 3), ("month", 1), ("month", 2), ("quarter", 1), ("year", 1)}
 
 

@@ -11,18 +11,21 @@ from unittest.mock import patch
 
 import pytest
 
-from dbuild.build import marking, session
+from dbuild.build import keeping, marking, session, world
 from dbuild.build.loading import Memos, load_flow
 from dbuild.build.run import Attempt, Run
 from dbuild.build.settings import Settings
+from dbuild.build.shifts import Shifts
 from dbuild.build.survey import Location, Survey
 from dbuild.build.words import Words
 from dbuild.build.world import World
-from dbuild.core import staleness
+from dbuild.core import domain, staleness
 from dbuild.core.graph import Flow
+from dbuild.core.links import Periods
+from dbuild.core.mapping import Mapping
 from dbuild.core.mark import Mark
 from dbuild.core.partitions import PartitionSet
-from dbuild.core.staleness import UNSETTLED, Reason
+from dbuild.core.staleness import UNSETTLED, Declared, Reason, Verdict
 from dbuild.core.trace import joined_key, pack_inputs
 from dbuild.observe.digests import digest_bytes
 from dbuild.observe.listing import Stat
@@ -55,7 +58,7 @@ def _trusting() -> Iterator[None]:
 @contextmanager
 def _forgetful() -> Iterator[None]:
     """Seals that hold whatever changes."""
-    with patch.object(World, "touched", lambda world, target: PartitionSet.empty(world.domains.of(target).axes)):
+    with patch.object(World, "touched", lambda own, target: PartitionSet.empty(own.domains.of(target).axes)):
         yield
 
 
@@ -103,8 +106,8 @@ def _lumping() -> Iterator[None]:
     """One digest for all outputs of a target."""
     known = World._digests
 
-    def digests(world: World, dataset: str, location: Location, *rest: Any) -> list[bytes]:
-        all_outputs = [known(world, dataset, one, *rest) for one in world.survey.locations[dataset]]
+    def digests(own: World, dataset: str, location: Location, *rest: Any) -> list[bytes]:
+        all_outputs = [known(own, dataset, one, *rest) for one in own.survey.locations[dataset]]
         lumps = zip(*all_outputs, strict=True)
         return [UNSETTLED if UNSETTLED in lump else digest_bytes(b"".join(lump)) for lump in lumps]
 
@@ -127,7 +130,7 @@ def _obstinate() -> Iterator[None]:
 @contextmanager
 def _thawing() -> Iterator[None]:
     """Frozen partitions are built like others."""
-    with patch.object(World, "frozen", lambda world, target: PartitionSet.empty(world.domains.of(target).axes)):
+    with patch.object(World, "frozen", lambda own, target: PartitionSet.empty(own.domains.of(target).axes)):
         yield
 
 
@@ -152,6 +155,54 @@ def _flattering(from_attempt: int) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def _by_elapsed_time() -> Iterator[None]:
+    """Windows of days that don't look at clocks."""
+    with patch.object(Periods, "_is_by_clock", property(lambda periods: False)):
+        yield
+
+
+@contextmanager
+def _out_of_shape() -> Iterator[None]:
+    """Dimensions that nobody compares with what they were."""
+    with patch.object(Shifts, "touched", lambda shifts, target: PartitionSet.empty(shifts.domains.of(target).axes)):
+        yield
+
+
+@contextmanager
+def _counting_gaps() -> Iterator[None]:
+    """The last so many, there or not."""
+    with patch.object(domain, "_counting", lambda flow, mappings, sets, present: _all_there(flow, mappings, sets)):
+        yield
+
+
+def _all_there(
+    flow: Flow, mappings: dict[str, tuple[Mapping, ...]], sets: dict[str, PartitionSet]
+) -> dict[str, tuple[Mapping, ...]]:
+    steps = flow.steps.items()
+    pairs = {name: zip(step.inputs, mappings[name], strict=True) for name, step in steps}
+    return {name: tuple(one.counting(sets[given.dataset]) for given, one in pair) for name, pair in pairs.items()}
+
+
+@contextmanager
+def _unmoved_by_clocks() -> Iterator[None]:
+    """Answers that hold whatever the time is."""
+    with patch.object(keeping, "changes_after", lambda project, now: None):
+        yield
+
+
+@contextmanager
+def _careless() -> Iterator[None]:
+    """Inputs with impact = "none" count like others."""
+    known = staleness.judge
+
+    def judge(declared: Declared, *rest: Any) -> Verdict:
+        return known(replace(declared, uncounted=frozenset()), *rest)
+
+    with patch.object(world, "judge", judge):
+        yield
+
+
 # How each goes wrong, and a seed that shows it soon; others are tried after it, should the random flows change.
 WRONG: dict[str, tuple[Callable[[], AbstractContextManager[None]], int]] = {
     "params don't count": (lambda: _deaf("_compare_params"), 7),
@@ -167,6 +218,11 @@ WRONG: dict[str, tuple[Callable[[], AbstractContextManager[None]], int]] = {
     "what is frozen is built": (_thawing, 1),
     "a failure is recorded as a success": (lambda: _flattering(1), 6),
     "retries forget the failure": (lambda: _flattering(2), 6),
+    "days have 24 hours": (_by_elapsed_time, 0),
+    "dimensions don't come to an end": (_out_of_shape, 0),
+    "gaps are counted among the last": (_counting_gaps, 0),
+    "answers don't end with their period": (_unmoved_by_clocks, 0),
+    "what has no impact has one": (_careless, 0),
 }
 
 

@@ -174,7 +174,7 @@ def _draw_makes(rng: random.Random, kind: Kind, is_last: bool) -> Makes:
     if kind == "sql":
         return "view" if not is_last and rng.random() < 0.45 else "file"
     kinds: tuple[Makes, ...] = ("file", "several", "folder", "action")
-    return rng.choices(kinds, (5, 2.5, 2, 1))[0]
+    return rng.choices(kinds, (5, 3, 2, 1))[0]
 
 
 def _draw_form(rng: random.Random, kind: Kind, makes: Makes) -> str:
@@ -204,7 +204,7 @@ def _lacks_columns(project: Project, name: str) -> bool:
 
 def _draw_output(rng: random.Random, project: Project, name: str) -> tuple[str, str]:
     target = project.targets.get(name)
-    return name, rng.choice(target.outputs) if target is not None and target.outputs else ""
+    return name, rng.choice((*target.outputs, target.outputs[-1])) if target is not None and target.outputs else ""
 
 
 def _draw_dimensions(rng: random.Random, project: Project, inputs: list[Given], keys: Keys) -> tuple[str, ...]:

@@ -39,6 +39,8 @@ from dbuild.state.opening import is_damage, make_folder, open_state, set_aside
 from dbuild.state.store import FOLDER, State
 
 Emit = Callable[[Event], None]
+_WORKERS = "workers"  # in the state folder: who holds its lock works for a build
+_PATIENCE = 10.0  # seconds that the workers of a killed build have to end
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,7 +277,7 @@ def _open(settings: Settings, emit: Emit) -> State:
 
 
 def _lock(settings: Settings, stack: ExitStack, emit: Emit) -> bool:
-    """Takes the build lock; whether another build had to be waited for."""
+    """Takes the build lock, and waits for workers that a killed build has left; whether another build ran till now."""
     from dbuild.state.lock import BuildLock
 
     if not os.path.exists(os.path.join(settings.root, settings.flow)):
@@ -292,7 +294,17 @@ def _lock(settings: Settings, stack: ExitStack, emit: Emit) -> bool:
             f"the state folder {folder} can't be written: {error.strerror}", hint="dbuild needs to write there"
         ) from None
     stack.callback(lock.release)
+    _outlast_workers(folder, emit)
     return has_waited
+
+
+def _outlast_workers(folder: str, emit: Emit) -> None:
+    """Waits until no worker of a killed build lives: what it still wrote would be left over by this one."""
+    from dbuild.state.lock import outlast
+
+    waiting = Notice("a build was cut off, and a process of it is still ending: waiting for it", "info")
+    if not outlast(os.path.join(folder, _WORKERS), _PATIENCE, lambda: emit(waiting)):
+        emit(Notice(f"a process of the build that was cut off still runs after {_PATIENCE:g} s: going on without it"))
 
 
 def _build(
@@ -388,6 +400,7 @@ def _run(
     from dbuild.execute.pool import Pool
     from dbuild.execute.publish import Journal
     from dbuild.observe.machine import cores, memory
+    from dbuild.state.lock import hold
 
     project = looked.flow.project
     number = state.begin_run(settings.clock(), shlex.join(sys.argv[1:]))
@@ -397,18 +410,19 @@ def _run(
             emit(Notice(f'"{name}" needs more memory than there is: its tasks run alone'))
     logs = os.path.join(settings.root, FOLDER, "logs")
     withheld = {name for target in project.targets.values() for name in target.secrets}
-    pool = Pool(allotments.workers(), settings.root, logs, _directories(looked), withheld)
-    journal = Journal(journal_path(settings))
-    failing = Failing(options.keep_going, options.fail_fast)
-    run = Run(looked.world, planned, state, pool, journal, number, emit, allotments, failing)
-    looked.world.routing.begin()
-    try:
-        with _signals(run.interrupt, pool.wake_descriptor.fileno()):
-            run.execute()
-    finally:
-        pool.close()
-        journal.close()
-        looked.world.routing.close()
+    with hold(os.path.join(settings.root, FOLDER, _WORKERS)) as sign:
+        pool = Pool(allotments.workers(), settings.root, logs, _directories(looked), withheld, sign)
+        journal = Journal(journal_path(settings))
+        failing = Failing(options.keep_going, options.fail_fast)
+        run = Run(looked.world, planned, state, pool, journal, number, emit, allotments, failing)
+        looked.world.routing.begin()
+        try:
+            with _signals(run.interrupt, pool.wake_descriptor.fileno()):
+                run.execute()
+        finally:
+            pool.close()
+            journal.close()
+            looked.world.routing.close()
     seal(looked.world, planned, run)
     if looked.world.words:
         from dbuild.build.marking import drop_done

@@ -25,16 +25,24 @@ _LARGE = 2  # a worker that uses more than one part in so many of a task's limit
 class Pool:
     """At most `size` workers, started when there is work for them.
 
-    `withheld` are variables of the environment that only the tasks see that are given them (as secrets).
+    `withheld` are variables of the environment that only the tasks see that are given them (as secrets). `sign` is a
+    descriptor that every worker keeps open as long as it lives, so that its lock tells of it; the pool never closes it.
     """
 
     def __init__(
-        self, size: int, root: str, logs: str, directories: tuple[str, ...], withheld: Collection[str] = ()
+        self,
+        size: int,
+        root: str,
+        logs: str,
+        directories: tuple[str, ...],
+        withheld: Collection[str] = (),
+        sign: int | None = None,
     ) -> None:
         self._size = size
         self._root = root
         self._directories = directories
         self._environment = {name: value for name, value in os.environ.items() if name not in withheld}
+        self._sign = sign
         self._idle: list[Process] = []
         self._busy: list[Process] = []
         self._is_ending = False  # all that runs, and what is submitted still, is to end
@@ -74,7 +82,7 @@ class Pool:
 
     def _start(self) -> Process:
         failpoints.reach("spawn")
-        worker = start_process(self._root, self._directories, self._environment)
+        worker = start_process(self._root, self._directories, self._environment, self._sign)
         self._selector.register(worker.connection, selectors.EVENT_READ, worker)
         self._selector.register(worker.pipe, selectors.EVENT_READ, worker)
         return worker

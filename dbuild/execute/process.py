@@ -166,15 +166,21 @@ class Process:
 _NOTHING = Mask(())
 
 
-def start_process(root: str, directories: tuple[str, ...], environment: Mapping[str, str]) -> Process:
-    """Starts a worker in the directory `root` with this environment. Raises OSError where it can't be started."""
+def start_process(
+    root: str, directories: tuple[str, ...], environment: Mapping[str, str], sign: int | None = None
+) -> Process:
+    """Starts a worker in the directory `root` with this environment. Raises OSError where it can't be started.
+
+    It keeps the descriptor `sign` open until it ends.
+    """
     opened: list[int] = []
     try:
         (pipe, printed), (lifeline, held) = _pipe(opened), _pipe(opened)
         ours, theirs = socket.socketpair()
         with theirs:
             try:
-                process = _spawn(root, directories, environment, printed, (theirs.fileno(), lifeline))
+                passed = (theirs.fileno(), lifeline) if sign is None else (theirs.fileno(), lifeline, sign)
+                process = _spawn(root, directories, environment, printed, passed)
             except BaseException:
                 ours.close()
                 raise
@@ -196,11 +202,11 @@ def _pipe(opened: list[int]) -> tuple[int, int]:
 
 
 def _spawn(
-    root: str, directories: tuple[str, ...], environment: Mapping[str, str], printed: int, passed: tuple[int, int]
+    root: str, directories: tuple[str, ...], environment: Mapping[str, str], printed: int, passed: tuple[int, ...]
 ) -> subprocess.Popen[bytes]:
     package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     return subprocess.Popen(
-        [sys.executable, "-P", "-c", _START, package, *map(str, passed), *directories],
+        [sys.executable, "-P", "-c", _START, package, ",".join(map(str, passed)), *directories],
         cwd=root,
         env=environment,
         stdin=subprocess.DEVNULL,

@@ -1,13 +1,15 @@
 """A warm worker process: takes tasks, runs their recipes one after the other, says what came of each.
 
-It is started by `pool.py` as a program of its own. What it prints goes to a pipe that the pool reads. It has two
-descriptors more: a connection for tasks and messages, and a lifeline, on which the pool says which task is to end, and
-whose other end only the pool holds: when that closes, the worker ends whatever it runs and itself.
+It is started by `pool.py` as a program of its own. What it prints goes to a pipe that the pool reads. It has more
+descriptors: a connection for tasks and messages; a lifeline, on which the pool says which task is to end, and whose
+other end only the pool holds: when that closes, the worker ends whatever it runs and itself; and mostly a sign, which
+it only holds: by its lock the next build sees that this process still lives.
 """
 
 from __future__ import annotations
 
 import os
+import select
 import shutil
 import signal
 import sys
@@ -23,7 +25,7 @@ from dbuild.core.task import Produced, Result, Task
 from dbuild.errors import RecipeError, UserError
 from dbuild.execute.examination import examine, make_folders
 from dbuild.execute.streams import Streams
-from dbuild.recipes.processes import GRACE, adopt_orphans, ask_descendants, kill_family
+from dbuild.recipes.processes import GRACE, adopt_orphans, ask_descendants, is_alive, kill_family
 from dbuild.recipes.tracebacks import causes_of
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 _INTERRUPT = signal.SIGRTMIN + 5 if hasattr(signal, "SIGRTMIN") else signal.SIGUSR2
 _STARTING = -1
 _STARTS = 200  # times 5 ms to wait for a process that is just being started
+_ENDS = 400  # times 5 ms to wait until what was killed has ended
 _TRIES = 20  # times 50 ms to interrupt a query
 _READINESS = 500  # of 1000, to be killed when the machine has no memory left: before the build itself
 
@@ -50,9 +53,10 @@ class Interrupted(BaseException):
 class Worker:
     """One process's state: its connection, what it runs, and its warm engine."""
 
-    def __init__(self, connection: Connection, lifeline: int, directories: tuple[str, ...]) -> None:
+    def __init__(self, connection: Connection, lifeline: int, signs: list[int], directories: tuple[str, ...]) -> None:
         self._connection = connection
         self._lifeline = lifeline
+        self._signs = signs
         self._directories = directories
         self._streams = Streams()
         self._engine: Engine | None = None
@@ -114,6 +118,10 @@ class Worker:
             from dbuild.recipes.engine import spill_folder
 
             shutil.rmtree(spill_folder(os.getpid()), ignore_errors=True)
+        for _ in range(_ENDS):  # the sign has to outlast what still writes
+            if self._child <= 0 or not is_alive(self._child):
+                break
+            time.sleep(0.005)
         kill_family(os.getpid())  # with what a Python recipe started
         os._exit(1)
 
@@ -140,14 +148,23 @@ class Worker:
         try:
             while True:
                 task = self._connection.recv()
+                if self._is_orphaned():  # what a dead build sent can be read still, and the other thread may be late
+                    return
                 self._connection.send(("ended", self._run(task)))
         except (EOFError, OSError):
             pass
 
+    def _is_orphaned(self) -> bool:
+        """Whether the build is gone."""
+        look = select.poll()
+        look.register(self._lifeline, select.POLLIN)
+        return any(events & select.POLLHUP for _, events in look.poll(0))
+
     def leave_family(self) -> None:
         """In a process that a recipe forked: it holds none of this worker's ends."""
         self._connection.close()
-        os.close(self._lifeline)
+        for descriptor in (self._lifeline, *self._signs):
+            os.close(descriptor)
 
     def _run(self, task: Task) -> Result:
         started = time.perf_counter()
@@ -248,13 +265,13 @@ def _volunteer() -> None:
 
 
 def main(arguments: list[str]) -> None:
-    """Entry: connection descriptor, lifeline descriptor, directories."""
-    descriptors = [int(word) for word in arguments[:2]]
+    """Entry: the descriptors of connection, lifeline and signs, then the directories."""
+    descriptors = [int(word) for word in arguments[0].split(",")]
     for descriptor in descriptors:
         os.set_inheritable(descriptor, False)
     _volunteer()
     adopt_orphans()
-    worker = Worker(Connection(descriptors[0]), descriptors[1], tuple(arguments[2:]))
+    worker = Worker(Connection(descriptors[0]), descriptors[1], descriptors[2:], tuple(arguments[1:]))
     os.register_at_fork(after_in_child=worker.leave_family)
     signal.signal(_INTERRUPT, worker.stop)
     signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -1,4 +1,4 @@
-"""One build at a time: a kernel lock that dies with its process, and a note of who holds it."""
+"""Kernel locks that die with their processes: one build at a time, after the workers of the one before have ended."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ import json
 import os
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+_PAUSE = 0.01  # seconds between two looks at a lock that is waited for with a bound
 
 
 class BuildLock:
@@ -64,3 +67,48 @@ def is_held(path: str) -> bool:
     finally:
         os.close(descriptor)
     return False
+
+
+@contextmanager
+def hold(path: str) -> Iterator[int]:
+    """A descriptor with a shared lock on a file, which lasts until every process that was given it has ended.
+
+    A worker that outlives its build holds it still. Raises OSError where the file can't be made.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def outlast(path: str, seconds: float, waiting: Callable[[], None]) -> bool:
+    """Waits at most so long until nobody holds a file by `hold`, after saying once that it waits; whether nobody does.
+
+    Raises OSError where the file can't be opened although it is there.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return True
+    try:
+        if _is_free(descriptor):
+            return True
+        waiting()
+        deadline = time.monotonic() + seconds
+        while not _is_free(descriptor):
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(_PAUSE)
+        return True
+    finally:
+        os.close(descriptor)
+
+
+def _is_free(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from dbuild.build import session
+from dbuild.core.events import Event, Notice, TaskStarted
 from dbuild.errors import StateError
 from dbuild.failpoints import PLACES
 from dbuild.state.opening import open_state
@@ -281,6 +283,68 @@ def test_when_the_build_is_killed_its_recipes_end_too(tmp_path: Path) -> None:
     busy.write("slow.py", "def rest(output):\n    output.write_text('')\n")
     assert busy.build().standing == (2, 0, 0, 0, 0)
     assert busy.temporaries() == []
+
+
+def left_by_a_kill(project: Workshop) -> int:
+    """The worker, which stands still, of a build that is killed while its recipe runs."""
+    words, quiet = project.command("-j1"), subprocess.DEVNULL
+    build = subprocess.Popen(words, cwd=project.root, env=project.environment(), stderr=quiet)
+    await_that(project.path("pids").exists)
+    recipe, worker = map(int, project.read("pids").split())
+    os.kill(worker, signal.SIGSTOP)
+    state = ["ps", "-o", "state=", "-p", str(worker)]
+    await_that(lambda: subprocess.run(state, capture_output=True, text=True, check=True).stdout.startswith("T"))
+    build.kill()
+    build.wait()
+    assert is_running(recipe)
+    return worker
+
+
+@pytest.fixture
+def left(tmp_path: Path) -> Workshop:
+    """A project whose first recipe writes beside its output until it is ended."""
+    flow = """
+    [targets.made]
+    path = "out/made.txt"
+    shell = "echo $$ $PPID > pids.tmp; mv pids.tmp pids; while [ ! -e done ]; do echo x > {output}; sleep 0.01; done"
+    """
+    return Workshop(tmp_path / "left", flow)
+
+
+def test_a_build_waits_for_the_workers_of_one_that_was_killed(left: Workshop) -> None:
+    worker = left_by_a_kill(left)
+    recipe = int(left.read("pids").split()[0])
+    found = []
+
+    def hear(event: Event) -> None:
+        if isinstance(event, Notice) and "still ending" in event.text:
+            left.swap("Dataflowfile", "while", "echo y > {output}; exit; while")
+            os.kill(worker, signal.SIGCONT)
+        if isinstance(event, TaskStarted):
+            found.append((is_running(worker), is_running(recipe), left.temporaries()))
+
+    assert left.build(jobs=1, hear=hear).ran == ["made"]
+    assert found == [(False, False, [])]
+    assert left.read("out/made.txt") == "y\n"
+    assert left.temporaries() == []
+    again = left.build()
+    assert (again.ran, again.notices) == ([], [])
+
+
+def test_a_worker_that_does_not_end_is_not_waited_for_without_end(
+    left: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "_PATIENCE", 0.0)
+    worker = left_by_a_kill(left)
+    try:
+        left.write("done", "")
+        left.swap("Dataflowfile", "while", "echo y > {output}; while")
+        built = left.build(jobs=1)
+        assert built.ran == ["made"]
+        assert [text for text in built.notices if "still runs after 0 s: going on without it" in text], built.notices
+    finally:
+        os.kill(worker, signal.SIGCONT)
+    await_that(lambda: not is_running(worker))
 
 
 # --- No room, no permission ----------------------------------------------------------------------------------------

@@ -22,9 +22,9 @@ HUNG = 60.0  # seconds after which a test gives up
 class Crew:
     """A pool, and a way to make tasks for it."""
 
-    def __init__(self, root: Path, size: int = 1, withheld: tuple[str, ...] = ()) -> None:
+    def __init__(self, root: Path, size: int = 1, withheld: tuple[str, ...] = (), sign: int | None = None) -> None:
         self.root = root
-        self.pool = Pool(size, str(root), str(root / "logs"), (str(root),), withheld)
+        self.pool = Pool(size, str(root), str(root / "logs"), (str(root),), withheld, sign)
         self._number = 0
 
     def task(self, recipe: Recipe, *outputs: str, **fields: Any) -> Task:
@@ -85,9 +85,9 @@ class Crew:
 
 
 @contextmanager
-def crew(root: Path, size: int = 1, withheld: tuple[str, ...] = ()) -> Iterator[Crew]:
+def crew(root: Path, size: int = 1, withheld: tuple[str, ...] = (), sign: int | None = None) -> Iterator[Crew]:
     """A pool that is closed at the end."""
-    made = Crew(root, size, withheld)
+    made = Crew(root, size, withheld, sign)
     try:
         yield made
     finally:

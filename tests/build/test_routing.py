@@ -562,9 +562,13 @@ def test_what_is_gone_and_kept_stays_in_what_was_built(made: Workshop) -> None:
     assert totals(made) == {"01": "3,7", "02": "1,3", "03": "2,11"}
 
 
+EXPECTING = FLOW.replace("[targets.daily]", 'expect = { at = "06:00", days = 1 }\n[targets.daily]').replace(
+    "start = 2013-01-01", "start = 2013-01-01\nend = 2013-01-02"
+)
+
+
 def test_a_file_that_is_due_is_waited_for(tmp_path: Path) -> None:
-    flow = FLOW.replace("[targets.daily]", 'expect = { at = "06:00", days = 1 }\n[targets.daily]')
-    found = Workshop(tmp_path / "project", flow.replace("[partitions.day]", "[partitions.day]\nend = 2013-01-02"))
+    found = Workshop(tmp_path / "project", EXPECTING)
     drop(found, "01", "01 1")
     assert found.build(now="2013-01-02 07:00").ran == days("01", "02")
     late = found.build(now="2013-01-03 07:00")  # what should have come may have rows of any day
@@ -574,9 +578,7 @@ def test_a_file_that_is_due_is_waited_for(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_due_is_done_without(tmp_path: Path) -> None:
-    flow = FLOW.replace("[targets.daily]", 'expect = { at = "06:00", days = 1 }\n[targets.daily]')
-    flow = flow.replace("[partitions.day]", "[partitions.day]\nend = 2013-01-02")
-    found = Workshop(tmp_path / "project", flow.replace('by = "ts"', 'by = "ts", missing = "skip"'))
+    found = Workshop(tmp_path / "project", EXPECTING.replace('by = "ts"', 'by = "ts", missing = "skip"'))
     drop(found, "01", "01 1", "02 1")
     assert found.build(now="2013-01-02 07:00").ran == days("01", "02")
     late = found.build(now="2013-01-03 07:00")

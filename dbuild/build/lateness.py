@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from itertools import islice
 
 from dbuild.build.doubt import Doubt, ignore
+from dbuild.build.expected import lacking
 from dbuild.build.loading import load_flow
 from dbuild.build.repairs import Trail, trails
 from dbuild.build.reports import _local, _named
@@ -44,14 +45,14 @@ def lateness(
     with reading(settings) as state:
         sources, targets = _sorted(load_flow(settings, state, _forget), arguments) if arguments else ((), ())
         looked = look(settings, state, targets, _forget)
-        for text in looked.world.doubts:
-            doubt(text)
+        looked.tell(doubt)
         planned = make(looked)
+        absences = lacking(looked.world)
         named = _sources(looked, planned, sources, is_all=not arguments)
         parts = [part for name, part in planned.targets.items() if not sources or _reads(looked, name, sources)]
         return Lateness(
             _local(looked.world.now.replace(tzinfo=UTC).timestamp()),
-            tuple(_source(looked, state, source, shown) for source in named),
+            tuple(_source(looked, state, source, absences.get(source.name), shown) for source in named),
             tuple(found for part in parts for found in _target(looked, planned, part, shown)),
             tuple(_repairs(looked, state, [source.name for source in named], arrivals)),
         )
@@ -88,11 +89,8 @@ def _reads(looked: Looked, target: str, sources: Sequence[str]) -> bool:
 # -- sources -----------------------------------------------------------------------------------------------------------
 
 
-def _source(looked: Looked, state: State, source: Source, shown: int) -> SourceLateness:
-    world = looked.world
-    domain = world.reach.of(source.name)
-    nothing = PartitionSet.empty(domain.axes)
-    absence = world.absences.get(source.name) or Absence(nothing, nothing, nothing, nothing, nothing)
+def _source(looked: Looked, state: State, source: Source, absence: Absence | None, shown: int) -> SourceLateness:
+    absence = absence or Absence.of_missing(PartitionSet.empty(looked.world.reach.of(source.name).axes))
     missing = absence.missing - absence.late
     return SourceLateness(
         source=source.name,
@@ -116,8 +114,9 @@ def _coming(looked: Looked, source: Source, absence: Absence) -> Iterator[Index]
     _, grain = time_of(source, looked.flow.project.dimensions)
     bounds = looked.world.reach.bounds[source.dimensions[0]]
     if bounds:
-        end = bounds[-1][1]
-        yield from islice(((n,) for n in range(end, end + _AHEAD) if due_at(source.expect, grain, n)), 1)
+        ends = (bounds[-1][1], *(high for _, high in absence.late.spans(0)))
+        periods = range(max(ends), max(ends) + _AHEAD)
+        yield from islice(((number,) for number in periods if due_at(source.expect, grain, number)), 1)
 
 
 def _deadlines(looked: Looked, source: Source, indices: Iterable[Index]) -> Iterator[Deadline]:

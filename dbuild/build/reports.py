@@ -9,12 +9,14 @@ from dataclasses import replace
 from datetime import datetime
 
 from dbuild.build.doubt import Doubt, ignore
+from dbuild.build.expected import lacking
 from dbuild.build.loading import load_flow
 from dbuild.build.logs import partitions_named, split_words
 from dbuild.build.session import Looked, _forget, idle_text, look, make, reading
 from dbuild.build.settings import Settings
 from dbuild.build.standings import Standings
 from dbuild.build.world import World
+from dbuild.core.absence import Absence
 from dbuild.core.aging import written_age
 from dbuild.core.events import Key
 from dbuild.core.graph import Flow
@@ -65,7 +67,9 @@ def status(
             notice(idle_text(text))
         layers = _layers(looked.flow)
         needed = looked.flow.upstream(planned.targets)
-        rows = [_source_status(looked, planned, name) for name in looked.flow.project.sources if name in needed]
+        absences = lacking(looked.world)
+        sources = [name for name in looked.flow.project.sources if name in needed]
+        rows = [_source_status(looked, name, absences.get(name)) for name in sources]
         for name in looked.flow.order:
             if name in planned.targets:
                 rows.append(_target_status(looked, planned, name, layers))
@@ -120,11 +124,10 @@ def _layers(flow: Flow) -> dict[str, int]:
     return layers
 
 
-def _source_status(looked: Looked, planned: Plan, name: str) -> DatasetStatus:
+def _source_status(looked: Looked, name: str, absence: Absence | None) -> DatasetStatus:
     world = looked.world
     domain = world.domains.of(name)
     counts = {"fresh": len(domain & world.present[name])}
-    absence = world.absences.get(name)
     if absence is not None:
         late = len(absence.late)
         counts |= {"missing": len(absence.missing) - late, "late": late}

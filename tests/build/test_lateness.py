@@ -111,18 +111,25 @@ def test_what_is_being_written_is_told(shop: Workshop) -> None:
 
 
 def test_what_is_provisional_and_why(shop: Workshop) -> None:
+    put(shop, "rates/2013-01-04.txt", "2013-01-05T05:00")
     shop.build(now="2013-01-05T07:00")
     found = told(shop, "2013-01-05T08:00")
-    daily = target(found, "daily")
     day = (("day", "2013-01-04"),)
     stands_in = (("prices@2013-01-04", "prices@2013-01-03"),)
-    assert daily.provisional == Group(1, "2013-01-04", (Lack(day, ("prices@2013-01-04",), 1, stands_in),))
+    lack = Lack(day, ("prices@2013-01-04",), 1, stands_in)
+    assert target(found, "daily").provisional == Group(1, "2013-01-04", (lack,))
     assert target(found, "pair").provisional.shown == (Lack(day, (), 0, (), ("daily@2013-01-04",)),)
-    assert target(found, "strict").waiting.shown == (Lack(day, ("rates@2013-01-04",), 1),)
     put(shop, "prices/2013-01-04.txt", "2013-01-05T09:00")
-    put(shop, "rates/2013-01-04.txt", "2013-01-05T09:00")
-    assert shop.build(now="2013-01-05T10:00").counts == {"daily": 1, "pair": 1, "strict": 1}
+    assert shop.build(now="2013-01-05T10:00").counts == {"daily": 1, "pair": 1}
     assert told(shop, "2013-01-05T10:00").targets == ()
+
+
+def test_what_waits_and_for_what(shop: Workshop) -> None:
+    put(shop, "prices/2013-01-04.txt", "2013-01-05T05:00")
+    shop.build(now="2013-01-05T07:00")
+    (waiting,) = told(shop, "2013-01-05T08:00").targets
+    lack = Lack((("day", "2013-01-04"),), ("rates@2013-01-04",), 1)
+    assert (waiting.target, waiting.waiting) == ("strict", Group(1, "2013-01-04", (lack,)))
 
 
 def test_what_is_frozen_and_has_changed(shop: Workshop) -> None:
@@ -144,6 +151,7 @@ def test_what_fails_for_want_of_it(shop: Workshop) -> None:
 
 
 def test_names_choose_what_is_told(shop: Workshop) -> None:
+    put(shop, "rates/2013-01-05.txt", "2013-01-05T05:00")
     shop.build(now="2013-01-05T07:00")
     by_source = told(shop, "2013-01-05T08:00", "prices")
     assert [one.source for one in by_source.sources] == ["prices"]

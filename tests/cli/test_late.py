@@ -15,6 +15,8 @@ from dbuild.ui.late import late_lines, span
 from tests.build.workshop import DAYS, Workshop
 
 FLOW = f"""{DAYS}
+[sources.orders]
+path = "orders/{{day}}.txt"
 [sources.prices]
 path = "prices/{{day}}.txt"
 expect = {{ at = "06:00" }}
@@ -31,9 +33,12 @@ def shop(tmp_path: Path) -> Workshop:
     """The second day's prices came three hours late, the third day's didn't yet."""
     made = Workshop(tmp_path / "p", FLOW)
     made.days("prices", "01-01")
+    made.days("orders", "01-01")
     made.build(now="2013-01-02T05:00")
     made.days("prices", "01-02")
+    made.days("orders", "01-02")
     made.build(now="2013-01-03T09:00")
+    made.days("orders", "01-03")
     made.build(now="2013-01-04T07:00")
     return made
 
@@ -78,7 +83,7 @@ def test_without_blocks_bars_are_of_signs(shop: Workshop) -> None:
 def test_for_programs(shop: Workshop) -> None:
     done = shop.run("late", "--json", "--limit", "0", DBUILD_NOW="2013-01-04T08:00", TZ="UTC")
     record = json.loads(done.stdout)
-    (source,), (target,) = record["sources"], record["targets"]
+    (_, source), (target,) = record["sources"], record["targets"]
     assert source["late"] == [{"key": {"day": "2013-01-03"}, "due": "2013-01-04 06:00:00+00:00", "late_by": 2 * HOUR}]
     assert target["provisional"][0]["stand_ins"] == [{"absent": "prices@2013-01-03", "used": "prices@2013-01-02"}]
     assert (record["arrivals"], datetime.fromisoformat(record["now"]).hour) == ([], 8)
@@ -92,9 +97,13 @@ def test_strict_tells_by_its_exit_code(shop: Workshop) -> None:
 
 
 def test_status_counts_the_same(shop: Workshop) -> None:
-    (record,) = (json.loads(shop.run("status", "--json", DBUILD_NOW="2013-01-04T08:00").stdout),)
+    record = json.loads(shop.run("status", "--json", DBUILD_NOW="2013-01-04T08:00").stdout)
     counts = {each["name"]: {k: v for k, v in each["partitions"].items() if v} for each in record["datasets"]}
-    assert counts == {"prices": {"fresh": 2, "late": 1}, "daily": {"fresh": 3, "provisional": 1}}
+    assert counts == {
+        "orders": {"fresh": 3},
+        "prices": {"fresh": 2, "late": 1},
+        "daily": {"fresh": 3, "provisional": 1},
+    }
     assert shop.run("status", "--strict", DBUILD_NOW="2013-01-04T08:00").returncode == 3
     assert shop.run("--strict", DBUILD_NOW="2013-01-04T08:00").returncode == 3
 

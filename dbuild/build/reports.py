@@ -9,7 +9,6 @@ from dataclasses import replace
 from datetime import datetime
 
 from dbuild.build.doubt import Doubt, ignore
-from dbuild.build.expected import lacking
 from dbuild.build.loading import load_flow
 from dbuild.build.logs import partitions_named, split_words
 from dbuild.build.session import Looked, _forget, idle_text, look, make, reading
@@ -67,7 +66,7 @@ def status(
             notice(idle_text(text))
         layers = _layers(looked.flow)
         needed = looked.flow.upstream(planned.targets)
-        absences = lacking(looked.world)
+        absences = looked.world.absences
         sources = [name for name in looked.flow.project.sources if name in needed]
         rows = [_source_status(looked, name, absences.get(name)) for name in sources]
         for name in looked.flow.order:

@@ -100,7 +100,6 @@ def test_status_counts_the_same(shop: Workshop) -> None:
     record = json.loads(shop.run("status", "--json", DBUILD_NOW="2013-01-04T08:00").stdout)
     counts = {each["name"]: {k: v for k, v in each["partitions"].items() if v} for each in record["datasets"]}
     assert counts == {
-        "orders": {"fresh": 3},
         "prices": {"fresh": 2, "late": 1},
         "daily": {"fresh": 3, "provisional": 1},
     }

@@ -16,7 +16,7 @@ from dbuild.build import Settings, status
 from tests.build.workshop import Workshop, seconds_of
 from tests.random.late import DAYS, Model, Standing, drawn_shape
 
-IN_CI = 12
+IN_CI = 24
 ALL = 1000
 
 

@@ -77,9 +77,9 @@ def build(
 
 def plan(settings: Settings, arguments: Sequence[str], *, force: bool = False) -> Plan:
     """What a build of these targets would do. Writes nothing, runs nothing of the project."""
-    from dbuild.build import session
+    from dbuild.build import plans
 
-    return session.plan(settings, arguments, force=force)
+    return plans.plan(settings, arguments, force=force)
 
 
 def lint(settings: Settings) -> Flow:

@@ -8,7 +8,7 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from itertools import islice, takewhile
 
-from dbuild.build.session import Looked
+from dbuild.build.looks import Looked
 from dbuild.core.model import SqlRecipe
 from dbuild.core.pieces import Field, Literal, parse_pattern
 from dbuild.core.trace import unpack_outputs

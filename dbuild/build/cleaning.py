@@ -19,10 +19,11 @@ from dataclasses import dataclass, field, replace
 from dbuild.build.bodies import dump_body, identity_of
 from dbuild.build.claims import Claims
 from dbuild.build.inventory import Partition, chosen_partitions, partitions_of
+from dbuild.build.locks import lock_folder, open_for_build
+from dbuild.build.looks import Looked, forget, look, reading
 from dbuild.build.ownership import Search
 from dbuild.build.recovery import recover
 from dbuild.build.removal import prune, remove
-from dbuild.build.session import Looked, _forget, _lock, _open, look, reading
 from dbuild.build.settings import Settings
 from dbuild.build.survey import SINGLES
 from dbuild.core.cleaning import Cleaning, Kept, Removable, Wanted
@@ -52,7 +53,7 @@ class _Found:
 def find(settings: Settings, wanted: Wanted) -> Cleaning:
     """What a cleaning would remove, and what it would keep and why. Writes nothing; UsageError for unknown names."""
     with reading(settings) as state:
-        return _find(settings, state, wanted, _forget).cleaning
+        return _find(settings, state, wanted, forget).cleaning
 
 
 def clean(settings: Settings, wanted: Wanted, approved: Collection[str] | None, emit: Emit) -> Cleaning:
@@ -64,8 +65,8 @@ def clean(settings: Settings, wanted: Wanted, approved: Collection[str] | None, 
     if not os.path.exists(os.path.join(settings.root, FOLDER, "state.db")):
         return find(settings, wanted)  # which finds nothing, and makes no folder to say so
     with ExitStack() as stack:
-        _lock(settings, stack, emit)
-        state = _open(settings, emit)
+        lock_folder(settings, stack, emit)
+        state = open_for_build(settings, emit)
         stack.callback(state.close)
         try:
             if wanted.has_outputs:
@@ -146,7 +147,7 @@ def _clean(settings: Settings, state: State, found: _Found, wanted: Wanted) -> C
         if wanted.everything and found.is_whole:
             state.leftovers.forget_flow(run)
         else:
-            _forget_partitions(state, found)
+            forget_partitions(state, found)
         state.drop_files(file for one in removed for file in _files(one, found.names))
         state.end_run(run, time.time() - started, "cleaned", 0, 0)
     kept = (*found.cleaning.kept, *failed)
@@ -191,7 +192,7 @@ def _lasting_folders(looked: Looked, state: State) -> Iterator[str]:
         yield os.path.dirname(location.pattern.path(())) if location.root == SINGLES else location.root
 
 
-def _forget_partitions(state: State, found: _Found) -> None:
+def forget_partitions(state: State, found: _Found) -> None:
     """Drops what the state knows of partitions whose outputs are gone."""
     looked = found.looked
     if looked is None:

@@ -1,9 +1,9 @@
-"""Queries of the build's own process that a signal ends."""
+"""What signals do to a build: they end its run, or a query of its own process."""
 
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -33,5 +33,27 @@ def interruptible() -> Iterator[list[int]]:
             raise KeyboardInterrupt from None
         raise
     finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def signals_ending(interrupt: Callable[[], None], wake: int) -> Iterator[None]:
+    """Ctrl-C, SIGTERM and SIGHUP end the run; they only wake the loop's wait, nothing is raised anywhere."""
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        interrupt()
+
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    try:
+        before = {number: signal.signal(number, handle) for number in numbers}
+    except ValueError:  # not the main thread: whoever started it owns the signals
+        yield
+        return
+    woken = signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(woken)
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from dbuild.build.claims import Claims
-from dbuild.build.session import Looked, idle_text
+from dbuild.build.looks import Looked
+from dbuild.build.plans import idle_text
 from dbuild.build.standings import Standings
 from dbuild.core.cleaning import Wanted
 from dbuild.core.selection import Selector, meanings, parse_selector

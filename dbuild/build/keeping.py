@@ -17,7 +17,7 @@ from dbuild.core.plan import Plan
 from dbuild.state.store import State
 
 if TYPE_CHECKING:
-    from dbuild.build.session import Looked
+    from dbuild.build.looks import Looked
 
 
 def keep_quiet_answer(

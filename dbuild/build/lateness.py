@@ -9,9 +9,10 @@ from itertools import islice
 from dbuild.build.doubt import Doubt, ignore
 from dbuild.build.expected import lacking
 from dbuild.build.loading import load_flow
+from dbuild.build.looks import Looked, forget, look, reading
+from dbuild.build.plans import make
 from dbuild.build.repairs import Trail, trails
 from dbuild.build.reports import _local, _named
-from dbuild.build.session import Looked, _forget, look, make, reading
 from dbuild.build.settings import Settings
 from dbuild.core.absence import Absence
 from dbuild.core.arrival import Arrival, punctuality
@@ -43,8 +44,8 @@ def lateness(
     what can't be known. Raises UsageError for names of nothing.
     """
     with reading(settings) as state:
-        sources, targets = _sorted(load_flow(settings, state, _forget), arguments) if arguments else ((), ())
-        looked = look(settings, state, targets, _forget)
+        sources, targets = _sorted(load_flow(settings, state, forget), arguments) if arguments else ((), ())
+        looked = look(settings, state, targets, forget)
         looked.tell(doubt)
         planned = make(looked)
         absences = lacking(looked.world)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from dbuild.build.session import _forget, _named, look, reading
+from dbuild.build.looks import datasets_of, forget, look, reading
 from dbuild.build.settings import Settings
 from dbuild.build.standings import Standings
 from dbuild.build.tails import Tails
@@ -157,9 +157,9 @@ def partitions_named(
     settings: Settings, state: State, arguments: Sequence[str]
 ) -> dict[str, frozenset[tuple[str, ...]] | None]:
     """Target -> the keys that arguments name of it; None where they name the target as a whole. Raises UsageError."""
-    looked = look(settings, state, [], _forget, everything=True)
+    looked = look(settings, state, [], forget, everything=True)
     flow, world = looked.flow, looked.world
-    standing = Standings(world, _named(flow, arguments))
+    standing = Standings(world, datasets_of(flow, arguments))
     found: dict[str, frozenset[tuple[str, ...]] | None] = {}
     for text in arguments:
         try:

@@ -12,8 +12,10 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 from dbuild.build.arrivals import corrections
+from dbuild.build.locks import lock_folder, open_for_build
+from dbuild.build.looks import Looked, datasets_of, forget, look, reading
+from dbuild.build.plans import idle_text
 from dbuild.build.reports import mark_record, marks_of
-from dbuild.build.session import Looked, _forget, _lock, _named, _open, idle_text, look, reading
 from dbuild.build.settings import Settings
 from dbuild.build.standings import Standings
 from dbuild.core.events import Event
@@ -34,7 +36,7 @@ _SHOWN = 5
 def marks(settings: Settings) -> tuple[MarkRecord, ...]:
     """The words that hold, or will on partitions to come, by target in building order. Writes nothing."""
     with reading(settings) as state:
-        looked = look(settings, state, (), _forget, everything=True)
+        looked = look(settings, state, (), forget, everything=True)
         found: list[MarkRecord] = []
         for name in looked.flow.steps:
             found += marks_of(looked.world, name)
@@ -48,8 +50,8 @@ def mark(settings: Settings, arguments: Sequence[str], saying: Saying, emit: Emi
     Waits for a build that is under way. Raises UserError, and changes nothing, where the word can't be taken.
     """
     with ExitStack() as stack:
-        _lock(settings, stack, emit)
-        state = _open(settings, emit)
+        lock_folder(settings, stack, emit)
+        state = open_for_build(settings, emit)
         stack.callback(state.close)
         looked = look(settings, state, [], state.put_memo, everything=True)
         if saying.word == "clear":
@@ -84,7 +86,7 @@ def _label(mark: Mark) -> str:
 def _meant(looked: Looked, arguments: Sequence[str], word: Word) -> dict[str, Meant]:
     """The partitions that are meant, by target, with KEYS that mean them from now on."""
     flow, world = looked.flow, looked.world
-    meant, empty = meanings(flow, world.domains, arguments, world.now, Standings(world, _named(flow, arguments)))
+    meant, empty = meanings(flow, world.domains, arguments, world.now, Standings(world, datasets_of(flow, arguments)))
     if not meant and empty:
         raise UsageError(idle_text(empty[0]), hint="dbuild status tells how they stand")
     if not any(one.partitions or not one.keys or word in ("frozen", "clear") for one in meant.values()):

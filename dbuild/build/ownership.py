@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from dbuild.build.claims import Claims
 from dbuild.build.inventory import Output, Partition
+from dbuild.build.looks import Looked
 from dbuild.build.removal import CHANGED, look_at, refusal
-from dbuild.build.session import Looked
 from dbuild.core.cleaning import Kept, Removable
 from dbuild.core.events import Key
 from dbuild.core.trace import OutputRecord

@@ -11,7 +11,8 @@ from datetime import datetime
 from dbuild.build.doubt import Doubt, ignore
 from dbuild.build.loading import load_flow
 from dbuild.build.logs import partitions_named, split_words
-from dbuild.build.session import Looked, _forget, idle_text, look, make, reading
+from dbuild.build.looks import Looked, forget, look, reading
+from dbuild.build.plans import idle_text, make
 from dbuild.build.settings import Settings
 from dbuild.build.standings import Standings
 from dbuild.build.world import World
@@ -48,7 +49,7 @@ _RUNS = 8  # runs of each dimension that are looked at to show a set
 def lint(settings: Settings) -> Flow:
     """The flow, if nothing is wrong with it. Raises ProjectError with all mistakes."""
     with reading(settings) as state:
-        return load_flow(settings, state, _forget)
+        return load_flow(settings, state, forget)
 
 
 def status(
@@ -59,7 +60,7 @@ def status(
     `doubt` hears what can't be known, `notice` which arguments chose nothing.
     """
     with reading(settings) as state:
-        looked = look(settings, state, arguments, _forget)
+        looked = look(settings, state, arguments, forget)
         looked.tell(doubt)
         planned = make(looked)
         for text in looked.selection.empty:
@@ -90,7 +91,7 @@ def overview(settings: Settings, arguments: Sequence[str] = (), doubt: Doubt = i
     `doubt` as for `status`.
     """
     with reading(settings) as state:
-        looked = look(settings, state, (), _forget, everything=True)
+        looked = look(settings, state, (), forget, everything=True)
         looked.tell(doubt)
         layers = _layers(looked.flow)
         chosen = _listed(looked, arguments)
@@ -248,7 +249,7 @@ def explain(
     `doubt` and `notice` as for `status`.
     """
     with reading(settings) as state:
-        looked = look(settings, state, arguments, _forget)
+        looked = look(settings, state, arguments, forget)
         looked.tell(doubt)
         planned = make(looked)
         chosen = looked.selection
@@ -364,14 +365,14 @@ def ledger(settings: Settings, words: Sequence[str], limit: int) -> tuple[TaskRe
     with reading(settings) as state:
         run, arguments = split_words(state, words)
         if not arguments:
-            flow = load_flow(settings, state, _forget)
+            flow = load_flow(settings, state, forget)
             return tuple(_record(flow, number, row) for number, row in state.tasks(limit, run=run))
         found: list[tuple[int, TaskRow]] = []
         for name, keys in partitions_named(settings, state, arguments).items():
             joined = None if keys is None else set(map(joined_key, keys))
             rows = state.tasks(limit if joined is None else 1_000_000, run=run, target=name)
             found += (row for row in rows if joined is None or row[1].key in joined)
-        flow = load_flow(settings, state, _forget)
+        flow = load_flow(settings, state, forget)
         newest = sorted(found, key=lambda row: (row[0], row[1].number), reverse=True)[:limit]
         return tuple(_record(flow, number, row) for number, row in newest)
 

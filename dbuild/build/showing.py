@@ -11,7 +11,8 @@ from itertools import islice
 
 from dbuild.build.allotments import Allotments
 from dbuild.build.doubt import Doubt, ignore
-from dbuild.build.session import Looked, _directories, _forget, _named, idle_text, look, reading
+from dbuild.build.looks import Looked, datasets_of, forget, look, reading
+from dbuild.build.plans import idle_text
 from dbuild.build.settings import Settings
 from dbuild.build.standings import Standings
 from dbuild.build.tasks import TaskMaker, last_of, views_of
@@ -40,7 +41,7 @@ def show(settings: Settings, arguments: Sequence[str], rows: int, doubt: Doubt =
     UserError.
     """
     with reading(settings) as state:
-        looked = look(settings, state, [], _forget, everything=True)
+        looked = look(settings, state, [], forget, everything=True)
         looked.tell(doubt)
         views, rest = views_named(looked.flow, arguments)
         partitions = _partitions(looked, rest) if rest else {}
@@ -66,7 +67,7 @@ def open_shell(settings: Settings, argument: str) -> int:
     What is written to the output's temporary path is removed when it ends. Raises UserError.
     """
     with reading(settings) as state:
-        looked = look(settings, state, [], _forget, everything=True)
+        looked = look(settings, state, [], forget, everything=True)
         partitions = _partitions(looked, [argument])
         if len(partitions) > 1:
             what = f'"{argument}" names {len(partitions)} targets'
@@ -106,7 +107,7 @@ def _maker(looked: Looked) -> TaskMaker:
 def _partitions(looked: Looked, arguments: Sequence[str]) -> dict[str, tuple[Index, str]]:
     """Target -> its partition that is meant, and a note where others are meant too. Raises UsageError for none."""
     flow, world = looked.flow, looked.world
-    meant, empty = meanings(flow, world.domains, arguments, world.now, Standings(world, _named(flow, arguments)))
+    meant, empty = meanings(flow, world.domains, arguments, world.now, Standings(world, datasets_of(flow, arguments)))
     found: dict[str, tuple[Index, str]] = {}
     for name, one in meant.items():
         built = world.keyed(name, world.state.runs_by_key(name)) & one.partitions
@@ -129,7 +130,7 @@ def _as_final(task: Task) -> Task:
 
 
 def _shown(looked: Looked, step: Step, task: Task, rows: int, notes: list[str]) -> Shown:
-    engine = Engine(_directories(looked))
+    engine = Engine(looked.folders())
     try:
         said = _said(task, engine, notes)
         outputs = tuple(_output(looked, step, task, output, engine, rows) for output in task.outputs)
@@ -296,7 +297,7 @@ def _view_rows(looked: Looked, task: Task, rows: int, notes: list[str]) -> tuple
     from dbuild.recipes.preview import first_rows
     from dbuild.recipes.views import relations
 
-    engine = Engine(_directories(looked))
+    engine = Engine(looked.folders())
     try:
         engine.set_timezone(task.timezone)
         table = relations(task, [_VIEW], engine)[_VIEW]

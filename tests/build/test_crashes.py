@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from dbuild.build import session
+from dbuild.build import locks
 from dbuild.core.events import Event, Notice, TaskStarted
 from dbuild.errors import StateError
 from dbuild.failpoints import PLACES
@@ -334,7 +334,7 @@ def test_a_build_waits_for_the_workers_of_one_that_was_killed(left: Workshop) ->
 def test_a_worker_that_does_not_end_is_not_waited_for_without_end(
     left: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session, "_PATIENCE", 0.0)
+    monkeypatch.setattr(locks, "_PATIENCE", 0.0)
     worker = left_by_a_kill(left)
     try:
         left.write("done", "")

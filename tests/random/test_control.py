@@ -11,7 +11,7 @@ from unittest.mock import patch
 
 import pytest
 
-from dbuild.build import marking, session, world
+from dbuild.build import looks, marking, world
 from dbuild.build.loading import Memos, load_flow
 from dbuild.build.run import Attempt, Run
 from dbuild.build.settings import Settings
@@ -84,7 +84,7 @@ def _blind_to_views() -> Iterator[None]:
             flow.views[name] = replace(step, analysis=replace(step.analysis, fingerprint=bytes(16)))
         return flow
 
-    with patch.object(session, "load_flow", load):
+    with patch.object(looks, "load_flow", load):
         yield
 
 

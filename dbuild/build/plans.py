@@ -1,0 +1,48 @@
+"""The plan for what a command asks for, with the notices that go with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from dbuild.build.looks import Looked, forget, look, reading
+from dbuild.build.settings import Settings
+from dbuild.core.plan import Plan, make_plan
+
+
+def plan(settings: Settings, arguments: Sequence[str], *, force: bool = False) -> Plan:
+    """What a build of these targets would do. Writes nothing, runs nothing of the project."""
+    with reading(settings) as state:
+        return make(look(settings, state, arguments, forget, force=force))
+
+
+def make(looked: Looked) -> Plan:
+    """The plan for what was asked for."""
+    made = make_plan(
+        looked.flow,
+        looked.world.domains,
+        looked.selection.wanted,
+        looked.selection.absent,
+        looked.world,
+        looked.world.notices,
+    )
+    idle = map(idle_text, looked.selection.empty)
+    routing = looked.world.routing
+    unrouted = tuple(routing.doubts(made.targets))
+    strays = (str(stray) for stray in routing.strays() if stray.target in made.targets)
+    notices = (*made.notices, *_held(looked, made), *idle, *unrouted, *strays)
+    return replace(made, notices=notices, doubts=(*looked.world.doubts, *unrouted))
+
+
+def idle_text(argument: str) -> str:
+    """What is told of an argument such as `daily@failed` where nothing stands so."""
+    return f"{argument} chooses nothing: no partition stands so"
+
+
+def _held(looked: Looked, planned: Plan) -> Iterator[str]:
+    """Notices of what would be built if nobody had frozen it."""
+    for name, part in planned.targets.items():
+        if part.held:
+            said = "; ".join(dict.fromkeys(looked.world.why_frozen(name, index) for index in part.held))
+            what = "1 partition is" if len(part.held) == 1 else f"{len(part.held)} partitions are"
+            yield f"{name}: {what} frozen and not up to date ({said})"

@@ -29,7 +29,7 @@ def keep_quiet_answer(
     they stand, which only a plan can tell.
     """
     survey, world, selection = looked.world.survey, looked.world, looked.selection
-    if settings.is_patient or settings.is_reopened:  # asked otherwise the next time
+    if not settings.is_usual:
         return
     if survey.has_differences or planned.notices or world.words.can_expire or selection.by_standing:
         return

@@ -37,7 +37,7 @@ Memos = Callable[[str, bytes, str], None]  # keeps a memo; does nothing for a re
 
 def read_project(settings: Settings) -> tuple[Project, list[UserError]]:
     """The project and the mistakes in its files. Raises ProjectError where nothing could be read."""
-    project, problems = load_project(settings.flow, settings.root, dict(settings.params))
+    project, problems = load_project(settings.flow, settings.root, dict(settings.params), settings.texts)
     if project is None:
         raise ProjectError(problems)
     return project, problems

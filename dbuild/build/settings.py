@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -17,6 +18,12 @@ class Settings(NamedTuple):
     now: float | None = None  # seconds since the epoch at which everything seems to happen; None: when it does
     is_patient: bool = False  # nothing is made provisionally: what lacks something waits
     is_reopened: bool = False  # also what is older than its target lets change is built
+    texts: Mapping[str, str] | None = None  # what the project's files hold, whatever is on the disk (`read_texts`)
+
+    @property
+    def is_usual(self) -> bool:
+        """Whether it is asked as people mostly ask: an answer to that is kept, and serves for the next time."""
+        return not self.is_patient and not self.is_reopened and self.texts is None
 
     def clock(self) -> float:
         """The moment, in seconds since the epoch."""

@@ -21,8 +21,7 @@ def answer(settings: Settings, arguments: Sequence[str], started: float, seen: S
     Listings that were made on the way are put into `seen`.
     """
     folder = os.path.join(settings.root, FOLDER)
-    is_usual = not settings.is_patient and not settings.is_reopened
-    if not is_usual or not os.path.exists(os.path.join(folder, "state.db")) or _has_intents(settings):
+    if not settings.is_usual or not os.path.exists(os.path.join(folder, "state.db")) or _has_intents(settings):
         return None
     try:
         state = open_state(settings.root, settings.flow, is_reader=True)

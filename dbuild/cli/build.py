@@ -49,6 +49,7 @@ def command(
     strict: bool,
     is_patient: bool,
     is_reopened: bool,
+    texts: str | None,
     directory: Sequence[str],
     file: str,
     params: tuple[tuple[str, str], ...],
@@ -57,7 +58,9 @@ def command(
     verbose: bool,
 ) -> int:
     """Builds, or with `dry_run` shows the plan; the exit code."""
-    settings = settings_of(directory, file, params)._replace(is_patient=is_patient, is_reopened=is_reopened)
+    settings = settings_of(directory, file, params)._replace(
+        is_patient=is_patient, is_reopened=is_reopened, texts=_texts(texts) if texts is not None else None
+    )
     if keep_going and fail_fast:
         raise UsageError("-k and --fail-fast exclude each other", hint="give one of them")
     allowed = _budget(budget) if budget is not None else None
@@ -93,6 +96,20 @@ def exit_code(done: Summary, *, strict: bool) -> int:
     if done.failed:
         return 1
     return 3 if strict and (done.waiting or done.blocked or done.provisional) else 0
+
+
+def _texts(file: str) -> dict[str, str]:
+    """The texts that a file holds: one JSON object, path -> text. Raises UsageError where it doesn't."""
+    from json import load
+
+    try:
+        with open(file, encoding="utf-8") as stream:
+            found = load(stream)
+    except (OSError, ValueError, RecursionError) as error:
+        raise UsageError(f"the texts of {file} can't be read: {error}", hint="--texts is for dbuild watch") from None
+    if not isinstance(found, dict) or not all(isinstance(text, str) for text in found.values()):
+        raise UsageError(f"{file} is no JSON object of texts", hint="--texts is for dbuild watch")
+    return found
 
 
 def _budget(text: str) -> Budget:

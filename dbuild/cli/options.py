@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 Decorated = TypeVar("Decorated", bound=Callable[..., object])
 
-_VALUED = ("--jobs", "--budget", "--directory", "--file", "--param", "--why", "--until")
+_VALUED = ("--jobs", "--budget", "--directory", "--file", "--param", "--why", "--until", "--texts")
 _VALUED_LETTERS = "jCf"
 
 
@@ -95,6 +95,8 @@ def build_options(function: Decorated) -> Decorated:
     """Options of a build, as in make."""
     function = strict_option(function)
     for option in (
+        # What `dbuild watch` asks of the builds that it starts.
+        click.option("--texts", metavar="FILE", hidden=True, help="Take the project's files as FILE (JSON) has them."),
         click.option("--yes", is_flag=True, help="Build it although it is more than the budget."),
         click.option(
             "--budget", metavar="N|TIME", help="Run nothing if it were more partitions (500), or longer (2h)."

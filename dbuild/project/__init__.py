@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dbuild.project.keys import AcceptedKey, accepted_keys
-from dbuild.project.loader import load_project
+from dbuild.project.loader import load_project, read_texts
 
-__all__ = ["AcceptedKey", "accepted_keys", "load_project", "schema_text"]
+__all__ = ["AcceptedKey", "accepted_keys", "load_project", "read_texts", "schema_text"]
 
 
 def schema_text() -> str:

@@ -31,7 +31,7 @@ class Arrival:
 
 def read_arrival(table: Table, path: DatasetPath, axes: Axes, root: str, holidays: Holidays) -> Arrival:
     """What a source says of its arrival; `holidays` are the project's. Mistakes are reported."""
-    expect, files = _read_expectation(table, path, axes, root, holidays)
+    expect, files = _read_expectation(table, path, axes, holidays)
     gone = table.string("gone")
     if gone not in (None, "keep"):
         hint = "without it, a partition that is gone is missing"
@@ -47,7 +47,7 @@ def read_arrival(table: Table, path: DatasetPath, axes: Axes, root: str, holiday
 
 
 def _read_expectation(
-    table: Table, path: DatasetPath, axes: Axes, root: str, holidays: Holidays
+    table: Table, path: DatasetPath, axes: Axes, holidays: Holidays
 ) -> tuple[Expectation | None, dict[str, Place]]:
     inner = table.inner("expect")
     if inner is None:
@@ -56,7 +56,7 @@ def _read_expectation(
         inner.report(f"{inner.title} doesn't say when", hint='as in expect = { at = "06:00" }')
     _check_dimensions(table, path, axes)
     _check_choice(inner)
-    own = read_holidays(inner, root, holidays)
+    own = read_holidays(inner, holidays)
     weekdays, is_business = _read_weekdays(inner)
     business_days = _count(inner, "business_days")
     counts_holidays = is_business or inner.is_tried("business_days")

@@ -73,7 +73,7 @@ def read_source(name: str, table: Table, path: DatasetPath, arrival: Arrival) ->
 def read_target(name: str, table: Table, made: OutputPaths, shared: Shared) -> tuple[Target, dict[str, Place]]:
     """A target as far as it can be made, and the files of SQL that it names; mistakes are reported."""
     defaults = shared.defaults
-    recipe, files = read_recipe(table, defaults, shared.root, shared.macros)
+    recipe, files = read_recipe(table, defaults, shared.macros)
     is_view = not made.paths and "sql" in table
     outputs = made.outputs()
     if is_view and not isinstance(recipe, SqlRecipe):

@@ -25,7 +25,6 @@ _EVERY = re.compile(r"([0-9]{1,9}) *([a-z]+?)s?|([a-z]+)", re.ASCII)
 class Surroundings:
     """What the SQL of dimensions has of the project around it."""
 
-    root: str
     timezone: str
     macros: Macros  # of [project]
     files: dict[str, Place]  # files of SQL that dimensions name, each with the place where one does
@@ -62,7 +61,7 @@ def _read_discovery(name: str, table: Table, around: Surroundings) -> Discovered
             what = f"discover of {table.title} doesn't say how its keys are found"
             table.report(what, "discover", hint='as in discover = { sql = "SELECT customer FROM orders" }')
         return None
-    said = read_sql(inner, around.root, around.macros)
+    said = read_sql(inner, around.macros)
     if said is None:
         return None
     recipe, files = said

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable
 
@@ -12,6 +11,7 @@ from dbuild.errors import Place, UserError, nearest
 from dbuild.project.keys import ANY, KEYS, SECTIONS, UNSUPPORTED
 from dbuild.project.kinds import mistyped
 from dbuild.project.lines import KeyPath, Lines, read_key
+from dbuild.project.reader import Reader
 
 _POSITION = re.compile(r" \(at (?:line \d+, column \d+|end of document)\)$")
 
@@ -29,10 +29,13 @@ _THEIRS = {  # keys of targets, and what people who come from other tools write 
 class Document:
     """A file's values and their lines; mistakes are collected in `problems`, which a project's files share."""
 
-    def __init__(self, file: str, values: dict[str, object], lines: Lines, problems: list[UserError]) -> None:
+    def __init__(
+        self, file: str, values: dict[str, object], lines: Lines, problems: list[UserError], reader: Reader
+    ) -> None:
         self.file = file
         self.values = values
         self.problems = problems
+        self.reader = reader  # of the project's other files
         self._lines = lines
 
     def place(self, *path: str | int) -> Place:
@@ -159,12 +162,11 @@ def _elsewhere(name: str, section: str) -> str | None:
     return None
 
 
-def read_document(root: str, file: str, problems: list[UserError]) -> Document | None:
-    """A file of the project under `root`; None, and a problem, where it can't be read."""
+def read_document(reader: Reader, file: str, problems: list[UserError]) -> Document | None:
+    """A file of the project; None, and a problem, where it can't be read."""
     try:
-        with open(os.path.join(root, file), "rb") as stream:
-            text = stream.read().decode("utf-8-sig").replace("\r\n", "\n")
-        return Document(file, tomli.loads(text), Lines(text), problems)
+        text = reader.text(file).replace("\r\n", "\n")
+        return Document(file, tomli.loads(text), Lines(text), problems, reader)
     except FileNotFoundError:
         problems.append(
             UserError("there is no such file", Place(file), "write one (README.md shows how), or name it with -f FILE")

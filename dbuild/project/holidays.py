@@ -21,11 +21,11 @@ class Holidays:
     files: dict[str, Place] = field(default_factory=dict)  # each with the place where it is named
 
 
-def read_holidays(table: Table, root: str, default: Holidays | None = None) -> Holidays:
+def read_holidays(table: Table, default: Holidays | None = None) -> Holidays:
     """The holidays of a table, or the default where it says nothing; mistakes are reported."""
     given = table.value("holidays")
     if isinstance(given, str):
-        return _read_file(table, root, os.path.normpath(given))
+        return _read_file(table, os.path.normpath(given))
     if not isinstance(given, list):
         return default or Holidays()
     dates = []
@@ -47,8 +47,8 @@ def _date(item: object) -> date | None:
         return None
 
 
-def _read_file(table: Table, root: str, file: str) -> Holidays:
-    text = read_text(table, root, file, "file of holidays", "holidays")
+def _read_file(table: Table, file: str) -> Holidays:
+    text = read_text(table, file, "file of holidays", "holidays")
     if text is None:
         return Holidays()
     dates = []

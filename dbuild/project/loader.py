@@ -9,7 +9,7 @@ from dbuild.core.model import Dimension, DiscoveredDimension, Project, PythonRec
 from dbuild.core.naming import is_pattern
 from dbuild.core.overlap import Component
 from dbuild.core.selection import parse_selector
-from dbuild.errors import Place, UserError, nearest
+from dbuild.errors import Place, ProjectError, UserError, nearest
 from dbuild.project.arrivals import read_arrival
 from dbuild.project.collisions import Claim, find_collisions
 from dbuild.project.datasets import Shared, read_default_params, read_source, read_target
@@ -24,34 +24,57 @@ from dbuild.project.options import read_default_options, read_timezone
 from dbuild.project.outputs import OutputPaths, read_outputs
 from dbuild.project.params import override_params, read_params
 from dbuild.project.paths import Axes, DatasetPath, read_path
+from dbuild.project.reader import Reader
 from dbuild.project.recipe import read_uses
 from dbuild.project.resources import Pools, read_needs, read_pools
 from dbuild.project.texts import read_macros
 
 
-def load_project(file: str, directory: str, overrides: Mapping[str, str]) -> tuple[Project | None, list[UserError]]:
+def load_project(
+    file: str, directory: str, overrides: Mapping[str, str], texts: Mapping[str, str] | None = None
+) -> tuple[Project | None, list[UserError]]:
     """The project that `file` (relative to `directory`) declares, and all mistakes in it, in the order of their places.
 
     With mistakes, the project is what could be understood, and has every declared dataset. It is None where a file of
-    it couldn't be read as TOML. The project's root is the folder of `file`. `overrides` are texts for params.
+    it couldn't be read as TOML. The project's root is the folder of `file`. `overrides` are texts for params. `texts`,
+    as `read_texts` gives them, are taken in place of what the files hold now.
     """
     root, name = os.path.split(os.path.abspath(os.path.join(directory, file)))
+    return _load(root, name, overrides, Reader(root, texts))
+
+
+def read_texts(file: str, directory: str, overrides: Mapping[str, str]) -> dict[str, str]:
+    """The texts of all files that declare a project, by their paths relative to its root: what `load_project` takes.
+
+    These are the Dataflowfile, what it includes, and the files of SQL, macros and holidays that they name; not the
+    modules and `uses` of recipes. Raises ProjectError where there is a mistake in them.
+    """
+    root, name = os.path.split(os.path.abspath(os.path.join(directory, file)))
+    reader = Reader(root)
+    _, problems = _load(root, name, overrides, reader)
+    if problems:
+        raise ProjectError(problems)
+    return reader.taken
+
+
+def _load(root: str, name: str, overrides: Mapping[str, str], reader: Reader) -> tuple[Project | None, list[UserError]]:
     problems: list[UserError] = []
-    main = read_document(root, name, problems)
+    main = read_document(reader, name, problems)
     if main is None:
         return None, problems
     project = single_table(main, "project")
-    included, is_whole = _read_included(project, root, problems)
+    included, is_whole = _read_included(project, problems)
     made = _assemble(root, [main, *included], project, is_whole, overrides)
     problems.sort(key=lambda problem: (problem.place is None, problem.place or Place(""), problem.what))
     return made if is_whole else None, problems
 
 
-def _read_included(project: Table, root: str, problems: list[UserError]) -> tuple[list[Document], bool]:
+def _read_included(project: Table, problems: list[UserError]) -> tuple[list[Document], bool]:
     """The included files in the order of their patterns, and whether all could be read."""
+    reader = project.document.reader
     files: list[str] = []
     for position, pattern in enumerate(project.strings("include") or ()):
-        found = _matching(pattern, root)
+        found = reader.matching(pattern)
         if not found:
             hint = "include names files relative to the project's folder; globs are allowed"
             project.report(f"no file matches include = {pattern!r}", "include", position, hint=hint)
@@ -61,15 +84,8 @@ def _read_included(project: Table, root: str, problems: list[UserError]) -> tupl
         if not file.isprintable():  # bytes that aren't UTF-8 among them: no screen could show the file's mistakes
             project.report(f"the included file {file!a} has a name that can't be shown", "include", hint="rename it")
     wanted = [file for file in wanted if file.isprintable()]
-    documents = [read_document(root, file, problems) for file in wanted]
+    documents = [read_document(reader, file, problems) for file in wanted]
     return [document for document in documents if document], None not in documents
-
-
-def _matching(pattern: str, root: str) -> list[str]:
-    from glob import glob  # only projects of several files pay for it
-
-    found = [] if "\0" in pattern else glob(pattern, root_dir=root, recursive=True)
-    return sorted(os.path.normpath(file) for file in found if os.path.isfile(os.path.join(root, file)))
 
 
 def _assemble(
@@ -80,12 +96,12 @@ def _assemble(
     check_sections(documents)
     sources, targets = named_tables(documents, "sources"), named_tables(documents, "targets")
     check_datasets(sources, targets)
-    around = Surroundings(root, read_timezone(project, "UTC"), read_macros(project, root), {})
+    around = Surroundings(read_timezone(project, "UTC"), read_macros(project), {})
     axes = _read_axes(named_tables(documents, "partitions"), around)
     check_former(sources, targets)
     origins = {name: read_path(table, axes, root) for name, table in sources.items()}
     outputs = {name: read_outputs(table, axes, root) for name, table in targets.items()}
-    holidays = read_holidays(project, root)
+    holidays = read_holidays(project)
     arrivals = {name: read_arrival(table, origins[name], axes, root, holidays) for name, table in sources.items()}
     params = read_params(project, axes.dimensions)
     override_params(params, overrides, main.problems)
@@ -93,7 +109,7 @@ def _assemble(
     offers = {name: Offer.of_target(targets[name], made) for name, made in outputs.items()}
     offers |= {name: Offer.of_source(path) for name, path in origins.items()}
     pools = read_pools(single_table(main, "pools"))
-    shared = _read_shared(around, defaults, params, pools, Datasets(offers, axes.dimensions, is_whole))
+    shared = _read_shared(root, around, defaults, params, pools, Datasets(offers, axes.dimensions, is_whole))
     made = {name: read_target(name, table, outputs[name], shared) for name, table in targets.items()}
     _check_retry_on(defaults, targets)
     files = {file: place for file, (_, place) in shared.macros.items()} | around.files
@@ -141,18 +157,23 @@ def _read_axes(tables: Mapping[str, Table], around: Surroundings) -> Axes:
 
 
 def _read_shared(
-    around: Surroundings, defaults: Table, params: Mapping[str, object], pools: Pools, datasets: Datasets
+    root: str,
+    around: Surroundings,
+    defaults: Table,
+    params: Mapping[str, object],
+    pools: Pools,
+    datasets: Datasets,
 ) -> Shared:
     return Shared(
-        root=around.root,
+        root=root,
         defaults=defaults,
         timezone=read_timezone(defaults, around.timezone),
-        uses=read_uses(defaults, around.root),
+        uses=read_uses(defaults, root),
         read=read_default_options(defaults),
         params=params,
         default_params=read_default_params(defaults, params),
         datasets=datasets,
-        macros=around.macros | read_macros(defaults, around.root),
+        macros=around.macros | read_macros(defaults),
         pools=pools,
         needs=read_needs(defaults, pools),
         policy=read_policy(defaults),

@@ -17,7 +17,7 @@ Macros = dict[str, tuple[MacroFile, Place]]  # by file, each with the place wher
 _GLOB = re.compile(r"[*?\[]")
 
 
-def read_recipe(table: Table, defaults: Table, root: str, macros: Macros) -> tuple[Recipe, dict[str, Place]]:
+def read_recipe(table: Table, defaults: Table, macros: Macros) -> tuple[Recipe, dict[str, Place]]:
     """A target's recipe, and the files of SQL that it names, each with the place where it does.
 
     `macros` are those that all SQL may use. Mistakes are reported.
@@ -35,7 +35,7 @@ def read_recipe(table: Table, defaults: Table, root: str, macros: Macros) -> tup
     _report_misfits(table, given[0])
     match given[0]:
         case "sql":
-            said = read_sql(table, root, macros)
+            said = read_sql(table, macros)
             return said if said is not None else (nothing, {})
         case "python":
             return _read_python(table) or nothing, {}
@@ -69,15 +69,15 @@ def _text_place(table: Table, name: str) -> Place:
     return table.document.text_place(*table.path, name)
 
 
-def read_sql(table: Table, root: str, macros: Macros) -> tuple[SqlRecipe, dict[str, Place]] | None:
+def read_sql(table: Table, macros: Macros) -> tuple[SqlRecipe, dict[str, Place]] | None:
     """The SQL of a table, and the files that it names, each with the place where it does; None, reported, without."""
     text = table.string("sql") or ""
     place = _text_place(table, "sql")
-    own = read_macros(table, root)
+    own = read_macros(table)
     files = {file: named for file, (_, named) in own.items()}
     if "\n" not in text and text.strip().endswith(".sql"):
         file = os.path.normpath(text.strip())
-        said = read_text(table, root, file, "SQL file", "sql")
+        said = read_text(table, file, "SQL file", "sql")
         if said is None:
             return None
         text, place = said, Place(file, 1)

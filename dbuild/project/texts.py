@@ -9,12 +9,11 @@ from dbuild.errors import Place
 from dbuild.project.document import Table
 
 
-def read_text(table: Table, root: str, file: str, kind: str, *path: str | int) -> str | None:
+def read_text(table: Table, file: str, kind: str, *path: str | int) -> str | None:
     """The text of a file of the project; where it can't be taken that is reported at `path` of the table."""
     named = f'the {kind} "{file}"'
     try:
-        with open(os.path.join(root, file), encoding="utf-8-sig") as stream:
-            text = stream.read()
+        text = table.document.reader.text(file).replace("\r\n", "\n").replace("\r", "\n")
     except FileNotFoundError:
         table.report(f"{named} doesn't exist", *path, hint="paths are relative to the project's folder")
     except UnicodeDecodeError:
@@ -28,12 +27,12 @@ def read_text(table: Table, root: str, file: str, kind: str, *path: str | int) -
     return None
 
 
-def read_macros(table: Table, root: str) -> dict[str, tuple[MacroFile, Place]]:
+def read_macros(table: Table) -> dict[str, tuple[MacroFile, Place]]:
     """The files of macros that a table names, each with the place where it is named; mistakes are reported."""
     taken: dict[str, tuple[MacroFile, Place]] = {}
     for position, name in enumerate(table.strings("macros") or ()):
         file = os.path.normpath(name)
-        text = read_text(table, root, file, "file of macros", "macros", position) if file not in taken else None
+        text = read_text(table, file, "file of macros", "macros", position) if file not in taken else None
         if text is not None:
             taken[file] = MacroFile(text, Place(file, 1)), table.place("macros", position)
     return taken

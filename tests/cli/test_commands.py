@@ -67,6 +67,22 @@ def test_another_file_can_be_named(sandbox: Sandbox) -> None:
     assert sandbox.run().returncode == 2
 
 
+def test_a_build_takes_kept_texts_in_place_of_broken_files(sandbox: Sandbox) -> None:
+    sandbox.run()
+    texts = sandbox.root / "texts.json"
+    texts.write_text(json.dumps({"Dataflowfile": FLOW.replace("echo {greeting}", "echo kept")}))
+    sandbox.write("Dataflowfile", "= broken")
+    assert sandbox.run().returncode == 2
+    assert sandbox.summary("--texts", str(texts))["built"] == 1
+    assert sandbox.read("out/plan.txt") == "kept\n"
+    assert sandbox.summary("--texts", str(texts))["fresh"] == 5
+    sandbox.write("Dataflowfile", FLOW)
+    assert sandbox.summary()["built"] == 1  # the answer to the texts is none to the file
+    for wrong in ("[]", '{"Dataflowfile": 1}', "x", ""):
+        texts.write_text(wrong)
+        assert sandbox.run("--texts", str(texts)).returncode == 2
+
+
 def test_params_are_overridden(sandbox: Sandbox) -> None:
     assert sandbox.run("build", "plan", "--param", "greeting=good day").returncode == 0
     assert sandbox.read("out/plan.txt") == "good day\n"

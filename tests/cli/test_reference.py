@@ -99,8 +99,10 @@ def test_exactly_the_readers_options_are_documented(kind: str) -> None:
 
 
 def options_of(command: click.Command) -> set[str]:
-    """The long names of a command's options, --help among them."""
-    found = [one for one in command.get_params(click.Context(command)) if isinstance(one, click.Option)]
+    """The long names of a command's options, --help among them; but not of those that one command asks of another."""
+    found = [
+        one for one in command.get_params(click.Context(command)) if isinstance(one, click.Option) and not one.hidden
+    ]
     return {name for one in found for name in one.opts if name.startswith("--")}
 
 

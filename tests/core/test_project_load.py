@@ -27,8 +27,9 @@ from dbuild.core.model import (
     Window,
 )
 from dbuild.core.overlap import Component
-from dbuild.errors import Place
-from dbuild.project import load_project
+from dbuild.errors import Place, ProjectError
+from dbuild.project import load_project, read_texts
+from dbuild.project.reader import Reader
 
 FLIGHTS = '''\
 [project]
@@ -470,3 +471,59 @@ def test_outputs_of_many_targets_are_compared_by_their_folders(tmp_path: Path, m
     project = load(tmp_path, head + "".join(targets))
     assert len(project.targets) == count
     assert 0 < calls <= 2 * count
+
+
+GIVEN = {
+    "Dataflowfile": '[project]\ninclude = ["flows/**/*.toml", "one.toml"]\nmacros = ["m.sql"]\n',
+    "flows/a.toml": '[targets.a]\npath = "a.csv"\nsql = "sql/a.sql"\n',
+    "flows/in/b.toml": '[sources.b]\npath = "b{day}.csv"\nexpect = { on = "business days", holidays = "off" }\n',
+    "one.toml": '[partitions.day]\nevery = "day"\nstart = 2024-01-01\n',
+    "sql/a.sql": "SELECT two() AS n",
+    "m.sql": "CREATE MACRO two() AS 2;",
+    "off": "2024-01-01\n",
+}
+
+
+def test_a_project_is_loaded_from_texts_in_place_of_its_files(tmp_path: Path) -> None:
+    write(tmp_path, GIVEN)
+    texts = read_texts("Dataflowfile", str(tmp_path), {})
+    assert texts == GIVEN
+    before = load_project("Dataflowfile", str(tmp_path), {})
+    write(tmp_path, dict.fromkeys(GIVEN, "= broken") | {"flows/new.toml": "= broken", "flows/.b.toml": "= broken"})
+    assert load_project("Dataflowfile", str(tmp_path), {})[1]
+    assert load_project("Dataflowfile", str(tmp_path), {}, texts) == before
+    for name in GIVEN:
+        (tmp_path / name).unlink()
+    assert load_project("Dataflowfile", str(tmp_path), {}, texts) == before
+
+
+def test_what_texts_lack_is_read_from_the_disk(tmp_path: Path) -> None:
+    write(tmp_path, GIVEN)
+    texts = {name: text for name, text in GIVEN.items() if name not in ("one.toml", "sql/a.sql", "off")}
+    assert load_project("Dataflowfile", str(tmp_path), {}, texts) == load_project("Dataflowfile", str(tmp_path), {})
+
+
+def test_texts_have_the_ends_of_lines_of_their_files(tmp_path: Path) -> None:
+    (tmp_path / "Dataflowfile").write_bytes(b'\xef\xbb\xbf[targets.a]\r\npath = "a.csv"\r\nsql = "q.sql"\r\n')
+    (tmp_path / "q.sql").write_bytes(b"SELECT\r\n1\r")
+    texts = read_texts("Dataflowfile", str(tmp_path), {})
+    assert texts["q.sql"] == "SELECT\r\n1\r"
+    project, _ = load_project("Dataflowfile", str(tmp_path), {}, texts)
+    assert project is not None
+    assert project.targets["a"].recipe == SqlRecipe("SELECT\n1\n", Place("q.sql", 1))
+
+
+def test_the_texts_of_a_broken_project_are_none(tmp_path: Path) -> None:
+    write(tmp_path, {**GIVEN, "sql/a.sql": "  "})
+    with pytest.raises(ProjectError, match="empty"):
+        read_texts("Dataflowfile", str(tmp_path), {})
+
+
+@pytest.mark.parametrize(
+    "pattern", ["*.toml", "**/*.toml", "a/**", "**", "a/*/c.toml", "a/**/c.toml", "[ab]/?.toml", "a/.*", ".h/*", "./*"]
+)
+def test_texts_are_found_by_a_pattern_as_files_are(tmp_path: Path, pattern: str) -> None:
+    names = ("x.toml", ".y.toml", "a/x.toml", "a/b/c.toml", "a/b/d/c.toml", "a/c.toml", ".h/x.toml", "a/.z", "b/y.toml")
+    write(tmp_path, dict.fromkeys(names, ""))
+    found = Reader(str(tmp_path), dict.fromkeys(names, "")).matching(pattern)
+    assert found == Reader(str(tmp_path)).matching(pattern) != []

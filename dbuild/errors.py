@@ -62,6 +62,10 @@ class StateError(UserError):
     exit_code = 1
 
 
+class DiskError(StateError):
+    """Files can't be read or written where they have to be: no room, read-only, or failing."""
+
+
 class RecipeError(UserError):
     """A recipe can't do what it was asked to; its task fails with this text. `causes` as in core.task.Result."""
 

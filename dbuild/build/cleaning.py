@@ -28,7 +28,8 @@ from dbuild.build.settings import Settings
 from dbuild.build.survey import SINGLES
 from dbuild.core.cleaning import Cleaning, Kept, Removable, Wanted
 from dbuild.core.events import Event
-from dbuild.errors import StateError, UserError
+from dbuild.errors import UserError
+from dbuild.state.opening import unwritable
 from dbuild.state.store import FOLDER, State
 
 Emit = Callable[[Event], None]
@@ -78,7 +79,7 @@ def clean(settings: Settings, wanted: Wanted, approved: Collection[str] | None, 
                 return found.cleaning
             return _clean(settings, state, found, wanted)
         except sqlite3.DatabaseError as error:
-            raise StateError(f"the state can't be written: {error}", hint="is the disk full?") from None
+            raise unwritable(error) from None
 
 
 # -- finding -----------------------------------------------------------------------------------------------------------

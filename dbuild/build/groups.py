@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from dbuild import failpoints
 from dbuild.core.trace import Trace
-from dbuild.errors import StateError
+from dbuild.errors import DiskError
 from dbuild.execute.publish import Flusher, Journal
 from dbuild.state.files import FileRow
 from dbuild.state.ledger import TaskRow
@@ -88,7 +88,7 @@ class Groups:
             self._flushing = None
             where = f": {error.filename}" if error.filename else ""
             what = f"outputs can't be made durable: {error.strerror or error}{where}"
-            raise StateError(what, hint="nothing of them is recorded") from None
+            raise DiskError(what, hint="nothing of them is recorded") from None
         self._flush_cost = time.monotonic() - self._last_flush
         self._flushing = None
         failpoints.reach("commit")

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from dbuild.build.loading import read_project
 from dbuild.build.settings import Settings
 from dbuild.core.events import Event, Notice
-from dbuild.errors import StateError
+from dbuild.errors import DiskError
 from dbuild.state.opening import make_folder, open_state
 from dbuild.state.store import FOLDER, State
 
@@ -43,7 +43,7 @@ def lock_folder(settings: Settings, stack: ExitStack, emit: Emit) -> bool:
             lambda holder: emit(Notice(f"another build runs here ({holder}): waiting for it", "info"))
         )
     except OSError as error:
-        raise StateError(
+        raise DiskError(
             f"the state folder {folder} can't be written: {error.strerror}", hint="dbuild needs to write there"
         ) from None
     stack.callback(lock.release)

@@ -7,7 +7,7 @@ import os
 from dbuild.build.settings import Settings
 from dbuild.build.survey import SINGLES, Survey
 from dbuild.core.plan import Plan
-from dbuild.errors import StateError, UserError
+from dbuild.errors import DiskError, UserError
 from dbuild.state.store import State
 
 
@@ -38,7 +38,7 @@ def check_secrets(planned: Plan) -> None:
 
 
 def check_folders(survey: Survey, planned: Plan) -> None:
-    """Folders that can't be written are said before any recipe starts. Raises StateError."""
+    """Folders that can't be written are said before any recipe starts. Raises DiskError."""
     for name, part in planned.targets.items():
         for location in survey.locations[name] if part.will or part.may else ():
             path = os.path.dirname(location.pattern.path(())) if location.root == SINGLES else location.root
@@ -50,4 +50,4 @@ def check_folders(survey: Survey, planned: Plan) -> None:
             if not os.path.isdir(folder) or not os.access(folder, os.W_OK | os.X_OK):
                 what = f'the folder {path or "."} of target "{name}" can\'t be written'
                 where = planned.flow.steps[name].target.place
-                raise StateError(what, where, f"{os.path.relpath(folder, survey.root)} is read-only or no folder")
+                raise DiskError(what, where, f"{os.path.relpath(folder, survey.root)} is read-only or no folder")

@@ -28,8 +28,8 @@ from dbuild.core.budget import Budget
 from dbuild.core.events import Notice, Summary
 from dbuild.core.plan import Plan
 from dbuild.core.schedule import State as Outcome
-from dbuild.errors import StateError
-from dbuild.state.opening import is_damage, open_state, set_aside
+from dbuild.errors import DiskError
+from dbuild.state.opening import is_damage, open_state, set_aside, unwritable
 from dbuild.state.store import FOLDER, State
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def build(
             summary = _build(settings, state, arguments, options, emit, started, seen)
         except sqlite3.DatabaseError as error:
             if not is_damage(error):
-                raise StateError(f"the state can't be written: {error}", hint="is the disk full?") from None
+                raise unwritable(error) from None
             state.close()
             aside = os.path.relpath(set_aside(settings.root), settings.root)
             emit(Notice(f"the state was damaged; it is kept as {aside}, and everything is looked at anew"))
@@ -73,7 +73,7 @@ def build(
             summary = _build(settings, state, arguments, options, emit, started, {})
         except OSError as error:
             where = f": {error.filename}" if error.filename else ""
-            raise StateError(
+            raise DiskError(
                 f"the build can't go on: {error.strerror or error}{where}",
                 hint="what it had recorded stands; the next build does the rest",
             ) from None

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 import traceback
 from collections.abc import Sequence
 
 import click
 
+from dbuild.core.budget import BudgetError
 from dbuild.errors import UserError
-from dbuild.ui.problems import error_lines, problem_lines, problems_of
-from dbuild.ui.stream import ReaderGone, print_notes
+from dbuild.ui.json import encode
+from dbuild.ui.problems import error_lines, error_record, kind_of, problem_lines, problems_of
+from dbuild.ui.stream import ReaderGone, print_notes, tell
 
 INTERRUPTED = 130
 FAULT = 70  # EX_SOFTWARE of sysexits.h
@@ -26,22 +29,42 @@ def report(error: BaseException, words: Sequence[str]) -> int:
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else 1
     if isinstance(error, UserError):
-        print_notes(*problem_lines(problems_of(error)))
-        return error.exit_code
+        return _report_error(error, words)
     if isinstance(error, click.ClickException):
-        print_notes(*_usage_lines(error))
+        what, hint = _usage(error)
+        _tell(words, "usage", what, hint=hint)
+        print_notes(*error_lines(what, hint=hint))
         return error.exit_code
     return _report_fault(error, words)
 
 
-def _usage_lines(error: click.ClickException) -> list[str]:
+def _report_error(error: UserError, words: Sequence[str]) -> int:
+    problems = problems_of(error)
+    first = problems[0]
+    if not isinstance(error, BudgetError):  # which has a record of its own
+        _tell(words, kind_of(error), first.what, str(first.place or ""), first.hint, len(problems))
+    print_notes(*problem_lines(problems))
+    return error.exit_code
+
+
+def _tell(
+    words: Sequence[str], kind: str, what: str, place: str = "", hint: str | None = None, mistakes: int = 1
+) -> None:
+    """Says it to a program too, where one asked."""
+    options = words[: words.index("--")] if "--" in words else words
+    if "--json" in options:
+        tell(sys.stdout, encode(error_record(kind, what, place, hint, mistakes)), is_last=True)
+
+
+def _usage(error: click.ClickException) -> tuple[str, str]:
+    """What is wrong with a command line, and a hint."""
     near = getattr(error, "possibilities", None)
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "dbuild"
     hint = " or ".join(f'did you mean "{word}"?' for word in list(near)[:1]) if near else f"{path} --help"
     if isinstance(error, click.NoSuchOption):
-        return error_lines(f'there is no option "{error.option_name}"', hint=hint)
-    return error_lines(error.format_message(), hint=hint)
+        return f'there is no option "{error.option_name}"', hint
+    return error.format_message(), hint
 
 
 def _report_fault(error: BaseException, words: Sequence[str]) -> int:
@@ -50,6 +73,7 @@ def _report_fault(error: BaseException, words: Sequence[str]) -> int:
         print_notes(*traceback.format_exc().splitlines())
     hint = "please report it with the lines above" if has_trace else "-v shows the traceback; please report it"
     what = f"this is a fault of dbuild, not of your project: {type(error).__name__}: {error}"
+    _tell(words, "fault", what, hint=hint)
     print_notes(*error_lines(what, hint=hint))
     return FAULT
 

@@ -6,9 +6,11 @@ import os
 import sqlite3
 import time
 
-from dbuild.errors import StateError
+from dbuild.errors import DiskError, StateError
 from dbuild.state.schema import STEPS, VERSION
 from dbuild.state.store import FOLDER, State
+
+_DISK = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
 
 
 def open_state(root: str, flow: str, *, is_reader: bool = False) -> State:
@@ -24,11 +26,12 @@ def open_state(root: str, flow: str, *, is_reader: bool = False) -> State:
         make_folder(folder)
         return State(_prepare(_connect(path, is_reader), path), root, flow, is_reader=is_reader)
     except OSError as error:
-        raise StateError(
+        raise DiskError(
             f"the state folder {folder} can't be written: {error.strerror}", hint="dbuild needs to write there"
         ) from None
     except sqlite3.OperationalError as error:
-        raise StateError(f"the state {path} can't be used: {error}", hint="is the folder writable?") from None
+        kind = DiskError if _is_for_want_of_disk(error) else StateError
+        raise kind(f"the state {path} can't be used: {error}", hint="is the folder writable?") from None
     except sqlite3.DatabaseError:
         if is_reader:
             return State(_prepare(sqlite3.connect(":memory:"), path), root, flow, is_reader=True)
@@ -57,6 +60,16 @@ def set_aside(root: str) -> str:
 def is_damage(error: sqlite3.Error) -> bool:
     """Whether an error says that the file is no database, or one that doesn't hang together."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def unwritable(error: sqlite3.Error) -> StateError:
+    """What is said when the state, which isn't damaged, couldn't be written."""
+    kind = DiskError if _is_for_want_of_disk(error) else StateError
+    return kind(f"the state can't be written: {error}", hint="is the disk full?")
+
+
+def _is_for_want_of_disk(error: sqlite3.Error) -> bool:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _DISK
 
 
 def _connect(path: str, is_reader: bool) -> sqlite3.Connection:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 
-from dbuild.errors import ProjectError, UserError
+from dbuild.errors import DiskError, ProjectError, RecipeError, StateError, UsageError, UserError
 from dbuild.ui.stream import paint
 from dbuild.ui.text import clean_lines
+
+_KINDS = (("disk", DiskError), ("state", StateError), ("recipe", RecipeError), ("usage", UsageError))
+_CODE = (".py", ".sql")
 
 
 def error_lines(what: str, place: str = "", hint: str | None = None) -> list[str]:
@@ -20,6 +23,24 @@ def error_lines(what: str, place: str = "", hint: str | None = None) -> list[str
 def problems_of(error: UserError) -> tuple[UserError, ...]:
     """The mistakes in an error: all of a project's, or the error itself."""
     return error.problems if isinstance(error, ProjectError) else (error,)
+
+
+def kind_of(error: UserError) -> str:
+    """What an error is about, for a program; of a project's mistakes "recipe" if all are in files of code."""
+    found = next((kind for kind, of in _KINDS if isinstance(error, of)), None)
+    if found is not None:
+        return found
+    places = [each.place for each in problems_of(error) if each.place]
+    if not places:
+        return "usage"
+    return "recipe" if all(place.file.endswith(_CODE) for place in places) else "dataflowfile"
+
+
+def error_record(
+    kind: str, what: str, place: str = "", hint: str | None = None, mistakes: int = 1
+) -> dict[str, object]:
+    """What ended a command; of several mistakes the first."""
+    return {"event": "error", "kind": kind, "what": what, "where": place or None, "hint": hint, "mistakes": mistakes}
 
 
 def problem_lines(problems: Iterable[UserError]) -> list[str]:

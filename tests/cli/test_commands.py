@@ -301,6 +301,33 @@ def test_broken_toml_is_a_message_with_its_line(sandbox: Sandbox) -> None:
     assert done.stderr.startswith("error: Dataflowfile:2: ")
 
 
+@pytest.mark.parametrize(
+    ("words", "files", "kind", "where"),
+    [
+        ([], {"Dataflowfile": "[project]\nname = \n"}, "dataflowfile", "Dataflowfile:2"),
+        (["-k"], {"Dataflowfile": FLOW.replace("{raw}", "{rew}")}, "dataflowfile", "Dataflowfile:16"),
+        ([], {"Dataflowfile": '[targets.a]\npath = "a.csv"\nsql = "q.sql"\n', "q.sql": "\nSELEC"}, "recipe", "q.sql:2"),
+        ([], {"Dataflowfile": '[targets.a]\npath = "a"\npython = "m:f"\n', "m.py": "\ndef f(:\n"}, "recipe", "m.py:2"),
+        (["copi"], {}, "usage", None),
+        (["-j", "none"], {}, "usage", None),
+        (["--jsn"], {}, "usage", None),
+        (["status", "nothing"], {}, "usage", None),
+        ([], {".dbuild": "no folder"}, "disk", None),
+    ],
+)  # fmt: skip
+def test_an_error_is_told_to_a_program_too(
+    sandbox: Sandbox, words: list[str], files: dict[str, str], kind: str, where: str | None
+) -> None:
+    for path, text in files.items():
+        sandbox.write(path, text)
+    done = sandbox.run(*words, "--json")
+    (record,) = map(json.loads, done.stdout.splitlines())
+    assert set(record) == {"event", "kind", "what", "where", "hint", "mistakes"}
+    assert (record["event"], record["kind"], record["where"]) == ("error", kind, where)
+    assert (f"{where}: {record['what']}" if where else record["what"]) in done.stderr
+    assert done.returncode == (1 if kind == "disk" else 2)
+
+
 def test_a_fault_of_dbuild_is_said_without_a_traceback(sandbox: Sandbox) -> None:
     sandbox.write(
         "broken.py",

@@ -36,7 +36,7 @@ from dbuild.ui.explanations import explanation_record, mark_record
 from dbuild.ui.json import lacking_record, refusal_record, retry_record, summary_record, task_record
 from dbuild.ui.late import late_record
 from dbuild.ui.ledger import ledger_record, run_record
-from dbuild.ui.problems import problems_record
+from dbuild.ui.problems import error_record, problems_record
 from dbuild.ui.show import show_record
 from tests.cli.sandbox import Sandbox
 
@@ -166,6 +166,7 @@ def records() -> list[dict[str, object]]:
         lacking_record(Lacking("a", "", 1, "waiting", ("b",), ())),
         summary_record(Summary("1", 0, 0, 0, 0, 0, 0, 0, 0.0)),
         refusal_record(Excess(Budget("1"), 1, 0, 1.0, (("a", 1, 0),), (("x", 1),))),
+        error_record("usage", "x"),
         status_record([dataset]),
         list_record([replace(dataset, marks=())]),
         explanation_record(told),

@@ -19,13 +19,13 @@ from dataclasses import dataclass, field, replace
 from dbuild.build.bodies import dump_body, identity_of
 from dbuild.build.claims import Claims
 from dbuild.build.inventory import Partition, chosen_partitions, partitions_of
+from dbuild.build.locations import SINGLES
 from dbuild.build.locks import lock_folder, open_for_build
 from dbuild.build.looks import Looked, forget, look, reading
 from dbuild.build.ownership import Search
 from dbuild.build.recovery import recover
 from dbuild.build.removal import prune, remove
 from dbuild.build.settings import Settings
-from dbuild.build.survey import SINGLES
 from dbuild.core.cleaning import Cleaning, Kept, Removable, Wanted
 from dbuild.core.events import Event
 from dbuild.errors import UserError
@@ -220,8 +220,8 @@ def _unseal(looked: Looked, state: State, name: str, keys: Iterable[str]) -> Non
     kept = state.seal(name)
     if kept is None:
         return
-    world = looked.world
-    if name in looked.flow.steps and kept[:2] == (world.basis(name), identity_of(world.domains.of(name).axes)):
+    world, is_declared = looked.world, name in looked.flow.steps
+    if is_declared and kept[:2] == (world.declarations.basis(name), identity_of(world.domains.of(name).axes)):
         rest = world.sealed(name) - world.keyed(name, dict.fromkeys(keys))
         state.put_seal(name, kept[0], kept[1], dump_body(rest.body))
     else:

@@ -15,7 +15,7 @@ from functools import cached_property
 
 from dbuild.build.bodies import dump_body, identity_of
 from dbuild.build.interrupts import interruptible
-from dbuild.build.survey import SINGLES
+from dbuild.build.locations import SINGLES
 from dbuild.build.world import World
 from dbuild.core.events import Notice
 from dbuild.core.graph import Flow, Step
@@ -179,7 +179,7 @@ class Question:
         parts = [
             step.analysis.fingerprint.hex(),
             step.target.timezone,
-            repr(sorted(world.params_of(step).items())),
+            repr(sorted(world.declarations.params_of(step).items())),
             repr([(given.name, given.dataset) for given in step.inputs]),
             repr([(use.name, world.flow.views[use.view].analysis.fingerprint.hex()) for use in step.views]),
             repr(layout_of(step, shape_of(world.flow.project, step))),
@@ -241,7 +241,7 @@ class Question:
         engine = Engine(self._folders())
         try:
             inputs, watched = maker.read_all(self._step, self.records)
-            params = tuple((name, project.params[name]) for name in world.params_of(self._step))
+            params = tuple((name, project.params[name]) for name in world.declarations.params_of(self._step))
             task = Task(
                 *(0, target.name, (), (), target.recipe, self._step.analysis.fingerprint, inputs, (), params),
                 *(target.timezone, root),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dbuild.build.survey import SINGLES
+from dbuild.build.locations import SINGLES
 from dbuild.build.world import World
 from dbuild.core.duration import estimate
 from dbuild.core.plan import Plan, inputs_of

@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
-from dbuild.build.world import World
+from typing import TYPE_CHECKING
+
 from dbuild.core.absence import Absence
 from dbuild.core.expectation import absence_of
 from dbuild.core.overdue import overdue_of
 from dbuild.core.partitions import PartitionSet
+
+if TYPE_CHECKING:
+    from dbuild.build.world import World
+
+
+def absences_of(world: World) -> dict[str, Absence]:
+    """What each source lacks in its domain, and how that counts; those that lack nothing aren't named."""
+    project, found = world.flow.project, {}
+    for name, source in project.sources.items():
+        domain, present = world.reach.of(name), world.present[name]
+        if domain - present:
+            young = world.unsettled(name)
+            found[name] = absence_of(source, project.dimensions, domain, present, young, world.now)
+    return found
 
 
 def lacking(world: World) -> dict[str, Absence]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dbuild.build.survey import SINGLES, Survey
+from dbuild.build.locations import SINGLES
+from dbuild.build.survey import Survey
 from dbuild.core.graph import Flow, Step
 from dbuild.core.layout import layout_of
 from dbuild.core.shape import Shape, shape_of

@@ -14,10 +14,11 @@ from dbuild.build.discovery import Asking, kept_answers, keys_of, remade, settle
 from dbuild.build.doubt import Doubt
 from dbuild.build.legacy import keep_shapes, legacy_of
 from dbuild.build.loading import load_flow
+from dbuild.build.locations import locations_of
 from dbuild.build.presence import Presence
 from dbuild.build.settings import Settings
 from dbuild.build.standings import Standings
-from dbuild.build.survey import Survey, locations_of
+from dbuild.build.survey import Survey
 from dbuild.build.world import World
 from dbuild.core.graph import Flow
 from dbuild.core.selection import Selection, arguments_of, named_by, select
@@ -92,7 +93,7 @@ def look(
         *flow.project.files,
         *(path for name in sorted(needed & flow.steps.keys()) for path in _code(flow, name)),
     ]
-    survey = Survey(settings.root, state, locations_of(flow), needed, singles, seen or {})
+    survey = Survey(settings.root, state, locations_of(flow.project), needed, singles, seen or {})
 
     def see() -> World:
         return _world(settings, flow, survey, state, clock, used, asking)

@@ -125,7 +125,7 @@ def _words_on(looked: Looked, name: str, meant: Meant) -> list[Marked]:
 
 
 def _old(looked: Looked, name: str, meant: Meant) -> PartitionSet:
-    return looked.world.aged(name) & meant.partitions
+    return looked.world.holds.aged(name) & meant.partitions
 
 
 def _word(looked: Looked, name: str, meant: Meant, word: Word) -> Word:
@@ -223,14 +223,14 @@ def _accept(looked: Looked, step: Step, index: Index, saying: Saying, run: int, 
     if any(digest is None for _, digest in outputs):
         return None
     was = world.trace(step.target.name, key)
-    records = list(world.recorded(step, index, world.records(step, index, {})))
+    records = list(world.readings.recorded(step, index, world.readings.of(step, index, {})))
     label = partition_name(step.target.name, key)
     absent = [partition_name(r.dataset, k) for r in records for k, digest in r.items().items() if digest == UNSETTLED]
     if absent:
         refused.append(f"{label} reads {absent[0]}, which is not there")
         return None
     if was is not None and not saying.inputs_too:
-        uncounted, gone = world.uncounted(step), world.holds.missed(step.target.name, index)
+        uncounted, gone = world.declarations.uncounted(step), world.holds.missed(step.target.name, index)
         differences = judge(Declared(was.fingerprint, {}, (), records, uncounted=uncounted, gone=gone), was, ()).reasons
         if differences:
             refused.append(f"{label} was built from other inputs ({differences[0]})")
@@ -254,8 +254,8 @@ def _accepted_trace(
     run: int,
 ) -> Trace:
     world = looked.world
-    params = world.params_of(step)
-    read = world.params_read(step)
+    params = world.declarations.params_of(step)
+    read = world.declarations.params_read(step)
     names = read if read is not None else tuple(name for name, _ in was.params) if was else tuple(params)
     schemas = {output.path: output.schema for output in was.outputs} if was else {}
     made = tuple(
@@ -263,7 +263,7 @@ def _accepted_trace(
         for output, (path, digest) in zip(step.target.outputs, outputs, strict=True)
     )
     return Trace(
-        world.fingerprint(step.target.name),
+        world.declarations.fingerprint(step.target.name),
         tuple((name, params.get(name, "")) for name in sorted(set(names))),
         pack_inputs(records),
         made,

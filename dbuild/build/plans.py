@@ -43,6 +43,6 @@ def _held(looked: Looked, planned: Plan) -> Iterator[str]:
     """Notices of what would be built if nobody had frozen it."""
     for name, part in planned.targets.items():
         if part.held:
-            said = "; ".join(dict.fromkeys(looked.world.why_frozen(name, index) for index in part.held))
+            said = "; ".join(dict.fromkeys(looked.world.holds.why(name, index) for index in part.held))
             what = "1 partition is" if len(part.held) == 1 else f"{len(part.held)} partitions are"
             yield f"{name}: {what} frozen and not up to date ({said})"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 
+from dbuild.build.locations import SINGLES
 from dbuild.build.settings import Settings
-from dbuild.build.survey import SINGLES, Survey
+from dbuild.build.survey import Survey
 from dbuild.core.plan import Plan
 from dbuild.errors import DiskError, UserError
 from dbuild.state.store import State

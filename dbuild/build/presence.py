@@ -11,10 +11,12 @@ from collections.abc import Iterable
 from collections.abc import Mapping as MappingOf
 
 from dbuild.build.bodies import identity_of, load_body
-from dbuild.build.survey import Location, Survey, marker_of
+from dbuild.build.locations import Location, marker_of
+from dbuild.build.survey import Survey
 from dbuild.core.domain import axes_for
 from dbuild.core.model import DiscoveredDimension, Project, Source
 from dbuild.core.partitions import EMPTY, Axis, ListAxis, PartitionSet
+from dbuild.core.task import format_of
 from dbuild.observe.listing import Stat, is_temporary
 from dbuild.state.store import State
 
@@ -88,6 +90,14 @@ class Presence:
     def young(self, source: str, axes: MappingOf[str, Axis]) -> PartitionSet:
         """The partitions of which a file was written just now."""
         return _keyed(axes_for(self._project.sources[source], axes), self._young.get(source, ()))
+
+    def held_back(self, source: str, axes: MappingOf[str, Axis], domain: PartitionSet) -> PartitionSet:
+        """The partitions that aren't to be read yet: all of them, where the one that shows the columns is young."""
+        young, declared = self.young(source, axes), self._project.sources[source]
+        there = self.named(source, axes)
+        first = (there & domain).first() if young else None
+        shows = declared.schema is None and format_of(declared.path) in ("csv", "json")
+        return there if first is not None and first in young and shows else young
 
     def settled(self, source: str, axes: MappingOf[str, Axis]) -> PartitionSet:
         """The partitions that are there and may be read."""

@@ -147,7 +147,7 @@ class Publisher:
         self._world.routing.forget(target)  # it may have been looked into as it was before
         if changed:
             self.changed.setdefault(target, set()).add(index)
-            self._world.forget(target)
+            self._world.readings.forget(target)
 
 
 def _contents(trace: Trace) -> list[tuple[str, bytes, object]]:

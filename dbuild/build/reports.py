@@ -299,7 +299,7 @@ def _explanation(looked: Looked, planned: Plan, state: State, name: str, index: 
         mark=_mark_on(looked.world, name, index),
         uncounted=uncounted,
         ignored=_causes(looked.world, looked.world.judge(name, index, {}).ignored if uncounted else (), built),
-        frozen_after=written_age(age) if age is not None and index in looked.world.aged(name) else "",
+        frozen_after=written_age(age) if age is not None and index in looked.world.holds.aged(name) else "",
     )
 
 

@@ -6,16 +6,16 @@ Decisions come from the core (`Schedule`, `judge`); this module observes and act
 from __future__ import annotations
 
 import heapq
-import json
-import os
 import random
 import time
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from dbuild.build.allotments import Allotments
 from dbuild.build.durations import Durations
+from dbuild.build.entries import Entries, tail_of
 from dbuild.build.groups import SECONDS, Groups
+from dbuild.build.order import schedule_of
 from dbuild.build.publication import Publisher
 from dbuild.build.tasks import Prepared, TaskMaker
 from dbuild.build.world import World
@@ -31,20 +31,15 @@ from dbuild.core.events import (
     TaskStopped,
 )
 from dbuild.core.partitions import Index, PartitionSet
-from dbuild.core.plan import Plan, TargetPlan, chain_of, inputs_of
-from dbuild.core.schedule import Node, Schedule, State
+from dbuild.core.plan import Plan
+from dbuild.core.schedule import Node, State
 from dbuild.core.staleness import Reason
 from dbuild.core.task import Result
-from dbuild.core.trace import joined_key
 from dbuild.errors import UserError
 from dbuild.execute.pool import GRACE, Pool
 from dbuild.execute.publish import Journal
-from dbuild.state.ledger import TaskRow
 from dbuild.state.store import Failure
 from dbuild.state.store import State as Store
-
-_TAIL_LINES = 20
-_TAIL_BYTES = 16384
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +86,7 @@ class Run:
         self._store = store
         self._pool = pool
         self._groups = Groups(store, journal, number, pool.wake_descriptor)
+        self._entries = Entries(world, self._groups)
         self.published = Publisher(world, journal, self._groups, number)
         self._emit_to = emit
         self._allotments = allotments
@@ -104,42 +100,9 @@ class Run:
         self._attempts: dict[Node, Attempt] = {}  # of those that failed before
         self._deadlines: list[tuple[float, int, bool]] = []  # moment, task, whether it has been asked already
         self._task_number = 0
-        self._rows_written = 0
         self._settled: dict[str, list[Index]] | None = None
         self._durations = Durations(world, plan)
-        self.schedule = self._make_schedule()
-
-    def _make_schedule(self) -> Schedule:
-        nodes = [(name, index) for name, part in self.plan.targets.items() for index in self._in_order(part)]
-        return Schedule(
-            nodes,
-            self._gates,
-            seconds=self._durations.of,
-            needs=self._allotments.needs,
-            capacity=self._allotments.capacity,
-        )
-
-    def _in_order(self, part: TargetPlan) -> Iterable[Index]:
-        """The partitions that will or may run, each after those of its target that it reads."""
-        indices = (part.will_set | part.may).indices()
-        chain = chain_of(self.plan.flow, self.plan.domains, part.target)
-        return chain.ordered(indices) if chain else indices
-
-    def _gates(self, node: Node) -> Iterable[tuple[Hashable, Iterable[Node]]]:
-        target, index = node
-        step = self.plan.flow.steps[target]
-        for given, mapping in inputs_of(self.plan.flow, self.plan.domains, target):
-            upstream = self.plan.targets.get(given.dataset)
-            if upstream is None or not (upstream.will or upstream.may):
-                continue
-            domain = self.plan.domains.of(given.dataset)
-            reads = mapping.of_index(index, domain)
-            if given.dataset == target and not reads:
-                continue  # where a chain begins
-            yield (given.dataset, reads.body), ((given.dataset, one) for one in reads.indices())
-            first = domain.first()
-            if first is not None and self.world.needs_first(given, step):
-                yield (given.dataset, "first"), ((given.dataset, first),)
+        self.schedule = schedule_of(world, plan, self._durations, allotments)
 
     # -- the loop --------------------------------------------------------------------------------------------------
 
@@ -287,7 +250,7 @@ class Run:
                 error = _said(problem)
             else:
                 self.schedule.move(node, State.BUILT)
-                self._note(attempt, "built", changed, result.seconds, None, log)
+                self._entries.add(node, attempt.reasons, "built", result.seconds, log=log, changed=changed)
                 ended = TaskEnded(node[0], self._key(node), "built", changed, result.seconds)
                 notes = (*result.notes, *self.published.notes.get(node, ()))
                 is_provisional = node[1] in self.world.supply.improvises(node[0])
@@ -315,10 +278,10 @@ class Run:
         retries = self.world.flow.steps[attempt.node[0]].target.retries
         delay = delay_of(retries, attempt.number, self._jitter())
         self.schedule.move(attempt.node, State.DELAYED)
-        self._note(attempt, "retried", False, seconds, error, log)
+        self._entries.add(attempt.node, attempt.reasons, "retried", seconds, error, log)
         event = TaskRetried(
             *(attempt.node[0], self._key(attempt.node), attempt.number, retries.times + 1),
-            *(error, delay, seconds, self._relative(log)),
+            *(error, delay, seconds, self._entries.relative(log)),
         )
         self._attempts[attempt.node] = Attempt(
             attempt.node, attempt.number + 1, attempt.reasons, failure=(seconds, error, log)
@@ -341,11 +304,12 @@ class Run:
         self.schedule.move(node, State.FAILED)
         if is_cut_off:
             error = "interrupted"
-        self._note(attempt, "failed", False, seconds, error, log)
-        tail, relative = _tail(log), self._relative(log)
+        self._entries.add(node, attempt.reasons, "failed", seconds, error, log)
+        tail, relative = tail_of(log), self._entries.relative(log)
         if not is_cut_off:  # else nobody's fault: what was there before stands as it was
-            failure = Failure(self.number, error, relative, self.world.clock(), tail, attempt.number)
-            self._groups.open.failures.append((node[0], self._joined(node), failure))
+            self._entries.add_failure(
+                node, Failure(self.number, error, relative, self.world.clock(), tail, attempt.number)
+            )
         self._emit(
             TaskEnded(
                 *(node[0], self._key(node), "failed", False, seconds, error, tail, relative),
@@ -359,24 +323,6 @@ class Run:
             for number, other in self._running.items():
                 if not other.ended_for:
                     self._end(number, other, "stopped")
-
-    def _note(
-        self, attempt: Attempt, status: str, changed: bool, seconds: float, error: str | None, log: str | None
-    ) -> None:
-        texts = json.dumps([str(reason) for reason in attempt.reasons[:8]])
-        self._rows_written += 1
-        self._groups.open.tasks.append(
-            TaskRow(
-                *(self._rows_written, attempt.node[0], self._joined(attempt.node), status, changed),
-                *(seconds, self.world.clock(), texts, error, self._relative(log)),
-            )
-        )
-
-    def _joined(self, node: Node) -> str:
-        return joined_key(self.plan.domains.of(node[0]).key(node[1]))
-
-    def _relative(self, log: str | None) -> str | None:
-        return os.path.relpath(log, self.world.survey.root) if log else None
 
     # -- what came of it -------------------------------------------------------------------------------------------
 
@@ -394,17 +340,3 @@ def _said(error: Exception) -> str:
     if isinstance(error, OSError) and not isinstance(error, UserError):
         return f"{error.strerror or error}" + (f": {error.filename}" if error.filename else "")
     return str(error)
-
-
-def _tail(log: str | None) -> tuple[str, ...]:
-    """The last lines that a recipe printed."""
-    if log is None:
-        return ()
-    try:
-        with open(log, "rb") as printed:
-            printed.seek(0, os.SEEK_END)
-            printed.seek(max(0, printed.tell() - _TAIL_BYTES))
-            text = printed.read().decode("utf-8", "replace")
-    except OSError:
-        return ()
-    return tuple(text.splitlines()[-_TAIL_LINES:])

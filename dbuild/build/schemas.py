@@ -9,7 +9,8 @@ import json
 import os
 from dataclasses import dataclass
 
-from dbuild.build.survey import Location, Survey
+from dbuild.build.locations import Location
+from dbuild.build.survey import Survey
 from dbuild.core.domain import Domains
 from dbuild.core.graph import Flow, Step
 from dbuild.core.model import Input, ShellRecipe, Source, SqlRecipe, Target

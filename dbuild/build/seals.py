@@ -32,7 +32,7 @@ def seal(world: World, plan: Plan, run: Run | None) -> None:
         store.arrivals.put(happenings(world, run.number if run else store.generation() + 1))
         _keep_axes(world)
         for name, vouched in fresh.items():
-            written = (world.basis(name), identity_of(vouched.axes), dump_body(vouched.body))
+            written = (world.declarations.basis(name), identity_of(vouched.axes), dump_body(vouched.body))
             if store.seal(name) != written:
                 store.put_seal(name, *written)
         for name, kept in others.items():
@@ -51,12 +51,12 @@ def _fresh(world: World, plan: Plan, run: Run | None, name: str) -> PartitionSet
     unseen = (world.sealed(name) - world.touched(name) - part.needed) & world.domains.of(name)
     held = PartitionSet.of_indices(part.needed.axes, part.held)  # frozen, but not fresh
     fresh = (unseen - _touched_by(world, plan, run, name)) | (part.fresh - held)
-    if world.asks_provisional(name):  # it is looked at again as soon as it isn't
+    if world.declarations.asks_provisional(name):  # it is looked at again as soon as it isn't
         fresh = fresh - world.supply.improvises(name)
     if run and any(given.dataset in run.published.changed for given in world.flow.steps[name].inputs):
         fresh = fresh - world.frozen(name)  # which wasn't planned behind what it reads, a first partition's columns too
     settled = run.settled(name) if run else PartitionSet.empty(fresh.axes)
-    if world.asks_provisional(name):
+    if world.declarations.asks_provisional(name):
         settled = settled - world.supply.improvises(name)
     return fresh | settled
 

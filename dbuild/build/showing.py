@@ -270,7 +270,9 @@ def _show_view(looked: Looked, step: Step, rows: int) -> Shown:
     inputs = tuple(_maker(looked).newest_inputs(step, name))
     inner = tuple(replace(one, name=f"{name}/{one.name}") for one in views_of(looked.flow, step))
     project = looked.flow.project
-    params = tuple((param, project.params[param]) for param in looked.world.params_of(step) if param in project.params)
+    params = tuple(
+        (param, project.params[param]) for param in looked.world.declarations.params_of(step) if param in project.params
+    )
     recipe = SqlRecipe(f"FROM {name}", view.recipe.place)
     task = Task(
         *(0, view.name, (), (), recipe, b"", inputs, (), params, view.timezone, looked.world.survey.root),

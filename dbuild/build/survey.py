@@ -9,24 +9,18 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from collections.abc import Mapping as MappingOf
-from dataclasses import dataclass
 
-from dbuild.core.grain import Grain
-from dbuild.core.graph import Flow
-from dbuild.core.model import Project, TimeDimension
-from dbuild.core.pattern import PathPattern
+from dbuild.build.folders import SETTLE, Folders, View, prefix_of
+from dbuild.build.locations import SINGLES, Location, marker_of
 from dbuild.observe.digests import combine, digest_bytes, hash_file, is_racy, probe_clock
 from dbuild.observe.listing import (
     DOUBTFUL,
     Stat,
-    Tree,
-    differences,
     is_temporary,
-    list_trees,
+    name_of,
     names_of,
     pack_record,
     records_of,
-    stat_file,
     temporary_of,
     unpack_record,
 )
@@ -34,72 +28,8 @@ from dbuild.observe.machine import boot_identity
 from dbuild.state.files import FileRow
 from dbuild.state.store import FOLDER, State
 
-SINGLES = ":files"  # the name under which files that stand alone are kept as one listing
-_SETTLE = 120_000_000_000  # ns before a flush in which a crash may have taken what a stat vouches for
 _FEW = 30  # searches of a listing after which a set of its names is cheaper
 _MANY = 200  # files of a folder from which its rows are read as a range
-
-
-@dataclass(frozen=True, slots=True)
-class Location:
-    """Where one output of a dataset, or a source, has its files."""
-
-    dataset: str
-    output: str
-    pattern: PathPattern
-
-    @property
-    def root(self) -> str:
-        """The folder that has to be listed; SINGLES for a file that stands alone."""
-        return SINGLES if self.pattern.is_static else (self.pattern.root or ".")
-
-    @property
-    def folder(self) -> str:
-        """The folder, relative to the project, below which its files are."""
-        return os.path.dirname(self.pattern.path(())) if self.root == SINGLES else self.root
-
-
-@dataclass(slots=True)
-class View:
-    """One folder as it is, and what differs from the kept listing."""
-
-    content: bytes
-    digest: bytes
-    is_known: bool  # equal to the kept listing, as a whole
-    changed: dict[str, Stat]  # paths relative to the project
-    gone: set[str]
-    has_new_names: bool
-
-
-def grains_of(project: Project) -> dict[str, Grain | None]:
-    """Each dimension's grain; None for those that aren't time."""
-    return {
-        name: dimension.grain if isinstance(dimension, TimeDimension) else None
-        for name, dimension in project.dimensions.items()
-    }
-
-
-def locations_of(flow_or_project: Flow | Project) -> dict[str, tuple[Location, ...]]:
-    """The locations of every dataset, and of sources' markers under names of their own."""
-    project = flow_or_project.project if isinstance(flow_or_project, Flow) else flow_or_project
-    grains = grains_of(project)
-    found: dict[str, tuple[Location, ...]] = {
-        source.name: (Location(source.name, "", PathPattern(source.path, grains)),)
-        for source in project.sources.values()
-    }
-    for source in project.sources.values():
-        if source.ready:
-            found[marker_of(source.name)] = (Location(source.name, "", PathPattern(source.ready, grains)),)
-    for target in project.targets.values():
-        found[target.name] = tuple(
-            Location(target.name, output.name, PathPattern(output.path, grains)) for output in target.outputs
-        )
-    return found
-
-
-def marker_of(source: str) -> str:
-    """The name under which the location of a source's marker stands among those of datasets."""
-    return f"{source}:ready"
 
 
 class Survey:
@@ -123,7 +53,6 @@ class Survey:
         self.boot = boot_identity()
         self.hashed: dict[str, FileRow] = {}  # hashed now, not yet kept
         self._state = state
-        self._singles = tuple(dict.fromkeys(singles))
         self._clock: int | None = None
         self._rows: dict[str, FileRow] = {}
         self._ranged: set[str] = set()
@@ -133,74 +62,24 @@ class Survey:
         self._globbed: dict[str, dict[tuple[str, ...], list[str]]] = {}
         self._folders: dict[str, list[str]] = {}  # made in this run
         self._doubted: set[str] = set()
-        self.views = self._look(looked_at, seen)
+        self._depths: dict[str, int] = {}
+        self.views = self._look(looked_at, tuple(singles), seen)
 
     # -- looking ---------------------------------------------------------------------------------------------------
 
-    def _look(self, datasets: Iterable[str], seen: dict[tuple[str, int], bytes]) -> dict[str, View]:
-        depths: dict[str, int] = {}
-        singles = list(self._singles)
+    def _look(
+        self, datasets: Iterable[str], singles: Sequence[str], seen: dict[tuple[str, int], bytes]
+    ) -> dict[str, View]:
+        alone = list(singles)
         names = [other for name in datasets for other in (name, marker_of(name)) if other in self.locations]
         for location in (one for name in names for one in self.locations[name]):
             if location.root == SINGLES:
-                singles.append(location.pattern.path(()))
+                alone.append(location.pattern.path(()))
             else:
-                depths[location.root] = max(depths.get(location.root, 1), location.pattern.depth)
-        heads = self._state.listing_heads()
-        trees = {
-            root: Tree(os.path.normpath(os.path.join(self.root, root)), depth, heads.get(root, (b"", "", 0))[2])
-            for root, depth in depths.items()
-            if (root, depth) not in seen
-        }
-        listed = dict(zip(trees, list_trees(list(trees.values())), strict=True))
-        views = {
-            root: self._view(root, listed[root] if root in listed else seen[root, depth], heads)
-            for root, depth in depths.items()
-        }
-        self._depths = depths
-        self._looked_singles = tuple(dict.fromkeys(singles))
-        views[SINGLES] = self._view_singles(self._looked_singles)
-        return views
-
-    def _view_singles(self, paths: Iterable[str]) -> View:
-        """Files that stand alone, each compared with what is kept of it: a run looks at those that it needs."""
-        kept = {_name(record): record for record in records_of(self._state.listing(SINGLES))}
-        heads = self._state.listing_heads().get(SINGLES)
-        same_boot = heads is not None and heads[1] == self.boot
-        records, changed, gone = [], {}, set()
-        for path in paths:
-            stat = stat_file(os.path.join(self.root, path))
-            if stat is None:
-                gone |= {path} & kept.keys()
-                continue
-            record = pack_record(path, stat)
-            records.append(record)
-            if not same_boot or kept.get(path) != record[:-1]:
-                changed[path] = stat
-        content = b"".join(records)
-        is_known = not changed and not gone
-        return View(content, digest_bytes(content), is_known, changed, gone, not is_known)
-
-    def _view(self, root: str, content: bytes, heads: dict[str, tuple[bytes, str, int]]) -> View:
-        digest = digest_bytes(content)
-        kept_digest, boot, _ = heads.get(root, (b"", "", 0))
-        if kept_digest == digest and boot == self.boot:
-            return View(content, digest, True, {}, set(), False)
-        kept = self._state.listing(root)
-        changed, gone = differences(kept, content)
-        old_names = set(names_of(kept)) if changed else set()
-        has_new_names = bool(gone) or any(name not in old_names for name in changed)
-        if boot != self.boot and kept:
-            changed |= _unsettled(kept, content)
-        prefix = _prefix(root)
-        return View(
-            content,
-            digest,
-            False,
-            {prefix + name: stat for name, stat in changed.items()},
-            {prefix + name for name in gone},
-            has_new_names,
-        )
+                self._depths[location.root] = max(self._depths.get(location.root, 1), location.pattern.depth)
+        self._singles = tuple(dict.fromkeys(alone))
+        folders = Folders(self.root, self._state, self.boot)
+        return {**folders.views(self._depths, seen), SINGLES: folders.singles(self._singles)}
 
     def temporaries(self) -> list[str]:
         """Unfinished outputs that an earlier run left behind, as absolute paths."""
@@ -228,12 +107,12 @@ class Survey:
     def is_listed(self, location: Location) -> bool:
         """Whether this survey looked at a location."""
         if location.root == SINGLES:
-            return location.pattern.path(()) in self._looked_singles
+            return location.pattern.path(()) in self._singles
         return location.root in self.views
 
     def singles(self) -> tuple[str, ...]:
         """The files that were looked at one by one."""
-        return self._looked_singles
+        return self._singles
 
     # -- digests ---------------------------------------------------------------------------------------------------
 
@@ -262,16 +141,16 @@ class Survey:
         names = self._names.get(root)
         if names is None:
             self._searched[root] = self._searched.get(root, 0) + 1
-            name = path[len(_prefix(root)) :].encode("utf-8", "surrogateescape") + b"\t"
+            name = path[len(prefix_of(root)) :].encode("utf-8", "surrogateescape") + b"\t"
             if self._searched[root] < _FEW:
                 return view.content.startswith(name) or b"\0" + name in view.content
             names = self._names[root] = set(names_of(view.content))
-        return path[len(_prefix(root)) :] in names
+        return path[len(prefix_of(root)) :] in names
 
     def _vouches(self, row: FileRow, stat: Stat) -> bool:
         if row.is_racy or row.stat != stat:
             return False
-        return row.boot == self.boot or row.stat.ctime < row.hashed - _SETTLE
+        return row.boot == self.boot or row.stat.ctime < row.hashed - SETTLE
 
     def _kept(self, path: str, root: str) -> FileRow | None:
         if path in self._rows or root in self._ranged:
@@ -286,7 +165,7 @@ class Survey:
     def _read_range(self, root: str) -> None:
         if root not in self._ranged:
             self._ranged.add(root)
-            self._rows.update(self._state.files_below(_prefix(root)))
+            self._rows.update(self._state.files_below(prefix_of(root)))
 
     def _hash(self, path: str) -> FileRow | None:
         clock = self._clock_of(path)
@@ -311,7 +190,7 @@ class Survey:
             is_foreign = os.stat(os.path.join(self.root, path)).st_dev != os.stat(self.root).st_dev
         except OSError:
             is_foreign = False
-        return self._clock - _SETTLE if is_foreign else self._clock
+        return self._clock - SETTLE if is_foreign else self._clock
 
     def learn(self, row: FileRow) -> None:
         """Takes note of a file that was just made, so that it isn't hashed again in this run."""
@@ -337,7 +216,7 @@ class Survey:
         name = location.pattern.text
         if name not in self._globbed:
             groups: dict[tuple[str, ...], list[str]] = {}
-            prefix = _prefix(location.root)
+            prefix = prefix_of(location.root)
             for path in sorted(names_of(self.views[location.root].content)):
                 key = location.pattern.key(prefix + path)
                 if key is not None:
@@ -368,7 +247,7 @@ class Survey:
     def rows(self, location: Location, keys: Sequence[tuple[str, ...]]) -> list[FileRow | None]:
         """The files of many partitions of one file each, with their digests."""
         root = location.root
-        view, prefix = self.views[root], _prefix(root)
+        view, prefix = self.views[root], prefix_of(root)
         names = self._names.setdefault(root, set(names_of(view.content)))
         self._read_range(root)
         changed, hashed, kept = view.changed, self.hashed, self._rows
@@ -390,7 +269,7 @@ class Survey:
             return [()] if is_there else []
         if location.pattern.is_multiple:
             return list(self._found(location))
-        prefix = _prefix(location.root)
+        prefix = prefix_of(location.root)
         match = location.pattern.key
         keys = (match(prefix + name) for name in names_of(self.views[location.root].content))
         return [key for key in keys if key is not None]
@@ -401,7 +280,7 @@ class Survey:
         try:
             content.decode()
         except UnicodeDecodeError:
-            paths = [_prefix(location.root) + name for name in names_of(content)]
+            paths = [prefix_of(location.root) + name for name in names_of(content)]
             shown = {path: path.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for path in paths}
             return sorted(text for path, text in shown.items() if text != path and location.pattern.key(text))
         return []
@@ -435,13 +314,13 @@ class Survey:
         for root, view in self.views.items():
             self._doubt_outdated(state, view)
             own = made.get(root, {})
-            prefix = _prefix(root)
+            prefix = prefix_of(root)
             doubtful = {path for path in racy if path.startswith(prefix)} - own.keys()
             if view.is_known and not own and not doubtful:
                 continue
             content = view.content if root != SINGLES else self._with_unseen(state, view)
             if own or doubtful:
-                records = [(prefix + _name(record), record) for record in records_of(content)]
+                records = [(prefix + name_of(record), record) for record in records_of(content)]
                 kept = [record for path, record in records if path not in own and path not in doubtful]
                 stats = {path: DOUBTFUL for path, _ in records if path in doubtful} | dict(own)
                 added = [pack_record(path[len(prefix) :], stat)[:-1] for path, stat in stats.items() if stat]
@@ -457,13 +336,9 @@ class Survey:
         state.drop_files(path for path in view.gone if _is_text(path))
 
     def _with_unseen(self, state: State, view: View) -> bytes:
-        seen = {_name(record) for record in records_of(view.content)} | view.gone
-        kept = [record for record in records_of(state.listing(SINGLES)) if _name(record) not in seen]
+        seen = {name_of(record) for record in records_of(view.content)} | view.gone
+        kept = [record for record in records_of(state.listing(SINGLES)) if name_of(record) not in seen]
         return view.content + b"".join(record + b"\0" for record in kept)
-
-
-def _name(record: bytes) -> str:
-    return record.rsplit(b"\t", 4)[0].decode("utf-8", "surrogateescape")
 
 
 def _is_text(path: str) -> bool:
@@ -473,14 +348,3 @@ def _is_text(path: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _prefix(root: str) -> str:
-    return "" if root in (SINGLES, ".") else f"{root}/"
-
-
-def _unsettled(kept: bytes, content: bytes) -> dict[str, Stat]:
-    """The files that changed shortly before the newest kept one: a crash may have taken what their stats vouch for."""
-    found = dict(unpack_record(record) for record in records_of(content))
-    newest = max((unpack_record(record)[1].ctime for record in records_of(kept)), default=0)
-    return {name: stat for name, stat in found.items() if stat.ctime >= newest - _SETTLE}

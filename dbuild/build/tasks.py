@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from dbuild.build.allotments import Allotments
-from dbuild.build.survey import SINGLES, Location
+from dbuild.build.locations import SINGLES, Location
 from dbuild.build.world import World
 from dbuild.core.graph import Flow, Step
 from dbuild.core.mapping import Mapping
@@ -101,7 +101,7 @@ class TaskMaker:
         world = self._world
         step = world.flow.steps[target]
         key = world.domains.of(target).key(index)
-        records = world.records(step, index, {})
+        records = world.readings.of(step, index, {})
         watched: list[tuple[str, Stat]] = list(self._code_of(step))
         inputs = tuple(
             self._input(step, given, mapping, record, watched)
@@ -115,20 +115,20 @@ class TaskMaker:
         return Prepared(
             self._task(step, index, number, inputs, attempt),
             reasons,
-            world.recorded(step, index, records),
+            world.readings.recorded(step, index, records),
             tuple(watched),
-            world.fingerprint(target),
+            world.declarations.fingerprint(target),
             {location.output: location.pattern.path(key) for location in locations},
             {location.output: location.root for location in locations},
-            world.params_of(step),
-            world.params_read(step),
-            world.view_params(step),
+            world.declarations.params_of(step),
+            world.declarations.params_read(step),
+            world.declarations.view_params(step),
         )
 
     def _task(self, step: Step, index: Index, number: int, inputs: tuple[TaskInput, ...], attempt: int) -> Task:
         world, target = self._world, step.target
         key = world.domains.of(target.name).key(index)
-        params = world.params_of(step)
+        params = world.declarations.params_of(step)
         allotment = self._allotments.of(target.name)
         return Task(
             number=number,

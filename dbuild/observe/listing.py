@@ -163,6 +163,11 @@ def records_of(listing: bytes) -> list[bytes]:
     return listing.split(b"\0")[:-1]
 
 
+def name_of(record: bytes) -> str:
+    """The name in a packed record."""
+    return record.rsplit(b"\t", 4)[0].decode("utf-8", "surrogateescape")
+
+
 def names_of(listing: bytes) -> Iterator[str]:
     """The names in a listing, those of unfinished outputs left out."""
     for record in records_of(listing):

@@ -13,10 +13,12 @@ import pytest
 
 from dbuild.build import looks, marking, world
 from dbuild.build.loading import Memos, load_flow
+from dbuild.build.locations import Location
+from dbuild.build.readings import Readings
 from dbuild.build.run import Attempt, Run
 from dbuild.build.settings import Settings
 from dbuild.build.shifts import Shifts
-from dbuild.build.survey import Location, Survey
+from dbuild.build.survey import Survey
 from dbuild.build.words import Words
 from dbuild.build.world import World
 from dbuild.core import domain, staleness
@@ -104,14 +106,14 @@ def _blind_to_strays() -> Iterator[None]:
 @contextmanager
 def _lumping() -> Iterator[None]:
     """One digest for all outputs of a target."""
-    known = World._digests
+    known = Readings._digests
 
-    def digests(own: World, dataset: str, location: Location, *rest: Any) -> list[bytes]:
-        all_outputs = [known(own, dataset, one, *rest) for one in own.survey.locations[dataset]]
+    def digests(own: Readings, dataset: str, location: Location, *rest: Any) -> list[bytes]:
+        all_outputs = [known(own, dataset, one, *rest) for one in own._world.survey.locations[dataset]]
         lumps = zip(*all_outputs, strict=True)
         return [UNSETTLED if UNSETTLED in lump else digest_bytes(b"".join(lump)) for lump in lumps]
 
-    with patch.object(World, "_digests", digests):
+    with patch.object(Readings, "_digests", digests):
         yield
 
 

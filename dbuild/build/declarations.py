@@ -1,0 +1,80 @@
+"""What is declared of targets, as far as verdicts depend on it: recipes, params, where and how inputs are read."""
+
+from __future__ import annotations
+
+import json
+
+from dbuild.build.fingerprints import Fingerprints
+from dbuild.build.schemas import Schemas
+from dbuild.core.graph import Flow, Step
+from dbuild.core.model import Project, Source
+from dbuild.observe.digests import digest_bytes
+
+
+class Declarations:
+    """The declarations of a flow's targets."""
+
+    def __init__(self, flow: Flow, fingerprints: Fingerprints, schemas: Schemas) -> None:
+        self._flow = flow
+        self._fingerprints = fingerprints
+        self._schemas = schemas
+
+    def basis(self, target: str) -> bytes:
+        """Identity of everything that a verdict on the target depends on, besides files and traces."""
+        step = self._flow.steps[target]
+        parts = [
+            self.fingerprint(target).hex(),
+            repr([(output.name, output.path) for output in step.target.outputs]),
+            repr(sorted(self.params_of(step).items())),
+            repr([(dimension, _declared_text(self._flow.project, dimension)) for dimension in step.target.dimensions]),
+        ]
+        for given in step.inputs:
+            schema: object = self._schemas.identity(given, step) if given.counts else 'impact = "none"'
+            dataset = self._flow.project.dataset(given.dataset)
+            assert dataset is not None
+            paths = dataset.path if isinstance(dataset, Source) else [(o.name, o.path) for o in dataset.outputs]
+            own = [(dimension, _declared_text(self._flow.project, dimension)) for dimension in dataset.dimensions]
+            rules = (given.rules, sorted(given.by)) if given.by else given.rules
+            parts.append(repr((given.name, given.dataset, given.output, rules, paths, own, schema)))
+            if given.missing == "latest":  # what stands in isn't told by who is there alone
+                parts.append(f"latest {given.max_age}")
+        return digest_bytes("\0".join(parts).encode("utf-8", "surrogateescape"))
+
+    def fingerprint(self, target: str) -> bytes:
+        """Identity of a target's recipe, and of what it is given by its declaration."""
+        return self._fingerprints.of(target)[0]
+
+    def params_of(self, step: Step) -> dict[str, str]:
+        """The params that a recipe could read, itself or through views, values as JSON."""
+        project = self._flow.project
+        read = step.analysis.params
+        names = project.params if read is None else (*read, *step.target.params, *self.view_params(step))
+        found = {name: json.dumps(project.params[name]) for name in names if name in project.params}
+        if read is None:
+            found["*"] = json.dumps(sorted(project.params))
+        return found
+
+    def params_read(self, step: Step) -> tuple[str, ...] | None:
+        """The names whose values count; None for a recipe that only shows it when it runs."""
+        read = step.analysis.params
+        return None if read is None else tuple(dict.fromkeys((*read, *step.target.params, *self.view_params(step))))
+
+    def view_params(self, step: Step) -> tuple[str, ...]:
+        """The params that the views read which a recipe reads."""
+        return tuple(name for use in step.views for name in self._flow.views[use.view].analysis.params or ())
+
+    def uncounted(self, step: Step) -> frozenset[str]:
+        """The names of inputs of which no difference is a reason."""
+        return frozenset(given.name for given in step.inputs if not given.counts)
+
+    def asks_provisional(self, target: str) -> bool:
+        """Whether a recipe is told if its partition is provisional."""
+        step = self._flow.steps[target]
+        read = (step.analysis, *(self._flow.views[use.view].analysis for use in step.views))
+        return any("provisional" in analysis.calls for analysis in read)
+
+
+def _declared_text(project: Project, dimension: str) -> str:
+    """What of a dimension's declaration gives its keys their meaning (not how far it reaches)."""
+    declared = project.dimensions[dimension]
+    return repr(getattr(declared, "grain", "")) or type(declared).__name__

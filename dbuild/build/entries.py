@@ -1,0 +1,73 @@
+"""What a run writes into the ledger of its tasks: how each execution ended, and which partitions have failed."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+
+from dbuild.build.groups import Groups
+from dbuild.build.world import World
+from dbuild.core.schedule import Node
+from dbuild.core.staleness import Reason
+from dbuild.core.trace import joined_key
+from dbuild.state.ledger import TaskRow
+from dbuild.state.store import Failure
+
+_TAIL_LINES = 20
+_TAIL_BYTES = 16384
+_REASONS = 8  # of an execution that are kept
+
+
+class Entries:
+    """The entries of one run; they are committed with what it made."""
+
+    def __init__(self, world: World, groups: Groups) -> None:
+        self._world = world
+        self._groups = groups
+        self._count = 0
+
+    def add(
+        self,
+        node: Node,
+        reasons: Sequence[Reason],
+        status: str,
+        seconds: float,
+        error: str | None = None,
+        log: str | None = None,
+        *,
+        changed: bool = False,
+    ) -> None:
+        """Notes how an execution ended."""
+        self._count += 1
+        self._groups.open.tasks.append(
+            TaskRow(
+                *(self._count, node[0], self._key(node), status, changed, seconds, self._world.clock()),
+                *(json.dumps([str(reason) for reason in reasons[:_REASONS]]), error, self.relative(log)),
+            )
+        )
+
+    def add_failure(self, node: Node, failure: Failure) -> None:
+        """Notes that a partition has failed, which holds until it is built."""
+        self._groups.open.failures.append((node[0], self._key(node), failure))
+
+    def relative(self, log: str | None) -> str | None:
+        """A log's path, relative to the project."""
+        return os.path.relpath(log, self._world.survey.root) if log else None
+
+    def _key(self, node: Node) -> str:
+        return joined_key(self._world.domains.of(node[0]).key(node[1]))
+
+
+def tail_of(log: str | None) -> tuple[str, ...]:
+    """The last lines that a recipe printed."""
+    if log is None:
+        return ()
+    try:
+        with open(log, "rb") as printed:
+            printed.seek(0, os.SEEK_END)
+            printed.seek(max(0, printed.tell() - _TAIL_BYTES))
+            text = printed.read().decode("utf-8", "replace")
+    except OSError:
+        return ()
+    return tuple(text.splitlines()[-_TAIL_LINES:])

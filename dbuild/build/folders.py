@@ -1,0 +1,113 @@
+"""Folders as they are, compared with their kept listings: what in them changed since the last build, and what went."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from dbuild.build.locations import SINGLES
+from dbuild.observe.digests import digest_bytes
+from dbuild.observe.listing import (
+    Stat,
+    Tree,
+    differences,
+    list_trees,
+    name_of,
+    names_of,
+    pack_record,
+    records_of,
+    stat_file,
+    unpack_record,
+)
+from dbuild.state.store import State
+
+SETTLE = 120_000_000_000  # ns before a flush in which a crash may have taken what a stat vouches for
+
+
+@dataclass(slots=True)
+class View:
+    """One folder as it is, and what differs from the kept listing."""
+
+    content: bytes
+    digest: bytes
+    is_known: bool  # equal to the kept listing, as a whole
+    changed: dict[str, Stat]  # paths relative to the project
+    gone: set[str]
+    has_new_names: bool
+
+
+class Folders:
+    """The folders of a project, and what a state keeps of them."""
+
+    def __init__(self, root: str, state: State, boot: str) -> None:
+        """`boot`: this boot of the machine; what was kept in another one may have been lost in a crash."""
+        self._root = root
+        self._state = state
+        self._boot = boot
+        self._heads = state.listing_heads()
+
+    def views(self, depths: dict[str, int], seen: dict[tuple[str, int], bytes]) -> dict[str, View]:
+        """Folders (root -> depth) as they are; `seen` has listings of (root, depth) that were made just now."""
+        trees = {
+            root: Tree(os.path.normpath(os.path.join(self._root, root)), depth, self._heads.get(root, (b"", "", 0))[2])
+            for root, depth in depths.items()
+            if (root, depth) not in seen
+        }
+        listed = dict(zip(trees, list_trees(list(trees.values())), strict=True))
+        return {
+            root: self._view(root, listed[root] if root in listed else seen[root, depth])
+            for root, depth in depths.items()
+        }
+
+    def _view(self, root: str, content: bytes) -> View:
+        digest = digest_bytes(content)
+        kept_digest, boot, _ = self._heads.get(root, (b"", "", 0))
+        if kept_digest == digest and boot == self._boot:
+            return View(content, digest, True, {}, set(), False)
+        kept = self._state.listing(root)
+        changed, gone = differences(kept, content)
+        old_names = set(names_of(kept)) if changed else set()
+        has_new_names = bool(gone) or any(name not in old_names for name in changed)
+        if boot != self._boot and kept:
+            changed |= _recent(kept, content)
+        prefix = prefix_of(root)
+        return View(
+            content,
+            digest,
+            False,
+            {prefix + name: stat for name, stat in changed.items()},
+            {prefix + name for name in gone},
+            has_new_names,
+        )
+
+    def singles(self, paths: Iterable[str]) -> View:
+        """Files that stand alone, each compared with what is kept of it: a run looks at those that it needs."""
+        kept = {name_of(record): record for record in records_of(self._state.listing(SINGLES))}
+        head = self._heads.get(SINGLES)
+        same_boot = head is not None and head[1] == self._boot
+        records, changed, gone = [], {}, set()
+        for path in paths:
+            stat = stat_file(os.path.join(self._root, path))
+            if stat is None:
+                gone |= {path} & kept.keys()
+                continue
+            record = pack_record(path, stat)
+            records.append(record)
+            if not same_boot or kept.get(path) != record[:-1]:
+                changed[path] = stat
+        content = b"".join(records)
+        is_known = not changed and not gone
+        return View(content, digest_bytes(content), is_known, changed, gone, not is_known)
+
+
+def prefix_of(root: str) -> str:
+    """What stands before a file's name in the listing of a folder, to make it a path relative to the project."""
+    return "" if root in (SINGLES, ".") else f"{root}/"
+
+
+def _recent(kept: bytes, content: bytes) -> dict[str, Stat]:
+    """The files that changed shortly before the newest kept one: a crash may have taken what their stats vouch for."""
+    found = dict(unpack_record(record) for record in records_of(content))
+    newest = max((unpack_record(record)[1].ctime for record in records_of(kept)), default=0)
+    return {name: stat for name, stat in found.items() if stat.ctime >= newest - SETTLE}

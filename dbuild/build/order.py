@@ -1,0 +1,49 @@
+"""The schedule of a run: which partitions will or may run, and what each of them waits for."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+
+from dbuild.build.allotments import Allotments
+from dbuild.build.durations import Durations
+from dbuild.build.world import World
+from dbuild.core.partitions import Index
+from dbuild.core.plan import Plan, TargetPlan, chain_of, inputs_of
+from dbuild.core.schedule import Node, Schedule
+
+
+def schedule_of(world: World, plan: Plan, durations: Durations, allotments: Allotments) -> Schedule:
+    """The schedule of all that a plan says will or may run."""
+    nodes = [(name, index) for name, part in plan.targets.items() for index in _in_order(plan, part)]
+    return Schedule(
+        nodes,
+        lambda node: _gates(world, plan, node),
+        seconds=durations.of,
+        needs=allotments.needs,
+        capacity=allotments.capacity,
+    )
+
+
+def _in_order(plan: Plan, part: TargetPlan) -> Iterable[Index]:
+    """The partitions that will or may run, each after those of its target that it reads."""
+    indices = (part.will_set | part.may).indices()
+    chain = chain_of(plan.flow, plan.domains, part.target)
+    return chain.ordered(indices) if chain else indices
+
+
+def _gates(world: World, plan: Plan, node: Node) -> Iterable[tuple[Hashable, Iterable[Node]]]:
+    """What a partition waits for, by inputs; what several wait for together has the same name."""
+    target, index = node
+    step = plan.flow.steps[target]
+    for given, mapping in inputs_of(plan.flow, plan.domains, target):
+        upstream = plan.targets.get(given.dataset)
+        if upstream is None or not (upstream.will or upstream.may):
+            continue
+        domain = plan.domains.of(given.dataset)
+        reads = mapping.of_index(index, domain)
+        if given.dataset == target and not reads:
+            continue  # where a chain begins
+        yield (given.dataset, reads.body), ((given.dataset, one) for one in reads.indices())
+        first = domain.first()
+        if first is not None and world.needs_first(given, step):
+            yield (given.dataset, "first"), ((given.dataset, first),)

@@ -73,8 +73,10 @@ class Holds:
             for number, (given, mapping) in enumerate(inputs_of(world.flow, world.reach, target)):
                 gone = self._gone.get(given.dataset)
                 if gone is not None:
-                    by_rows = world.routing.bereft
-                    found |= by_rows(target, number, gone) if given.by else mapping.touches(gone, domain)
+                    if world.routing is not None and given.by:
+                        found |= world.routing.bereft(target, number, gone)
+                    else:
+                        found |= mapping.touches(gone, domain)
             built = world.keyed(target, world.state.runs_by_key(target)) if found else found
             self._bereft[target] = found & built
         return self._bereft[target]

@@ -50,7 +50,8 @@ def keep_quiet_answer(
 def _deadlines(looked: Looked, planned: Plan) -> Iterator[datetime | None]:
     """When something that was asked for and isn't there becomes late, and when what waits is too old to."""
     project, world = looked.flow.project, looked.world
-    yield world.routing.changes_after()
+    if world.routing is not None:
+        yield world.routing.changes_after()
     for name in looked.flow.upstream(planned.targets) & project.sources.keys() & world.absences.keys():
         yield next_deadline(project.sources[name], world.absences[name], project.dimensions)
     for name, part in planned.targets.items():

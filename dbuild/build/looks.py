@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from dbuild.build.answer import Seen
 from dbuild.build.discovery import Asking, kept_answers, keys_of, remade, settle_keys
@@ -26,6 +27,9 @@ from dbuild.errors import StateError, UsageError
 from dbuild.observe.digests import probe_clock
 from dbuild.state.opening import is_damage, open_state
 from dbuild.state.store import FOLDER, State
+
+if TYPE_CHECKING:
+    from dbuild.build.routing import Routing
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +109,8 @@ def look(
         from dbuild.build.inheritance import take_over
 
         world = take_over(legacy, state, see)
-    if asking is not None and world.routing:
-        world = _with_rows(world, used, asking)
+    if asking is not None and world.routing is not None:
+        world = _with_rows(world, world.routing, used, asking)
     try:
         selection = select(flow, world.domains, arguments, world.now, standing=Standings(world, names))
     except UsageError as error:  # mostly a key that isn't known yet
@@ -140,13 +144,17 @@ def _world(
     return settle_keys(world, kept, dimensions, asking)
 
 
-def _with_rows(world: World, targets: Collection[str], asking: Asking) -> World:
+def _with_rows(world: World, routing: Routing, targets: Collection[str], asking: Asking) -> World:
     """The world, when it is known where the rows go that these targets may get: dimensions may reach further then."""
     from dbuild.observe.machine import cores
 
-    before = world.routing.ends()
-    world.routing.find_out(targets, asking.jobs or cores(), asking.emit)
-    return remade(world, world.keys) if world.routing.ends() != before else world
+    before = routing.ends()
+    routing.find_out(targets, asking.jobs or cores(), asking.emit)
+    if routing.ends() == before:
+        return world
+    found = remade(world, world.keys)
+    assert found.routing is not None  # it is the same flow
+    return _with_rows(found, found.routing, targets, asking)  # which may reach files that nobody looked into yet
 
 
 def _moment(settings: Settings, clock: int) -> int:

@@ -27,11 +27,18 @@ def make(looked: Looked) -> Plan:
         looked.world.notices,
     )
     idle = map(idle_text, looked.selection.empty)
-    routing = looked.world.routing
-    unrouted = tuple(routing.doubts(made.targets))
-    strays = (str(stray) for stray in routing.strays() if stray.target in made.targets)
+    unrouted, strays = _routed(looked, made)
     notices = (*made.notices, *_held(looked, made), *idle, *unrouted, *strays)
     return replace(made, notices=notices, doubts=(*looked.world.doubts, *unrouted))
+
+
+def _routed(looked: Looked, planned: Plan) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Notices of rows of which it isn't known where they go, and of those that go nowhere."""
+    routing = looked.world.routing
+    if routing is None:
+        return (), ()
+    strays = (str(stray) for stray in routing.strays() if stray.target in planned.targets)
+    return tuple(routing.doubts(planned.targets)), tuple(strays)
 
 
 def idle_text(argument: str) -> str:

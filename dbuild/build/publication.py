@@ -144,7 +144,8 @@ class Publisher:
             schemas.fresh_digests[target, output.name, index] = digest
         if any(output.schema is not None for output in trace.outputs):
             schemas.fresh_outputs[target, index] = pack_outputs(trace.outputs)
-        self._world.routing.forget(target)  # it may have been looked into as it was before
+        if self._world.routing is not None:
+            self._world.routing.forget(target)  # it may have been looked into as it was before
         if changed:
             self.changed.setdefault(target, set()).add(index)
             self._world.readings.forget(target)

@@ -90,11 +90,12 @@ class Readings:
         self, step: Step, number: int, given: Input, index: Index, reads: PartitionSet, unsettled: PartitionSet | None
     ) -> InputRecord:
         """What a partition would read of an input of which it gets its own rows."""
-        domain = self._world.domains.of(given.dataset)
-        shares = self._world.routing.shares(step.target.name, number, index, reads, unsettled)
+        domain, routing = self._world.domains.of(given.dataset), self._world.routing
+        assert routing is not None  # it has this input
+        shares = routing.shares(step.target.name, number, index, reads, unsettled)
         keys = tuple(joined_key(domain.key(one)) for one, _ in shares)
         schema = self._world.schemas.reading_identity(given, step, bool(keys))
-        columns = self._world.routing.columns(step.target.name, number) if not keys else None
+        columns = routing.columns(step.target.name, number) if not keys else None
         if columns is not None:
             schema = digest_bytes(schema + repr(columns).encode())
         name = f"{given.dataset}.{given.output}" if given.output else given.dataset

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
+from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from dbuild.core.graph import Step
+from dbuild.core.links import Fixed
+from dbuild.core.mapping import Mapping
 from dbuild.core.model import Source, TimeDimension
 from dbuild.core.partitions import Axis, Index, PartitionSet
-from dbuild.core.routes import Route, Way, newest_of, routed_key, unpack_route
+from dbuild.core.routes import Route, Way, newest, numbers_of, routed_key, unpack_route
 from dbuild.core.task import Column, TaskInput
 from dbuild.core.trace import joined_key, split_key
 from dbuild.errors import RecipeError, UserError
@@ -107,6 +110,30 @@ class Routed:
         """Whether only the files themselves, or what made them, say which columns they have."""
         return self._world.schemas.of(self.given.dataset, self.given.output).columns is None
 
+    @property
+    def mapping(self) -> Mapping:
+        """Which partitions of the input could have rows for which of the target's."""
+        found = self._world.reach.mappings[self.step.target.name][self.number]
+        assert isinstance(found, Mapping)  # the declared ones know of no absence
+        return found
+
+    @property
+    def is_free(self) -> bool:
+        """Whether any partition of the target could get rows of any of the input's."""
+        return all(isinstance(link, Fixed) and link.intervals is None for link in self.mapping.links)
+
+    def some(self, partitions: Iterable[str]) -> PartitionSet:
+        """These partitions of the input, those that its axes have."""
+        return self._world.keyed(self.given.dataset, dict.fromkeys(partitions))
+
+    def one(self, partition: str) -> PartitionSet:
+        """One partition of the input; none where its axes don't have it."""
+        return self.some([partition])
+
+    def readers(self, partitions: Iterable[str]) -> PartitionSet:
+        """The partitions of the target that could get rows of these, whatever these are."""
+        return self.mapping.affects(self.some(partitions), self.domain)
+
     # -- what is there -------------------------------------------------------------------------------------------------
 
     def present(self) -> PartitionSet:
@@ -192,7 +219,7 @@ class Routed:
             self._note(partition)
         self.is_loaded = True
 
-    def _find(self, partitions: Mapping[str, list[File]]) -> None:
+    def _find(self, partitions: MappingOf[str, list[File]]) -> None:
         """Takes the routes of these partitions from the state, by content."""
         known = self._world.state.routes.known([file.subject for files in partitions.values() for file in files])
         for partition, files in partitions.items():
@@ -201,7 +228,7 @@ class Routed:
             else:
                 self._take(partition, files, {file.subject: unpack_route(known[file.subject]) for file in files})
 
-    def learn(self, found: Mapping[bytes, Route]) -> None:
+    def learn(self, found: MappingOf[bytes, Route]) -> None:
         """Takes note of routes, by their subjects, that were found out."""
         for partition, files in tuple(self.unknown.items()):
             if all(file.subject in found for file in files):
@@ -209,7 +236,7 @@ class Routed:
                 if self.is_loaded:
                     self._note(partition)
 
-    def _take(self, partition: str, files: list[File], found: Mapping[bytes, Route]) -> None:
+    def _take(self, partition: str, files: list[File], found: MappingOf[bytes, Route]) -> None:
         self._routes[partition] = tuple(found[file.subject] for file in files)
         self._subjects[partition] = [file.subject for file in files]
         self.unknown.pop(partition, None)
@@ -255,10 +282,10 @@ class Routed:
                 return routes[0].columns
         return None
 
-    def ends(self, limits: Mapping[str, int]) -> dict[str, list[int]]:
+    def ends(self, limits: MappingOf[str, int]) -> dict[str, list[int]]:
         """For each time dimension the newest number up to its limit that rows have, and the first ones beyond."""
         return {
-            way.dimension: newest_of(self._digests, place, limits[way.dimension])
+            way.dimension: newest(numbers_of(self._digests, place), limits[way.dimension])
             for place, way in enumerate(self.ways)
             if way.grain is not None
         }

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from dbuild import failpoints
 from dbuild.build.arrivals import happenings
 from dbuild.build.bodies import dump_body, identity_of, load_body
-from dbuild.build.routing import keep_news
 from dbuild.build.shifts import extent
 from dbuild.build.world import ABSENT, EVER, World
 from dbuild.core.domain import axes_for
@@ -18,14 +17,18 @@ from dbuild.core.partitions import PartitionSet
 from dbuild.core.plan import Plan, inputs_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dbuild.build.routing import News
     from dbuild.build.run import Run
+    from dbuild.state.store import State
 
 
 def seal(world: World, plan: Plan, run: Run | None) -> None:
     """Keeps what this run found and made. Where nothing differs from what is kept, nothing is written."""
     fresh = {name: _fresh(world, plan, run, name) for name in plan.targets}
     others = {name: _left_over(world, plan, run, name) for name in world.flow.steps if name not in plan.targets}
-    news = world.routing.news()
+    news = world.routing.news() if world.routing is not None else []
     store = world.state
     failpoints.reach("seal")
     with store.transaction():
@@ -40,7 +43,7 @@ def seal(world: World, plan: Plan, run: Run | None) -> None:
                 store.put_seal(name, *kept)
         for kind, subject, value in world.schemas.new_memos:
             store.put_memo(kind, subject, value)
-        keep_news(news, store)
+        _keep_news(news, store)
         store.put_files(world.survey.hashed.values())
         world.survey.keep(store, run.published.made if run else {})
 
@@ -92,6 +95,14 @@ def _touched_by(world: World, plan: Plan, run: Run | None, name: str) -> Partiti
             axes = world.domains.of(given.dataset).axes
             touched |= mapping.touches(PartitionSet.of_indices(axes, changed), domain)
     return touched
+
+
+def _keep_news(news: Sequence[News], store: State) -> None:
+    """Keeps where rows go, and forgets what was kept for inputs that aren't any more."""
+    for each in news:
+        if each.is_new:
+            store.routes.put(each.use, each.moves, each.ends, is_whole=each.is_whole)
+    store.routes.forget_others(each.use for each in news)
 
 
 def _keep_axes(world: World) -> None:

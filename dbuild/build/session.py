@@ -24,6 +24,7 @@ from dbuild.build.recovery import recover, sweep
 from dbuild.build.seals import seal
 from dbuild.build.settings import Settings
 from dbuild.build.shortcut import journal_path
+from dbuild.build.world import World
 from dbuild.core.budget import Budget
 from dbuild.core.events import Notice, Summary
 from dbuild.core.plan import Plan
@@ -98,7 +99,7 @@ def _build(
     for notice in planned.notices:
         emit(Notice(notice))
     if not planned.will_run and not planned.may_run:
-        if not looked.world.survey.is_known or looked.world.routing.has_news:
+        if not looked.world.survey.is_known or _has_news(looked.world):
             seal(looked.world, planned, None)
         keep_quiet_answer(settings, state, arguments, looked, planned)
         return _quiet_summary(planned, started)
@@ -110,6 +111,10 @@ def _build(
     check_secrets(planned)
     check_folders(looked.world.survey, planned)
     return _run(settings, state, looked, planned, options, emit, started)
+
+
+def _has_news(world: World) -> bool:
+    return world.routing is not None and world.routing.has_news
 
 
 def _quiet_summary(planned: Plan, started: float) -> Summary:
@@ -147,14 +152,16 @@ def _run(
         journal = Journal(journal_path(settings))
         failing = Failing(options.keep_going, options.fail_fast)
         run = Run(looked.world, planned, state, pool, journal, number, emit, allotments, failing)
-        looked.world.routing.begin()
+        if looked.world.routing is not None:
+            looked.world.routing.begin()
         try:
             with signals_ending(run.interrupt, pool.wake_descriptor.fileno()):
                 run.execute()
         finally:
             pool.close()
             journal.close()
-            looked.world.routing.close()
+            if looked.world.routing is not None:
+                looked.world.routing.close()
     seal(looked.world, planned, run)
     if looked.world.words:
         from dbuild.build.marking import drop_done

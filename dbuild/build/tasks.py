@@ -234,6 +234,7 @@ class TaskMaker:
         location = self._world.location(given.dataset, given.output)
         files: list[tuple[str, Stat]] = []
         read = self._read(step, given, location, False, record, files)
+        assert self._world.routing is not None  # it has this input
         narrow, kept = self._world.routing.narrowed(step.target.name, place, index, read, files)
         watched += kept
         return narrow

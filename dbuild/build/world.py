@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from collections.abc import Mapping as MappingOf
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from dbuild.build.bodies import identity_of, load_body
 from dbuild.build.declarations import Declarations
@@ -19,7 +20,6 @@ from dbuild.build.holds import Holds
 from dbuild.build.locations import Location
 from dbuild.build.presence import Presence
 from dbuild.build.readings import Readings
-from dbuild.build.routing import Routing
 from dbuild.build.schemas import Schemas
 from dbuild.build.shifts import Shifts
 from dbuild.build.survey import Survey
@@ -33,6 +33,9 @@ from dbuild.core.staleness import Declared, Verdict, judge
 from dbuild.core.supply import supply_of
 from dbuild.core.trace import Trace, joined_key
 from dbuild.state.store import Failure, State
+
+if TYPE_CHECKING:
+    from dbuild.build.routing import Routing
 
 NO_KEYS: MappingOf[str, tuple[str, ...]] = {}
 EVER = ":ever"  # after a source's name: the partitions that it has or had
@@ -85,8 +88,8 @@ class World:
         self._unsettled = {name: presence.held_back(name, self.axes, self.reach.of(name)) for name in named}
         self.present = {name: there - self._unsettled[name] for name, there in named.items()}  # and may be read
         self.schemas = Schemas(flow, survey, state, self.reach, self.present)
-        self.routing = Routing(self)
-        if fed_by_rows(flow):
+        self.routing = _routing_of(self)
+        if self.routing is not None and fed_by_rows(flow):
             self.reach, notices = domains_of(flow, self.axes, mappings, named, now, self.routing.ends())
             self.domains = self.reach
             self.schemas = Schemas(flow, survey, state, self.reach, self.present)
@@ -184,7 +187,8 @@ class World:
                         changed |= self.moved(given.dataset)
                     touched |= mapping.affects(changed, domain)
             touched |= Shifts(self.flow, self.reach, self.state.axis_values).touched(target)
-            touched |= self.routing.touched(target)
+            if self.routing is not None:
+                touched |= self.routing.touched(target)
             self._touched[target] = touched & domain
         return self._touched[target]
 
@@ -265,6 +269,8 @@ class World:
 
     def unrouted(self, target: str) -> PartitionSet:
         """The partitions that may get rows of files of which it isn't known where their rows go."""
+        if self.routing is None:
+            return PartitionSet.empty(self.domains.of(target).axes)
         return self.routing.unrouted(target)
 
     def frozen(self, target: str) -> PartitionSet:
@@ -286,6 +292,15 @@ class World:
         for location in self.survey.locations[step.target.name]:
             found.append((location.pattern.path(key), self.survey.partition_digest(location, key)))
         return found
+
+
+def _routing_of(world: World) -> Routing | None:
+    """The routed inputs of a flow; None where it has none, which then costs no import."""
+    if not any(given.by for step in world.flow.steps.values() for given in step.inputs):
+        return None
+    from dbuild.build.routing import Routing
+
+    return Routing(world)
 
 
 def _has_moved(before: Axis, now: Axis) -> bool:

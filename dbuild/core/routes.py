@@ -165,12 +165,14 @@ def readers_of(keys: Iterable[str], ways: Sequence[Way], domain: PartitionSet) -
     return PartitionSet.union_of(domain.axes, bodies) & domain
 
 
-def newest_of(keys: Iterable[str], place: int, limit: int) -> list[int]:
-    """The newest number up to a limit that route keys have on one time dimension, and the first of those beyond it.
+def numbers_of(keys: Iterable[str], place: int) -> set[int]:
+    """The numbers that route keys have on one time dimension; `place` is the dimension's among the ways."""
+    return {int(key.split(_FIELD)[place]) for key in keys}
 
-    `place` is the dimension's among the ways. Those beyond may come to be within when the limit has moved.
-    """
-    numbers = sorted({int(key.split(_FIELD)[place]) for key in keys})
+
+def newest(numbers: Iterable[int], limit: int) -> list[int]:
+    """The newest number up to a limit, and the first of those beyond it: they are within when the limit has moved."""
+    numbers = sorted(set(numbers))
     at = bisect_right(numbers, limit)
     return numbers[max(0, at - 1) : at + _BEYOND]
 

@@ -26,6 +26,8 @@ path = "out/s.txt"
 shell = "cat {{p}} > {{output}}"
 """
 HEAVY = ("duckdb", "pyarrow", "numpy", "pandas", "polars", "rich", "asyncio", "multiprocessing", "tomllib", "tomli")
+BUILD = ("routing", "routes", "moves", "passes", "portions", "strays")
+ROUTING = {"dbuild.core.routes", "dbuild.recipes.routing", *(f"dbuild.build.{name}" for name in BUILD)}
 
 
 def imported(shop: Workshop, *words: str) -> set[str]:
@@ -61,7 +63,9 @@ def test_a_build_with_nothing_to_do_imports_next_to_nothing(tmp_path: Path) -> N
     assert rooms <= {"__main__", "errors", "core", "observe", "state", "build", "ui", "cli"}
     assert quick & {"dbuild.core.model", "dbuild.core.partitions", "dbuild.build.session", "dbuild.project"} == set()
     for words in (["status"], ["plan"], ["why", "q@2013-01-01"], ["lint"]):
-        assert not roots(imported(shop, *words)) & {"duckdb", "pyarrow", "numpy", "pandas", "polars"}
+        found = imported(shop, *words)
+        assert not roots(found) & {"duckdb", "pyarrow", "numpy", "pandas", "polars"}
+        assert not found & ROUTING  # the flow has no `by`
 
 
 def test_the_version_imports_nothing_of_the_engine(tmp_path: Path) -> None:

@@ -530,12 +530,12 @@ assert not {"duckdb", "pyarrow", "numpy"} & set(sys.modules)
 
 
 def test_one_pass_for_each_content(made: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
-    from dbuild.build.routing import Routing
+    from dbuild.build.passes import Passes
 
     looked: list[str] = []
-    plain = Routing._route
+    plain = Passes._route
     monkeypatch.setattr(
-        Routing, "_route", lambda self, routed, file: looked.append(Path(file.path).name) or plain(self, routed, file)
+        Passes, "_route", lambda self, routed, file: looked.append(Path(file.path).name) or plain(self, routed, file)
     )
     before = made.read("data/2013-01-02.csv")
     drop(made, "02", "02 8")

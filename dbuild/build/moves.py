@@ -56,9 +56,12 @@ def touched_by(world: World, routed: Routed) -> PartitionSet:
             found |= routed.readers([partition])
             continue
         now = _now(routed, partition, moved)
-        differing = _differences(before, now or ())  # what isn't known now is told by `doubtful`
+        if now is None:  # no seal may outlast that, whoever finds out where they go
+            found |= routed.readers([partition])
+            continue
+        differing = _differences(before, now)
         if partition in moved.turned:
-            differing = {key for route in (*before, *(now or ())) for key in route.shares}
+            differing = {key for route in (*before, *now) for key in route.shares}
         if routed.is_free:
             keys |= differing
         else:

@@ -7,6 +7,7 @@ graph or state.
 from __future__ import annotations
 
 import json
+from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -363,12 +364,10 @@ def _paired(names: list[str], texts: list[str], codes: Any, is_first: bool) -> t
 
 def _coded(values: Any) -> tuple[Any, list[str]]:
     """A code for each text, null where it can be no key; and the texts by code."""
-    import pyarrow
-
     encoded = values.dictionary_encode()
     texts = encoded.dictionary.to_pylist()
     codes = [number if not any(char < " " for char in text) else None for number, text in enumerate(texts)]
-    return pyarrow.array(codes, pyarrow.int64()).take(encoded.indices), texts
+    return _numbers(codes).take(encoded.indices), texts
 
 
 def _numbered(values: Any, periods: Periods) -> tuple[Any, list[str]]:
@@ -385,5 +384,15 @@ def _numbered(values: Any, periods: Periods) -> tuple[Any, list[str]]:
             continue
         known = {number: code for code, number in enumerate(dict.fromkeys(n for n in numbers if n is not None))}
         codes = [known.get(number) if number is not None else None for number in numbers]
-        return pyarrow.array(codes, pyarrow.int64()).take(encoded.indices), [str(number) for number in known]
+        return _numbers(codes).take(encoded.indices), [str(number) for number in known]
     raise RuntimeError("a period that is shorter than a second")
+
+
+def _numbers(numbers: Sequence[int | None]) -> Any:
+    """An Arrow array of numbers from 0 on, or null. Given a list, pyarrow itself would import pandas to look at it."""
+    import pyarrow
+    import pyarrow.compute as pc
+
+    data = pyarrow.py_buffer(array("q", [-1 if number is None else number for number in numbers]))
+    found = pyarrow.Array.from_buffers(pyarrow.int64(), len(numbers), [None, data])
+    return pc.if_else(pc.greater_equal(found, 0), found, pyarrow.scalar(None, pyarrow.int64()))

@@ -451,6 +451,20 @@ def test_targets_that_are_built_one_by_one(made: Workshop, tmp_path: Path) -> No
     check(made, tmp_path)
 
 
+def test_files_that_come_before_a_build_of_something_else(made: Workshop, tmp_path: Path) -> None:
+    """It doesn't look into them; later on it is known all the same that they have come."""
+    other = '[sources.a]\npath = "a.txt"\n[targets.other]\npath = "out/other.txt"\nshell = "cp {a} {output}"\n'
+    made.write("Dataflowfile", made.read("Dataflowfile") + other)
+    made.write("a.txt", "1\n")
+    assert made.build().ran == ["other"]
+    drop(made, "02", "03 3", "01 4")
+    made.write("a.txt", "2\n")
+    assert made.build("other").ran == ["other"]
+    drop(made, "01", "01 1")
+    assert made.build().ran == days("01", "02", "03")
+    check(made, tmp_path)
+
+
 def test_an_input_that_does_not_count(made: Workshop) -> None:
     made.swap("Dataflowfile", '{ by = "ts" }', '{ by = "ts", impact = "none" }')
     assert made.build().ran == []

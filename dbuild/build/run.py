@@ -17,12 +17,14 @@ from dbuild.build.entries import Entries, tail_of
 from dbuild.build.groups import SECONDS, Groups
 from dbuild.build.order import schedule_of
 from dbuild.build.publication import Publisher
+from dbuild.build.resting import Rest, counted, find_rest, rest_after
 from dbuild.build.tasks import Prepared, TaskMaker
 from dbuild.build.world import World
 from dbuild.core.backoff import delay_of, may_retry
 from dbuild.core.events import (
     Event,
     Key,
+    Resting,
     RunStarted,
     TaskEnded,
     TaskRetried,
@@ -48,6 +50,7 @@ class Failing:
 
     keep_going: bool = False  # build what doesn't stand behind it
     fail_fast: bool = False  # end what runs
+    is_resting: bool = False  # what has failed before, reading the same, isn't tried while it rests
 
 
 @dataclass(slots=True)
@@ -101,6 +104,7 @@ class Run:
         self._deadlines: list[tuple[float, int, bool]] = []  # moment, task, whether it has been asked already
         self._task_number = 0
         self._settled: dict[str, list[Index]] | None = None
+        self.rests: list[Rest] = []  # of what has failed
         self._durations = Durations(world, plan)
         self.schedule = schedule_of(world, plan, self._durations, allotments)
 
@@ -166,6 +170,12 @@ class Run:
                 if not reasons:
                     self.schedule.move(node, State.FRESH)
                     self._emit(TaskSkipped(node[0], self._key(node)))
+                    continue
+                rest = find_rest(self.world, *node, reasons) if self._failing.is_resting else None
+                if rest is not None:
+                    self.schedule.move(node, State.FAILED)
+                    self.rests.append(rest)
+                    self._emit(Resting(node[0], self._key(node), rest.failures, rest.until))
                     continue
                 attempt = Attempt(node, 1, reasons)
             self._start(attempt)
@@ -307,9 +317,12 @@ class Run:
         self._entries.add(node, attempt.reasons, "failed", seconds, error, log)
         tail, relative = tail_of(log), self._entries.relative(log)
         if not is_cut_off:  # else nobody's fault: what was there before stands as it was
-            self._entries.add_failure(
-                node, Failure(self.number, error, relative, self.world.clock(), tail, attempt.number)
-            )
+            failure = Failure(self.number, error, relative, self.world.clock(), tail, attempt.number)
+            if not self._is_refused(node):  # else its recipe doesn't even run
+                records = attempt.prepared.records if attempt.prepared is not None else None
+                failure = counted(self.world, *node, failure, attempt.reasons, records)
+                self.rests.append(rest_after(failure))
+            self._entries.add_failure(node, failure)
         self._emit(
             TaskEnded(
                 *(node[0], self._key(node), "failed", False, seconds, error, tail, relative),

@@ -150,7 +150,7 @@ def _run(
     with hold(os.path.join(settings.root, FOLDER, WORKERS)) as sign:
         pool = Pool(allotments.workers(), settings.root, logs, looked.folders(), withheld, sign)
         journal = Journal(journal_path(settings))
-        failing = Failing(options.keep_going, options.fail_fast)
+        failing = Failing(options.keep_going, options.fail_fast, settings.is_resting)
         run = Run(looked.world, planned, state, pool, journal, number, emit, allotments, failing)
         if looked.world.routing is not None:
             looked.world.routing.begin()

@@ -18,6 +18,7 @@ class Settings(NamedTuple):
     now: float | None = None  # seconds since the epoch at which everything seems to happen; None: when it does
     is_patient: bool = False  # nothing is made provisionally: what lacks something waits
     is_reopened: bool = False  # also what is older than its target lets change is built
+    is_resting: bool = False  # what failed isn't tried again at once, while nothing that it reads has changed
     texts: Mapping[str, str] | None = None  # what the project's files hold, whatever is on the disk (`read_texts`)
 
     @property

@@ -49,6 +49,7 @@ def command(
     strict: bool,
     is_patient: bool,
     is_reopened: bool,
+    is_resting: bool,
     texts: str | None,
     directory: Sequence[str],
     file: str,
@@ -59,7 +60,10 @@ def command(
 ) -> int:
     """Builds, or with `dry_run` shows the plan; the exit code."""
     settings = settings_of(directory, file, params)._replace(
-        is_patient=is_patient, is_reopened=is_reopened, texts=_texts(texts) if texts is not None else None
+        is_patient=is_patient,
+        is_reopened=is_reopened,
+        is_resting=is_resting,
+        texts=_texts(texts) if texts is not None else None,
     )
     if keep_going and fail_fast:
         raise UsageError("-k and --fail-fast exclude each other", hint="give one of them")

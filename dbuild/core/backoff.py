@@ -1,4 +1,4 @@
-"""Whether a failed task is tried again, and after how long."""
+"""Whether a failed task is tried again, and after how long: in its own run, and in later ones."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dbuild.core.model import Retries
 
 LONGEST = 300.0  # seconds
 _SPREAD = 0.25  # tasks that failed together don't all come back together
+FIRST_REST, LONGEST_REST = 60.0, 3600.0  # seconds
 _MOST_DOUBLINGS = 64  # any delay that counts is beyond the longest by then, and no number overflows
 
 
@@ -19,6 +20,11 @@ def delay_of(retries: Retries, attempt: int, jitter: float) -> float:
     """
     doubled = min(LONGEST, retries.delay * 2.0 ** min(attempt - 1, _MOST_DOUBLINGS))
     return min(LONGEST, doubled * (1 - _SPREAD + 2 * _SPREAD * jitter))
+
+
+def rest_of(failures: int) -> float:
+    """Seconds until a partition is built again that failed so often in a row (from 1), while nothing has changed."""
+    return min(LONGEST_REST, FIRST_REST * 2.0 ** min(failures - 1, _MOST_DOUBLINGS))
 
 
 def may_retry(retries: Retries, attempt: int, causes: Iterable[str]) -> bool:

@@ -66,6 +66,16 @@ class TaskStopped:
 
 
 @dataclass(frozen=True, slots=True)
+class Resting:
+    """A task that failed before isn't tried in this run: nothing that it reads has changed since. It has failed."""
+
+    target: str
+    key: Key
+    failures: int  # in a row
+    until: float  # seconds since the epoch: a run from then on tries it
+
+
+@dataclass(frozen=True, slots=True)
 class TaskSkipped:
     """A task that might have run didn't: what it reads came out the same (early cutoff)."""
 
@@ -109,4 +119,15 @@ class Summary:
     was_interrupted: bool = False
 
 
-Event = RunStarted | TaskStarted | TaskEnded | TaskRetried | TaskStopped | TaskSkipped | Notice | Lacking | Summary
+Event = (
+    RunStarted
+    | TaskStarted
+    | TaskEnded
+    | TaskRetried
+    | TaskStopped
+    | TaskSkipped
+    | Resting
+    | Notice
+    | Lacking
+    | Summary
+)

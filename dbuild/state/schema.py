@@ -77,6 +77,8 @@ STEPS: dict[int, str] = {
     # The names and dimensions that the traces of each target are written in, as one value; what happened to sources,
     # and when each was last seen to change.
     3: """
+    ALTER TABLE failure ADD COLUMN identity BLOB NOT NULL DEFAULT x'';
+    ALTER TABLE failure ADD COLUMN failures INTEGER NOT NULL DEFAULT 1;
     CREATE TABLE shape (flow TEXT PRIMARY KEY, content TEXT NOT NULL) WITHOUT ROWID;
     ALTER TABLE presence ADD COLUMN looked REAL NOT NULL DEFAULT 0;
     CREATE TABLE arrival (

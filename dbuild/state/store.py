@@ -34,6 +34,8 @@ class Failure(NamedTuple):
     at: float = 0.0  # seconds since the epoch
     tail: tuple[str, ...] = ()  # the last lines that it printed
     attempts: int = 1  # how often that run tried it
+    identity: bytes = b""  # of all that it read; empty: nothing of that is known
+    failures: int = 1  # how many runs in a row it failed in, reading the same
 
 
 class State(Files, Ledger):
@@ -176,22 +178,22 @@ class State(Files, Ledger):
     def failures(self, target: str) -> dict[str, Failure]:
         """Key -> the failure of each partition that failed when it was last tried."""
         rows = self._db.execute(
-            "SELECT key, run, error, log, at, tail, attempts FROM failure WHERE target = ?",
+            "SELECT key, run, error, log, at, tail, attempts, identity, failures FROM failure WHERE target = ?",
             (self.target_id(target, is_made=False),),
         )
         return {
-            key: Failure(run, error, log, at, tuple(tail.split("\n")) if tail else (), attempts)
-            for key, run, error, log, at, tail, attempts in rows
+            key: Failure(run, error, log, at, tuple(tail.split("\n")) if tail else (), *more)
+            for key, run, error, log, at, tail, *more in rows
         }
 
     def put_failure(self, target: str, key: str, found: Failure) -> None:
         """Keeps a failure until the partition succeeds."""
         self._db.execute(
-            "INSERT OR REPLACE INTO failure (target, key, run, error, log, at, tail, attempts)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO failure (target, key, run, error, log, at, tail, attempts, identity, failures)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 *(self.target_id(target), key, found.run, found.error, found.log, found.at),
-                *("\n".join(found.tail), found.attempts),
+                *("\n".join(found.tail), found.attempts, found.identity, found.failures),
             ),
         )
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
+from datetime import UTC, datetime
+from math import ceil
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from dbuild.core.events import Event, Key, Lacking, Summary, TaskEnded, TaskRetried
+from dbuild.core.events import Event, Key, Lacking, Resting, Summary, TaskEnded, TaskRetried
 from dbuild.ui.plain import PlainSink
 from dbuild.ui.stream import print_lines, tell
 
@@ -66,6 +68,24 @@ def retry_record(event: TaskRetried) -> dict[str, object]:
     }
 
 
+def resting_record(event: Resting) -> dict[str, object]:
+    """A task that failed before and isn't tried yet."""
+    return {
+        "event": "resting",
+        "target": event.target,
+        "key": key_record(event.key),
+        "failures": event.failures,
+        "until": instant(event.until),
+    }
+
+
+def instant(moment: float) -> str:
+    """A moment, seconds since the epoch, in UTC; never before it."""
+    whole = ceil(round(moment * 1000, 3))
+    found = datetime.fromtimestamp(whole / 1000, UTC)
+    return found.isoformat(sep=" ", timespec="milliseconds" if whole % 1000 else "seconds")
+
+
 def lacking_record(event: Lacking) -> dict[str, object]:
     """Partitions that wait, or were made without something; `missing` and `stand_ins` of the first few."""
     return {
@@ -121,6 +141,8 @@ class JsonSink:
                 tell(sys.stdout, encode(task_record(event)))
             case TaskRetried():
                 tell(sys.stdout, encode(retry_record(event)))
+            case Resting():
+                tell(sys.stdout, encode(resting_record(event)))
             case Lacking():
                 tell(sys.stdout, encode(lacking_record(event)))
             case Summary():

@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 from types import TracebackType
 
-from dbuild.core.events import Event, Lacking, Notice, Summary, TaskEnded, TaskRetried, TaskStarted
+from dbuild.core.events import Event, Lacking, Notice, Resting, Summary, TaskEnded, TaskRetried, TaskStarted
 from dbuild.ui.report import (
     ended_line,
     failure_lines,
     lacking_line,
     note_lines,
+    resting_line,
     retried_line,
     started_line,
     summary_line,
@@ -38,6 +39,10 @@ class PlainSink:
                 self._write(paint(head, "red", sys.stderr, bold=True), *rest)
             case TaskEnded() if not self._is_quiet:
                 self._write(*([ended_line(event)] if self._has_tasks else []), *warnings(event))
+            case Resting():
+                self._failures.append(partition_name(event.target, event.key))
+                if not self._is_quiet:
+                    self._write(paint(resting_line(event), "yellow", sys.stderr))
             case TaskRetried() if not self._is_quiet:
                 self._write(paint(retried_line(event), "yellow", sys.stderr))
             case Lacking() if not self._is_quiet:

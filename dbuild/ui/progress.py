@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from dbuild.core.events import Event, Key, RunStarted, TaskEnded, TaskRetried, TaskSkipped, TaskStarted, TaskStopped
+from dbuild.core.events import (
+    Event,
+    Key,
+    Resting,
+    RunStarted,
+    TaskEnded,
+    TaskRetried,
+    TaskSkipped,
+    TaskStarted,
+    TaskStopped,
+)
 
 
 class Progress:
@@ -27,10 +37,11 @@ class Progress:
                 self.running[event.target, event.key] = now
             case TaskRetried() | TaskStopped():
                 self.running.pop((event.target, event.key), None)
-            case TaskEnded() | TaskSkipped():
+            case TaskEnded() | TaskSkipped() | Resting():
                 self.running.pop((event.target, event.key), None)
                 self.done += 1
-                self.failed += isinstance(event, TaskEnded) and event.status == "failed"
+                is_failure = isinstance(event, Resting) or (isinstance(event, TaskEnded) and event.status == "failed")
+                self.failed += is_failure
 
     def seconds_left(self, now: float) -> float | None:
         """An estimate: past durations at first, more and more this run's own pace; None while nothing is known."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
-from dbuild.core.events import Lacking, Summary, TaskEnded, TaskRetried, TaskStarted
+from dbuild.core.events import Lacking, Resting, Summary, TaskEnded, TaskRetried, TaskStarted
 from dbuild.ui.text import clean, clean_lines, clip, counted, duration, listed, partition_name
 
 _NAMED_FAILURES = 5
@@ -35,6 +36,13 @@ def retried_line(event: TaskRetried) -> str:
     error = f": {clip(said[-1], 200)}" if said else ""
     wait = duration(event.delay)
     return f"retry {name} in {wait} (attempt {event.attempt} of {event.attempts} failed{error})"
+
+
+def resting_line(event: Resting) -> str:
+    """A task that failed before and isn't tried, and from when on it is."""
+    times = "once" if event.failures == 1 else f"{event.failures} times"
+    name = partition_name(event.target, event.key)
+    return f"resting {name}: failed {times}, tried again at {time.strftime('%H:%M', time.localtime(event.until))}"
 
 
 def failure_lines(event: TaskEnded) -> list[str]:

@@ -15,6 +15,7 @@ from dbuild.core.events import (
     Event,
     Lacking,
     Notice,
+    Resting,
     Summary,
     TaskEnded,
     TaskRetried,
@@ -22,7 +23,15 @@ from dbuild.core.events import (
 )
 from dbuild.ui.plain import notice_line, warnings
 from dbuild.ui.progress import Progress
-from dbuild.ui.report import ended_line, failure_lines, lacking_line, retried_line, started_line, summary_line
+from dbuild.ui.report import (
+    ended_line,
+    failure_lines,
+    lacking_line,
+    resting_line,
+    retried_line,
+    started_line,
+    summary_line,
+)
 from dbuild.ui.stream import paint, tell
 from dbuild.ui.text import duration, partition_name
 
@@ -59,6 +68,9 @@ class TerminalSink:
                 self._write(paint(head, "red", sys.stderr, bold=True), *rest, is_urgent=True)
             case TaskEnded():
                 self._write(*([ended_line(event)] if self._is_verbose else []), *warnings(event))
+            case Resting():
+                self._failures.append(partition_name(event.target, event.key))
+                self._write(paint(resting_line(event), "yellow", sys.stderr))
             case TaskRetried():
                 self._write(paint(retried_line(event), "yellow", sys.stderr))
             case Lacking():

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from dbuild.build import Settings, build, plan
-from dbuild.core.events import Event, Notice, Summary, TaskEnded, TaskSkipped
+from dbuild.core.events import Event, Notice, Resting, Summary, TaskEnded, TaskSkipped
 from dbuild.core.plan import Plan
 from tests.cli.sandbox import Sandbox
 
@@ -52,6 +52,11 @@ class Built:
     def skipped(self) -> list[str]:
         """What might have run and did not."""
         return sorted(_label(e.target, e.key) for e in self.events if isinstance(e, TaskSkipped))
+
+    @property
+    def rested(self) -> dict[str, int]:
+        """What wasn't tried again, and how often it had failed."""
+        return {_label(e.target, e.key): e.failures for e in self.events if isinstance(e, Resting)}
 
     @property
     def errors(self) -> dict[str, str]:
@@ -108,6 +113,7 @@ class Workshop(Sandbox):
         now: str | None = None,
         is_patient: bool = False,
         is_reopened: bool = False,
+        is_resting: bool = False,
         hear: Callable[[Event], None] = lambda event: None,
         **params: str,
     ) -> Built:
@@ -121,7 +127,9 @@ class Workshop(Sandbox):
             events.append(event)
             hear(event)
 
-        settings = Settings(str(self.root), file, tuple(params.items()), seconds_of(now), is_patient, is_reopened)
+        settings = Settings(
+            str(self.root), file, tuple(params.items()), seconds_of(now), is_patient, is_reopened, is_resting
+        )
         summary = build(
             settings, targets, jobs=jobs, keep_going=keep_going, fail_fast=fail_fast, force=force, emit=emit
         )

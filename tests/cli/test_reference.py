@@ -14,7 +14,7 @@ import pytest
 from dbuild.cli.main import COMMANDS, dbuild
 from dbuild.core.arrival import punctuality
 from dbuild.core.budget import Budget, Excess
-from dbuild.core.events import Lacking, Summary, TaskEnded, TaskRetried
+from dbuild.core.events import Lacking, Resting, Summary, TaskEnded, TaskRetried
 from dbuild.core.lateness import Deadline, Group, Lack, Lateness, Repair, SourceLateness, TargetLateness
 from dbuild.core.report import (
     Cause,
@@ -33,7 +33,7 @@ from dbuild.errors import UserError
 from dbuild.project.keys import INNER, READER_OPTIONS, accepted_keys
 from dbuild.ui.datasets import STATES, list_record, status_record
 from dbuild.ui.explanations import explanation_record, mark_record
-from dbuild.ui.json import lacking_record, refusal_record, retry_record, summary_record, task_record
+from dbuild.ui.json import lacking_record, refusal_record, resting_record, retry_record, summary_record, task_record
 from dbuild.ui.late import late_record
 from dbuild.ui.ledger import ledger_record, run_record
 from dbuild.ui.problems import error_record, problems_record
@@ -163,6 +163,7 @@ def records() -> list[dict[str, object]]:
     return [
         task_record(TaskEnded("a", key, "built", True, 0.1)),
         retry_record(TaskRetried("a", key, 1, 3, "x", 1.0, 0.1)),
+        resting_record(Resting("a", key, 3, 1.0)),
         lacking_record(Lacking("a", "", 1, "waiting", ("b",), ())),
         summary_record(Summary("1", 0, 0, 0, 0, 0, 0, 0, 0.0)),
         refusal_record(Excess(Budget("1"), 1, 0, 1.0, (("a", 1, 0),), (("x", 1),))),

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dbuild.core.backoff import LONGEST, delay_of, may_retry
+from dbuild.core.backoff import LONGEST, delay_of, may_retry, rest_of
 from dbuild.core.model import Retries
 
 jitters = st.floats(0, 1, exclude_max=True)
@@ -16,6 +16,11 @@ def test_a_delay_doubles_until_it_is_five_minutes() -> None:
     retries = Retries(times=20, delay=3.0)
     assert [delay_of(retries, attempt, 0.5) for attempt in range(1, 10)] == [3, 6, 12, 24, 48, 96, 192, 300, 300]
     assert delay_of(retries, 10**6, 0.5) == LONGEST
+
+
+def test_a_rest_doubles_until_it_is_an_hour() -> None:
+    assert [rest_of(failures) / 60 for failures in range(1, 10)] == [1, 2, 4, 8, 16, 32, 60, 60, 60]
+    assert rest_of(10**6) == 3600
 
 
 @given(st.floats(0, 1000), st.integers(1, 100), jitters)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping as MappingOf
 from typing import TYPE_CHECKING
 
 from dbuild.build.freezing import aged
+from dbuild.core.absence import Absence
 from dbuild.core.aging import written_age
+from dbuild.core.latest import Slices
+from dbuild.core.model import Input
 from dbuild.core.partitions import Index, PartitionSet
+from dbuild.core.provision import newest_before, time_place
 from dbuild.core.reading import inputs_of
-from dbuild.core.trace import joined_key
+from dbuild.core.trace import InputRecord, joined_key, unpack_inputs
 
 if TYPE_CHECKING:
     from dbuild.build.world import World
@@ -70,16 +75,75 @@ class Holds:
             world = self._world
             domain = world.reach.of(target)
             found = PartitionSet.empty(domain.axes)
-            for number, (given, mapping) in enumerate(inputs_of(world.flow, world.reach, target)):
-                gone = self._gone.get(given.dataset)
-                if gone is not None:
-                    if world.routing is not None and given.by:
-                        found |= world.routing.bereft(target, number, gone)
-                    else:
-                        found |= mapping.touches(gone, domain)
-            built = world.keyed(target, world.state.runs_by_key(target)) if found else found
-            self._bereft[target] = found & built
+            steps = enumerate(inputs_of(world.flow, world.reach, target))
+            losing = [(number, given, mapping) for number, (given, mapping) in steps if given.dataset in self._gone]
+            built = world.keyed(target, world.state.runs_by_key(target)) if losing else found
+            for number, given, mapping in losing:
+                gone = self._gone[given.dataset]
+                by_rows = world.routing.bereft if world.routing is not None and given.by else None
+                some = by_rows(target, number, gone) if by_rows else mapping.touches(gone, domain)
+                found |= self._made_of(target, given, some & built, built, gone)
+            self._bereft[target] = found
         return self._bereft[target]
+
+    def _made_of(
+        self, target: str, given: Input, some: PartitionSet, built: PartitionSet, gone: PartitionSet
+    ) -> PartitionSet:
+        """Those of some partitions that did read what is gone; and of all that were built, those for which it stood in.
+
+        The traces of those are asked that may have been made without it.
+        """
+        asked = built & self._doubtful(target) if given.missing == "latest" else some & self._doubtful(target)
+        if not asked:
+            return some
+        keys = frozenset(map(joined_key, gone.keys()))
+        kept = []
+        for index in asked.indices():
+            record = self._read(target, index).get(given.name)
+            if record is not None and not keys.isdisjoint(record.keys) and not self._is_replaced(given, record):
+                kept.append(index)
+        return (some - asked) | PartitionSet.of_indices(some.axes, kept)
+
+    def _is_replaced(self, given: Input, record: InputRecord) -> bool:
+        """Whether what stood in has done its part: what it stood for is there, or something newer."""
+        world = self._world
+        there = world.present[given.dataset] | world.unsettled(given.dataset)
+        for absent, used in record.stand_ins:
+            one, other = (world.keyed(given.dataset, {key: None}).first() for key in (absent, used))
+            if one is None or one in there:
+                return True
+            place = time_place(there)
+            newest = newest_before(Slices(there, place), one, place)
+            if other is None or (newest is not None and newest[place] > other[place]):
+                return True
+        return False
+
+    def _doubtful(self, target: str) -> PartitionSet:
+        """The partitions that may have been made without some of what they should read."""
+        return (self._world.reach.of(target) - self._world.sealed(target)) | self._world.lacked(target)
+
+    def _read(self, target: str, index: Index) -> dict[str, InputRecord]:
+        """What a partition was made of, by the names of inputs; nothing where it wasn't made."""
+        trace = self._world.trace(target, joined_key(self._world.reach.of(target).key(index)))
+        return {record.name: record for record in unpack_inputs(trace.inputs)} if trace is not None else {}
+
+    def improvised(self, target: str, frozen: PartitionSet, absences: MappingOf[str, Absence]) -> PartitionSet:
+        """Those of some frozen partitions that were made without what is missing still."""
+        some = frozen & self._doubtful(target) if frozen else frozen
+        found = (index for index in some.indices() if self._is_improvised(target, index, absences))
+        return PartitionSet.of_indices(frozen.axes, found)
+
+    def _is_improvised(self, target: str, index: Index, absences: MappingOf[str, Absence]) -> bool:
+        world, read = self._world, self._read(target, index)
+        for given, mapping in inputs_of(world.flow, world.reach, target):
+            record = read.get(given.name)
+            if record is None or given.dataset not in absences or given.dataset == target:
+                continue
+            missing = mapping.of_index(index, world.reach.of(given.dataset)) & absences[given.dataset].missing
+            keys = set(map(joined_key, missing.keys()))
+            if keys & set(record.absent) if given.by else keys - set(record.keys):
+                return True
+        return False
 
     def missed(self, target: str, index: Index) -> frozenset[tuple[str, str]]:
         """Dataset and joined key of what one partition was built from and that is gone."""
@@ -90,5 +154,9 @@ class Holds:
             gone = self._gone.get(given.dataset)
             if gone is not None:
                 reads = mapping.of_index(index, self._world.reach.of(given.dataset)) & gone
-                found |= {(given.dataset, joined_key(reads.key(one))) for one in reads.indices()}
+                keys = set(map(joined_key, reads.keys()))
+                if given.missing == "latest":
+                    record = self._read(target, index).get(given.name)
+                    keys.update(used for _, used in record.stand_ins) if record is not None else None
+                found |= {(given.dataset, key) for key in keys}
         return frozenset(found)

@@ -11,7 +11,7 @@ from dbuild import failpoints
 from dbuild.build.arrivals import happenings
 from dbuild.build.bodies import dump_body, identity_of, load_body
 from dbuild.build.shifts import extent
-from dbuild.build.world import ABSENT, EVER, World
+from dbuild.build.world import ABSENT, EVER, LACKING, World
 from dbuild.core.domain import axes_for
 from dbuild.core.partitions import PartitionSet
 from dbuild.core.plan import Plan, inputs_of
@@ -116,6 +116,7 @@ def _keep_axes(world: World) -> None:
             store.put_presence(name, form, identity, dump_body(present.body), world.clock())
     for name in world.flow.steps:
         _keep_set(world, f"{name}{ABSENT}", world.supply.without(name))
+        _keep_set(world, f"{name}{LACKING}", _lacking(world, name))
     for name, source in world.flow.project.sources.items():
         if source.keeps_gone:
             _keep_set(world, f"{name}{EVER}", world.ever(name))
@@ -123,6 +124,13 @@ def _keep_axes(world: World) -> None:
         reach = extent(axis, world.domains.bounds[name])
         if store.axis_values(name) != reach:
             store.put_axis_values(name, reach)
+
+
+def _lacking(world: World, name: str) -> PartitionSet:
+    """The partitions that may have been made without something; of what can't be made now, as it was."""
+    lacking = world.supply.lacks_some(name)
+    stuck = world.frozen(name) | world.supply.waits(name) | world.supply.refuses(name)
+    return (lacking - stuck) | (world.lacked(name) & stuck)
 
 
 def _keep_set(world: World, name: str, some: PartitionSet) -> None:

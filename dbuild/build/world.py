@@ -24,6 +24,7 @@ from dbuild.build.schemas import Schemas
 from dbuild.build.shifts import Shifts
 from dbuild.build.survey import Survey
 from dbuild.build.words import Words
+from dbuild.core.absence import Absence
 from dbuild.core.domain import axes_for, axes_of, domains_of, fed_by_rows, mappings_of
 from dbuild.core.graph import Flow, Step
 from dbuild.core.model import Input
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
 NO_KEYS: MappingOf[str, tuple[str, ...]] = {}
 EVER = ":ever"  # after a source's name: the partitions that it has or had
+LACKING = ":lacking"  # after a target's name: those that lacked something when they were made, or looked at last
 ABSENT = ":absent"  # after a target's name: those that nobody could read
 _MANY = 200  # partitions from which a target's traces are read as a range
 
@@ -116,9 +118,13 @@ class World:
 
     def ever(self, source: str) -> PartitionSet:
         """The partitions that a source has or had, as far as was kept."""
-        return self._kept_set(f"{source}{EVER}", self.present[source].axes) | self.present[source]
+        return self.kept_set(f"{source}{EVER}", self.present[source].axes) | self.present[source]
 
-    def _kept_set(self, name: str, axes: tuple[Axis, ...]) -> PartitionSet:
+    def lacked(self, target: str) -> PartitionSet:
+        """The partitions of a target that may have been made without something, as far as was kept."""
+        return self.kept_set(f"{target}{LACKING}", self.reach.of(target).axes)
+
+    def kept_set(self, name: str, axes: tuple[Axis, ...]) -> PartitionSet:
         """A set that was kept with the seals, on today's axes."""
         kept = self.state.presence(name)
         if kept is None:
@@ -135,7 +141,7 @@ class World:
     def moved(self, target: str) -> PartitionSet:
         """The partitions of a target that can be read now and couldn't when the seals were written, or the reverse."""
         now = self.supply.without(target)
-        before = self._kept_set(f"{target}{ABSENT}", now.axes)
+        before = self.kept_set(f"{target}{ABSENT}", now.axes)
         return (now - before) | (before - now)
 
     # -- seals and suspects ----------------------------------------------------------------------------------------
@@ -280,6 +286,10 @@ class World:
     def lost(self, target: str) -> PartitionSet:
         """Those of the frozen that have no outputs, as far as this survey looked at the target."""
         return self.holds.lost(target)
+
+    def improvised(self, target: str, frozen: PartitionSet, absences: MappingOf[str, Absence]) -> PartitionSet:
+        """Those of some frozen partitions that were made without what is missing still."""
+        return self.holds.improvised(target, frozen, absences)
 
     def is_there(self, target: str, index: Index) -> bool:
         """Whether a partition has all its outputs, whatever is in them."""

@@ -22,6 +22,7 @@ class Provision:
     waiting: PartitionSet  # held back by it
     refused: PartitionSet  # fails for want of it
     provisional: PartitionSet  # made without some of it
+    lacking: PartitionSet  # would read something of it that is absent, for whatever reason but that nothing is due
     resting: PartitionSet | None  # has nothing of it, for nothing is due then; None: it doesn't follow time
 
 
@@ -42,11 +43,12 @@ def provide(demand: Demand, absence: Absence | None) -> Provision:
     nothing = PartitionSet.empty(demand.domain.axes)
     follows = _follows_time(demand.mapping, demand.reach)
     if absence is None:
-        return Provision(demand.mapping, nothing, nothing, nothing, nothing if follows else None)
+        return Provision(demand.mapping, nothing, nothing, nothing, nothing, nothing if follows else None)
     there = demand.reach - absence.all
     if demand.mapping.latest is not None:
         return _count(demand, absence, there)
-    made = Provision(demand.mapping, nothing, nothing, nothing, None)
+    made = Provision(demand.mapping, nothing, nothing, nothing, nothing, None)
+    made.lacking = demand.mapping.touches(absence.holding, demand.domain)
     made.waiting = _awaiting(demand, absence, there)
     if follows:
         made.resting = _only(demand, absence.idle)
@@ -55,7 +57,7 @@ def provide(demand: Demand, absence: Absence | None) -> Provision:
         stand_ins = _stand_in(demand, absence, there, made)
     else:
         _do_without(demand, absence, there, made)
-    made.mapping = Supplied(demand.mapping, there, absence.missing, _time_of(demand.reach), stand_ins)
+    made.mapping = Supplied(demand.mapping, there, absence.missing, time_place(demand.reach), stand_ins)
     return made
 
 
@@ -69,10 +71,12 @@ def _count(demand: Demand, absence: Absence, there: PartitionSet) -> Provision:
     whole = demand.mapping.counting(there | absence.missing if demand.is_made and not does_without else there)
     held = whole.affects(absence.unsettled, demand.domain) if absence.unsettled else nothing
     if not demand.is_made or not absence.missing:
-        return Provision(whole, held, nothing, nothing, None)
+        return Provision(whole, held, nothing, nothing, held, None)
     if does_without:
-        return Provision(whole, held, nothing, whole.affects(absence.missing, demand.domain), None)
-    return Provision(whole, held | whole.touches(absence.missing, demand.domain), nothing, nothing, None)
+        affected = whole.affects(absence.missing, demand.domain)
+        return Provision(whole, held, nothing, affected, held | affected, None)
+    waiting = held | whole.touches(absence.missing, demand.domain)
+    return Provision(whole, waiting, nothing, nothing, waiting, None)
 
 
 def _follows_time(mapping: Mapping, reach: PartitionSet) -> bool:
@@ -81,8 +85,8 @@ def _follows_time(mapping: Mapping, reach: PartitionSet) -> bool:
     return mapping.latest is None and any(isinstance(a, TimeAxis) and not isinstance(link, Fixed) for link, a in pairs)
 
 
-def _time_of(reach: PartitionSet) -> int:
-    """The input's axis along which earlier partitions are looked for; 0 where it has none."""
+def time_place(reach: PartitionSet) -> int:
+    """The place of an input's axis along which earlier partitions are looked for; 0 where it has none."""
     return next((place for place, axis in enumerate(reach.axes) if isinstance(axis, TimeAxis)), 0)
 
 
@@ -140,14 +144,15 @@ def _is_enough(demand: Demand, index: Index, absence: Absence, there: PartitionS
 def _stand_in(demand: Demand, absence: Absence, there: PartitionSet, made: Provision) -> dict[Index, StandIn]:
     """The stand-ins of those that would read what is missing, or never due; who finds none waits."""
     lacking = demand.mapping.touches(absence.missing | absence.idle, demand.domain)
-    place = _time_of(demand.reach)
+    place = time_place(demand.reach)
+    made.lacking |= lacking
     slices = Slices(there | absence.unsettled, place)
     found: dict[Index, StandIn] = {}
     waiting, provisional = [], []
     for index in lacking.indices():
         absent = demand.mapping.of_index(index, demand.reach).first()
         assert absent is not None
-        used = _newest_before(slices, absent, place)
+        used = newest_before(slices, absent, place)
         if used is None or used not in there or _is_too_old(demand, absent[place], used[place]):
             waiting.append(index)
             continue
@@ -159,7 +164,8 @@ def _stand_in(demand: Demand, absence: Absence, there: PartitionSet, made: Provi
     return found
 
 
-def _newest_before(slices: Slices, absent: Index, place: int) -> Index | None:
+def newest_before(slices: Slices, absent: Index, place: int) -> Index | None:
+    """The newest partition along an axis before one that isn't there, the same on all other axes."""
     box = tuple((number, number + 1) for number in absent)
     for each, _ in slices.meeting(box):
         rank = each.rank(absent[place])
@@ -169,7 +175,7 @@ def _newest_before(slices: Slices, absent: Index, place: int) -> Index | None:
 
 
 def _is_too_old(demand: Demand, absent: int, used: int) -> bool:
-    axis = demand.reach.axes[_time_of(demand.reach)]
+    axis = demand.reach.axes[time_place(demand.reach)]
     if demand.given.max_age is None or not isinstance(axis, TimeAxis):
         return False
     return axis.grain.start(absent) - axis.grain.start(used) > timedelta(seconds=demand.given.max_age)

@@ -192,6 +192,7 @@ def _compare_partitions(now: InputRecord, before: InputRecord, gone: frozenset[t
     reasons.extend(
         Reason("stand-in changed", partition_name(now.dataset, absent), earlier[absent], used)
         for absent, used in moved.items()
+        if (now.dataset, earlier[absent]) not in gone
     )
     if not reasons and _shared(now, before) != _shared(before, now) and UNSETTLED not in now.digests:
         reasons.append(Reason("input changed", f"{now.dataset} (the order of its partitions)"))

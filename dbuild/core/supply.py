@@ -32,6 +32,9 @@ class Held(Protocol):
     def lost(self, target: str) -> PartitionSet:
         """Those of them that have no outputs: who reads them has to wait."""
 
+    def improvised(self, target: str, frozen: PartitionSet, absences: MappingOf[str, Absence]) -> PartitionSet:
+        """Those of some frozen partitions that were made without what is missing still."""
+
 
 @dataclass(frozen=True, slots=True)
 class Supply:
@@ -43,6 +46,7 @@ class Supply:
     waiting: dict[str, PartitionSet]  # target -> held back by what is absent, straight or through others
     refused: dict[str, PartitionSet]  # target -> what fails for a missing input
     provisional: dict[str, PartitionSet]  # target -> made without something expected, straight or through others
+    lacking: dict[str, PartitionSet]  # target -> would read something that is absent, were it made now
 
     def lacks(self, flow: Flow, target: str, index: Index) -> Iterator[tuple[str, PartitionSet]]:
         """The datasets of which a partition would read something that is absent and expected, or not there yet."""
@@ -71,6 +75,10 @@ class Supply:
         """The partitions of a target that are provisional once they are made."""
         return self._of(self.provisional, target)
 
+    def lacks_some(self, target: str) -> PartitionSet:
+        """The partitions of a target of which something to read is absent, whatever is done about it."""
+        return self._of(self.lacking, target)
+
     def without(self, dataset: str) -> PartitionSet:
         """The partitions of a dataset's declared domain that nobody can read now."""
         absence = self.absences.get(dataset)
@@ -88,7 +96,7 @@ def supply_of(
     lacking = {name: absence for name, absence in absences.items() if absence.all}
     sets = {name: some - lacking[name].idle if name in lacking else some for name, some in reach.sets.items()}
     mappings: dict[str, tuple[Mapping | Supplied, ...]] = dict(reach.mappings)
-    supply = Supply(reach, replace(reach, sets=sets, mappings=mappings), lacking, {}, {}, {})
+    supply = Supply(reach, replace(reach, sets=sets, mappings=mappings), lacking, {}, {}, {}, {})
     for name in flow.steps:
         _supply(flow, supply, name, held, is_patient)
     return supply
@@ -110,7 +118,13 @@ def _supply(flow: Flow, supply: Supply, name: str, held: Held, is_patient: bool)
         waiting = (waiting | chain.behind(waiting, frozen)) - idle
     refused = _union(domain, (each.refused for each in made)) - frozen - idle - waiting
     without = frozen | idle | waiting
-    provisional = (_union(domain, (each.provisional for each in made)) | _inherited(flow, supply, name)) - without
+    inherited = _inherited(flow, supply, name)
+    provisional = (_union(domain, (each.provisional for each in made)) | inherited) - without
+    lacking = _union(domain, (each.lacking for each in made)) & domain
+    if lacking:
+        supply.lacking[name] = lacking
+    if frozen:  # it stays as it is, and so provisional
+        provisional |= (held.improvised(name, frozen & lacking, supply.absences) | inherited & frozen) - lost
     if chain and provisional:
         provisional |= chain.behind(provisional, frozen) - without
     _keep(supply, name, idle & domain, waiting & domain, refused & domain, provisional & domain)

@@ -276,6 +276,64 @@ TOLD = {
 }
 
 
+KEEPING = HEAD.replace('prices/{day}.txt"\n', 'prices/{day}.txt"\ngone = "keep"\n')
+
+
+def test_what_was_not_made_of_what_is_gone_is_not_kept(tmp_path: Path) -> None:
+    shop = made(tmp_path, KEEPING + VALUED % "latest", without=())
+    shop.path("data/orders/2013-01-04.txt").unlink()
+    assert shop.build().ran == daily("01-01", "01-02", "01-03", "01-05")
+    shop.path("data/prices/2013-01-04.txt").unlink()  # it was there, and nothing was made of it
+    shop.days("data/orders", "01-04", text="order {day}\n")
+    assert shop.build().ran == daily("01-04")
+    assert provisional(shop) == {"valued": 1}
+    shop.days("data/orders", "01-04", text="corrected {day}\n")
+    assert shop.build().ran == daily("01-04")
+    assert shop.build().ran == []
+    shop.days("data/prices", "01-04", text="price {day}\n")
+    assert shop.build().ran == daily("01-04")
+    assert shop.outputs() == shop.clean_outputs(tmp_path / "clean")
+
+
+def test_what_stood_in_is_missed_no_more_than_other_files_that_are_kept(tmp_path: Path) -> None:
+    shop = made(tmp_path, KEEPING + VALUED % "latest")
+    shop.build()
+    for day in ("01-01", "01-02", "01-03"):
+        shop.path(f"data/prices/2013-{day}.txt").unlink()
+    done = shop.build()
+    assert (done.ran, done.standing, done.notices) == ([], (0, 5, 0, 0, 0), [])
+    assert provisional(shop) == {"valued": 1}
+    shop.days("data/orders", "01-04", text="corrected {day}\n")
+    assert shop.build().ran == []  # there is nothing to make it of
+    shop.days("data/prices", "01-03", text="price {day}\n")
+    assert shop.build().ran == daily("01-04")
+    shop.path("data/prices/2013-01-03.txt").unlink()
+    shop.days("data/prices", "01-04", text="price {day}\n")
+    assert shop.build().ran == daily("01-04")
+    assert provisional(shop) == {}
+
+
+FREEZING = VALUED.replace(
+    'inputs.prices = { missing = "%s" }', 'freeze_after = "2d"\ninputs.prices = { missing = "latest" }'
+)
+
+
+@pytest.mark.parametrize("now", ["2013-01-05T12:00", "2013-03-01T00:00"])
+def test_what_is_too_old_to_change_stays_provisional(tmp_path: Path, now: str) -> None:
+    report = '[targets.report]\npath = "out/report/{day}.txt"\n' + TOLD["shell"]
+    shop = made(tmp_path, HEAD + FREEZING + report.replace("{orders}", "{valued}") + "\n")
+    done = shop.build(now=now)
+    assert (len(done.ran), done.summary.provisional) == (10, 2)
+    later = shop.build(now="2013-03-01T00:00")
+    assert (later.ran, later.summary.provisional) == ([], 2)
+    shop.days("data/prices", "01-04", text="price {day}\n")
+    done = shop.build(now="2013-03-01T00:00")
+    assert done.ran == daily("01-04", target="report")  # nothing is missing any more; the price is told as a change
+    assert (done.summary.provisional, ["frozen" in notice for notice in done.notices]) == (0, [True])
+    shop.path("data/prices/2013-01-04.txt").unlink()
+    assert shop.build(now="2013-03-01T00:00").summary.provisional == 2
+
+
 @pytest.mark.parametrize("kind", TOLD)
 def test_a_recipe_that_is_told_is_built_anew_when_that_changes(tmp_path: Path, kind: str) -> None:
     report = f"""

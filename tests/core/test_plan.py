@@ -50,6 +50,9 @@ class Sayings:
     def lost(self, name: str) -> PartitionSet:
         return self.frozen(name) & self.bare.get(name, PartitionSet.empty(self.domains.of(name).axes))
 
+    def improvised(self, name: str, frozen: PartitionSet, absences: Mapping[str, Absence]) -> PartitionSet:
+        return frozen - frozen
+
     def unrouted(self, name: str) -> PartitionSet:
         return PartitionSet.empty(self.domains.of(name).axes)
 

@@ -25,10 +25,15 @@ class Holds:
     def __init__(self, world: World) -> None:
         self._world = world
         sources = (source for source in world.flow.project.sources.values() if source.keeps_gone)
-        gone = {source.name: world.ever(source.name) - world.present[source.name] for source in sources}
+        gone = {source.name: self._gone_of(source.name) for source in sources}
         self._gone = {name: some for name, some in gone.items() if some}  # what was there once, and may be missed
         self._bereft: dict[str, PartitionSet] = {}
         self._aged: dict[str, PartitionSet] = {}
+
+    def _gone_of(self, source: str) -> PartitionSet:
+        """What was there and isn't; what is being written anew isn't gone."""
+        world = self._world
+        return world.ever(source) - world.present[source] - world.unsettled(source)
 
     def frozen(self, target: str) -> PartitionSet:
         """All that stays as it is."""

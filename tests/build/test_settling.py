@@ -87,6 +87,15 @@ def test_a_correction_that_is_being_written_leaves_what_was_built(settling: Work
     assert settling.read("out/total.txt") == "uno\ntwo\n"
 
 
+def test_what_is_written_anew_is_not_gone(settling: Workshop) -> None:
+    settling.swap("Dataflowfile", 'settle = "30s"', 'settle = "30s"\ngone = "keep"')
+    assert settling.build(now="2013-01-03T07:00").ran == []
+    land(settling, "2013-01-01", "o", "2013-01-04T05:00")
+    assert settling.build(now="2013-01-04T05:00:10").standing == (0, 1, 0, 2, 0)
+    land(settling, "2013-01-01", "uno\n", "2013-01-04T05:00:12")
+    assert settling.build(now="2013-01-04T05:01").ran == ["copy@2013-01-01", "total"]
+
+
 def test_a_correction_that_ends_as_it_was_rebuilds_nothing(settling: Workshop) -> None:
     land(settling, "2013-01-01", "o", "2013-01-04T05:00")
     assert settling.build(now="2013-01-04T05:00:10").ran == []

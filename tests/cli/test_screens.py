@@ -204,7 +204,7 @@ def plan_of(will: PartitionSet, waiting: PartitionSet) -> Plan:
     reasons = (Reason("input changed", "raw@2013-01-05", "aa", "bb"), Reason("recipe changed"))
     copy = TargetPlan("copy", everything, dict.fromkeys(will.indices(), reasons), will, days(), waiting, days(31))
     total = TargetPlan("total", one, {}, none, one, none, none)
-    supply = Supply(domains, domains, {"raw": Absence.of_missing(waiting)}, {}, {}, {})
+    supply = Supply(domains, domains, {"raw": Absence.of_missing(waiting)}, {}, {}, {}, {})
     return Plan(flow, domains, {"copy": copy, "total": total}, supply)
 
 

@@ -43,7 +43,8 @@ def keep_quiet_answer(
         _period(looked, planned),
     )
     made = (part.fresh & part.provisional for part in planned.targets.values() if part.provisional)
-    counts = {"fresh": planned.fresh, "waiting": planned.waiting, "provisional": sum(map(len, made))}
+    counts = {"fresh": planned.fresh, "waiting": planned.waiting, "awaited": planned.awaited}
+    counts["provisional"] = sum(map(len, made))
     keep_answer(settings.root, state, Question(tuple(arguments), settings.params), grounds, counts, looked.clock)
 
 

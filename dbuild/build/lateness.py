@@ -141,7 +141,9 @@ def _target(looked: Looked, planned: Plan, part: TargetPlan, shown: int) -> Iter
     held = PartitionSet.of_indices(part.needed.axes, part.held)
     groups = [part.fresh & (part.provisional or nothing), part.waiting, part.refused or nothing, held]
     if any(groups):
-        yield TargetLateness(part.target, *(_group(looked, planned, part, group, shown) for group in groups))
+        provisional, waiting, failing, frozen = (_group(looked, planned, part, group, shown) for group in groups)
+        awaited = len(planned.awaits(part.target))
+        yield TargetLateness(part.target, provisional, waiting, failing, frozen, awaited)
 
 
 def _group(looked: Looked, planned: Plan, part: TargetPlan, some: PartitionSet, shown: int) -> Group:

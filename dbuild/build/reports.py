@@ -146,6 +146,7 @@ def _target_status(looked: Looked, planned: Plan, name: str, layers: dict[str, i
         "stale": len(part.will),
         "undecided": len(part.may),
         "waiting": len(part.waiting) + len(part.absent),
+        "awaited": len(planned.awaits(name)),
         "failed": sum(joined_key(domain.key(index)) in failed for index in part.will) if failed else 0,
     }
     step = looked.flow.steps[name]

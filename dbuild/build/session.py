@@ -119,7 +119,8 @@ def _has_news(world: World) -> bool:
 
 def _quiet_summary(planned: Plan, started: float) -> Summary:
     provisional = sum(len(part.fresh & part.provisional) for part in planned.targets.values() if part.provisional)
-    return Summary("", 0, planned.fresh, 0, planned.waiting, 0, 0, provisional, time.monotonic() - started)
+    seconds = time.monotonic() - started
+    return Summary("", 0, planned.fresh, 0, planned.waiting, 0, 0, provisional, seconds, awaited=planned.awaited)
 
 
 def _run(
@@ -194,4 +195,5 @@ def _summary(planned: Plan, run: Run, number: str, seconds: float) -> Summary:
         provisional,
         seconds,
         run.is_interrupted,
+        planned.awaited,
     )

@@ -36,7 +36,8 @@ def answer(settings: Settings, arguments: Sequence[str], started: float, seen: S
     if counts is None:
         return None
     seconds = time.monotonic() - started
-    return Summary("", 0, counts["fresh"], 0, counts["waiting"], 0, 0, counts.get("provisional", 0), seconds)
+    provisional, awaited = counts.get("provisional", 0), counts.get("awaited", 0)
+    return Summary("", 0, counts["fresh"], 0, counts["waiting"], 0, 0, provisional, seconds, awaited=awaited)
 
 
 def _has_intents(settings: Settings) -> bool:

@@ -52,11 +52,12 @@ class Standings:
         return self._planned
 
     def _of_source(self, source: str, word: str) -> PartitionSet:
-        missing = self._world.missing(source)
+        world, domain = self._world, self._world.domains.of(source)
         if word == "missing":
-            return missing
+            absence = world.absences.get(source)
+            return absence.missing if absence is not None else domain - domain
         if word == "fresh":
-            return self._world.domains.of(source) - missing
+            return domain & world.present[source]
         raise UsageError(f'"{source}" is a source: nothing of it is {word}', hint=f"as in {source}@missing")
 
     def _held(self, part: TargetPlan) -> PartitionSet:

@@ -134,10 +134,6 @@ class World:
             return PartitionSet(axes, load_body(kept[2]) if kept[1] == identity_of(axes) else EMPTY)
         return PartitionSet(before, load_body(kept[2])).rebased(axes)
 
-    def missing(self, source: str) -> PartitionSet:
-        """The partitions of a source's domain that aren't there."""
-        return self.domains.of(source) - self.present[source]
-
     def moved(self, target: str) -> PartitionSet:
         """The partitions of a target that can be read now and couldn't when the seals were written, or the reverse."""
         now = self.supply.without(target)

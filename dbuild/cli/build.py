@@ -94,12 +94,15 @@ def command(
 
 
 def exit_code(done: Summary, *, strict: bool) -> int:
-    """130 for an interrupted run, 1 for a failure, 3 where --strict finds something held back, else 0."""
+    """130 for an interrupted run, 1 for a failure, 3 where --strict finds something held back, else 0.
+
+    What only waits for what isn't due yet is as it should be.
+    """
     if done.was_interrupted:
         return 130
     if done.failed:
         return 1
-    return 3 if strict and (done.waiting or done.blocked or done.provisional) else 0
+    return 3 if strict and (done.waiting > done.awaited or done.blocked or done.provisional) else 0
 
 
 def _texts(file: str) -> dict[str, str]:

@@ -67,5 +67,5 @@ def command(
 
 
 def _is_late(found: Lateness) -> bool:
-    lacking = any(one.provisional.count or one.waiting.count or one.failing.count for one in found.targets)
-    return lacking or any(each.late_count for each in found.sources)
+    held = any(one.provisional.count or one.waiting.count > one.awaited or one.failing.count for one in found.targets)
+    return held or any(each.late_count for each in found.sources)

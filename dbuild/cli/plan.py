@@ -60,4 +60,4 @@ def show_plan(
         print_record(plan_record(plan))
     else:
         print_lines(*plan_lines(plan))
-    return 3 if strict and (plan.will_run or plan.may_run or plan.waiting or plan.doubts) else 0
+    return 3 if strict and (plan.will_run or plan.may_run or plan.waiting > plan.awaited or plan.doubts) else 0

@@ -51,5 +51,6 @@ def command(
 
 
 def _is_unsettled(dataset: DatasetStatus) -> bool:
-    held = dataset.waiting or dataset.late or dataset.provisional
+    awaited = dataset.awaited if dataset.kind == "target" else 0
+    held = dataset.waiting > awaited or dataset.late or dataset.provisional
     return bool(held or dataset.stale or dataset.undecided)

@@ -12,10 +12,10 @@ class Absence:
     """Partitions of one dataset's domain that can't be read now, each for one reason."""
 
     idle: PartitionSet  # absent, and never due
-    awaited: PartitionSet  # absent, and not due yet
-    missing: PartitionSet  # absent, and expected
+    awaited: PartitionSet  # absent, and not due yet; of a target, behind nothing but such
+    missing: PartitionSet  # absent, and expected; of a target, behind such
     late: PartitionSet  # those of the missing whose deadline has passed
-    unsettled: PartitionSet  # there, but not to be read yet
+    unsettled: PartitionSet  # there, but not to be read yet; of a target, behind such
 
     @classmethod
     def of_missing(cls, missing: PartitionSet) -> Absence:

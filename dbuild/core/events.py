@@ -117,6 +117,7 @@ class Summary:
     provisional: int
     seconds: float
     was_interrupted: bool = False
+    awaited: int = 0  # of the waiting: held back by nothing but what isn't due yet
 
 
 Event = (

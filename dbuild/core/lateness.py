@@ -63,6 +63,7 @@ class TargetLateness:
     waiting: Group
     failing: Group  # for a missing input, by `missing = "fail"`
     frozen: Group  # that would be built if they weren't frozen
+    awaited: int = 0  # of the waiting: held back by nothing but what isn't due yet
 
 
 @dataclass(frozen=True, slots=True)

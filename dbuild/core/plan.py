@@ -90,8 +90,17 @@ class Plan:
         return sum(len(plan.waiting) + len(plan.absent) for plan in self.targets.values())
 
     @property
+    def awaited(self) -> int:
+        """How many of those that wait are held back by nothing but what isn't due yet."""
+        return sum(len(self.awaits(name)) for name in self.targets)
+
+    @property
     def fresh(self) -> int:
         return sum(len(plan.fresh) for plan in self.targets.values())
+
+    def awaits(self, target: str) -> PartitionSet:
+        """The partitions of a target that wait for nothing but what isn't due yet."""
+        return self.targets[target].waiting & self.supply.awaits(target)
 
     def after(self, target: str, index: Index) -> list[str]:
         """What a partition that may run depends on: partitions of targets that will or may run, as people type them."""

@@ -19,7 +19,9 @@ class Provision:
     """One input of a target, over the target's whole declared domain."""
 
     mapping: Mapping | Supplied  # leads to what is there
-    waiting: PartitionSet  # held back by it
+    missing: PartitionSet  # held back by what is missing of it
+    unsettled: PartitionSet  # held back by what is being written
+    awaited: PartitionSet  # held back by what isn't due yet
     refused: PartitionSet  # fails for want of it
     provisional: PartitionSet  # made without some of it
     lacking: PartitionSet  # would read something of it that is absent, for whatever reason but that nothing is due
@@ -43,13 +45,16 @@ def provide(demand: Demand, absence: Absence | None) -> Provision:
     nothing = PartitionSet.empty(demand.domain.axes)
     follows = _follows_time(demand.mapping, demand.reach)
     if absence is None:
-        return Provision(demand.mapping, nothing, nothing, nothing, nothing, nothing if follows else None)
+        return _plenty(demand, demand.mapping, nothing if follows else None)
     there = demand.reach - absence.all
     if demand.mapping.latest is not None:
         return _count(demand, absence, there)
-    made = Provision(demand.mapping, nothing, nothing, nothing, nothing, None)
+    made = _plenty(demand, demand.mapping)
     made.lacking = demand.mapping.touches(absence.holding, demand.domain)
-    made.waiting = _awaiting(demand, absence, there)
+    made.unsettled = demand.mapping.touches(absence.unsettled, demand.domain)
+    if absence.awaited:  # it is left out by who has something else to read
+        touched = demand.mapping.touches(absence.awaited, demand.domain)
+        made.awaited = touched - demand.mapping.touches(there | absence.missing, demand.domain)
     if follows:
         made.resting = _only(demand, absence.idle)
     stand_ins = {}
@@ -61,22 +66,28 @@ def provide(demand: Demand, absence: Absence | None) -> Provision:
     return made
 
 
-def _count(demand: Demand, absence: Absence, there: PartitionSet) -> Provision:
-    """Of an input of which the last so many are read. Of a source those that are there; a target will have the others.
-
-    What somebody is still writing may become one of them.
-    """
+def _plenty(demand: Demand, mapping: Mapping | Supplied, resting: PartitionSet | None = None) -> Provision:
+    """A provision that lacks nothing."""
     nothing = PartitionSet.empty(demand.domain.axes)
+    return Provision(mapping, nothing, nothing, nothing, nothing, nothing, nothing, resting)
+
+
+def _count(demand: Demand, absence: Absence, there: PartitionSet) -> Provision:
+    """Of an input of which the last so many are read. Of a source those that are there; a target will have the missing.
+
+    What somebody is still writing may become one of them. What isn't due yet isn't counted.
+    """
     does_without = demand.given.missing == "skip" and not demand.is_patient
     whole = demand.mapping.counting(there | absence.missing if demand.is_made and not does_without else there)
-    held = whole.affects(absence.unsettled, demand.domain) if absence.unsettled else nothing
-    if not demand.is_made or not absence.missing:
-        return Provision(whole, held, nothing, nothing, held, None)
-    if does_without:
-        affected = whole.affects(absence.missing, demand.domain)
-        return Provision(whole, held, nothing, affected, held | affected, None)
-    waiting = held | whole.touches(absence.missing, demand.domain)
-    return Provision(whole, waiting, nothing, nothing, waiting, None)
+    made = _plenty(demand, whole)
+    if absence.unsettled:
+        made.unsettled = whole.affects(absence.unsettled, demand.domain)
+    if demand.is_made and does_without:
+        made.provisional = whole.affects(absence.missing, demand.domain)
+    elif demand.is_made:
+        made.missing = whole.touches(absence.missing, demand.domain)
+    made.lacking = made.unsettled | made.provisional | made.missing
+    return made
 
 
 def _follows_time(mapping: Mapping, reach: PartitionSet) -> bool:
@@ -98,25 +109,13 @@ def _only(demand: Demand, some: PartitionSet) -> PartitionSet:
     return touched - demand.mapping.touches(demand.reach - some, demand.domain)
 
 
-def _awaiting(demand: Demand, absence: Absence, there: PartitionSet) -> PartitionSet:
-    """The target's partitions that are to wait whatever is said: for what is being written, or isn't due yet.
-
-    What isn't due yet is left out by who has something else to read.
-    """
-    held = demand.mapping.touches(absence.unsettled, demand.domain)
-    if absence.awaited:
-        touched = demand.mapping.touches(absence.awaited, demand.domain)
-        held |= touched - demand.mapping.touches(there | absence.missing, demand.domain)
-    return held
-
-
 def _do_without(demand: Demand, absence: Absence, there: PartitionSet, made: Provision) -> None:
     """Sorts those that lack something missing, by what is to be done then."""
     if not absence.missing:
         return
     lacking = demand.mapping.touches(absence.missing, demand.domain)
     if demand.is_patient:
-        made.waiting |= lacking
+        made.missing |= lacking
         return
     if demand.given.missing == "skip":
         made.provisional |= lacking
@@ -130,7 +129,7 @@ def _do_without(demand: Demand, absence: Absence, there: PartitionSet, made: Pro
     if demand.given.missing == "fail":
         made.refused |= lacking
     else:
-        made.waiting |= lacking
+        made.missing |= lacking
 
 
 def _is_enough(demand: Demand, index: Index, absence: Absence, there: PartitionSet) -> bool:
@@ -148,18 +147,22 @@ def _stand_in(demand: Demand, absence: Absence, there: PartitionSet, made: Provi
     made.lacking |= lacking
     slices = Slices(there | absence.unsettled, place)
     found: dict[Index, StandIn] = {}
-    waiting, provisional = [], []
+    waiting, unsettled, provisional = [], [], []
     for index in lacking.indices():
         absent = demand.mapping.of_index(index, demand.reach).first()
         assert absent is not None
         used = newest_before(slices, absent, place)
-        if used is None or used not in there or _is_too_old(demand, absent[place], used[place]):
+        if used is None or _is_too_old(demand, absent[place], used[place]):
             waiting.append(index)
+            continue
+        if used not in there:
+            unsettled.append(index)
             continue
         found[index] = StandIn(absent, used)
         if absent in absence.missing:
             provisional.append(index)
-    made.waiting |= PartitionSet.of_indices(demand.domain.axes, waiting)
+    made.missing |= PartitionSet.of_indices(demand.domain.axes, waiting)
+    made.unsettled |= PartitionSet.of_indices(demand.domain.axes, unsettled)
     made.provisional |= PartitionSet.of_indices(demand.domain.axes, provisional)
     return found
 

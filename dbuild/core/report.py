@@ -62,7 +62,7 @@ class DatasetStatus:
     failed: int  # among the stale: those that failed when they were last tried
     provisional: int  # made without something expected; they count in their other states too
     frozen: int = 0  # those that would run if nobody had frozen them
-    awaited: int = 0  # absent, and not due yet
+    awaited: int = 0  # absent, and not due yet; of a target those of the waiting that wait for nothing else
     unsettled: int = 0  # there, and not to be read yet
     tags: tuple[str, ...] = ()
     owner: str = ""
@@ -74,7 +74,7 @@ class DatasetStatus:
     @property
     def total(self) -> int:
         """How many partitions there are."""
-        absent = self.missing + self.late + self.awaited + self.unsettled
+        absent = self.missing + self.late + self.unsettled + (self.awaited if self.kind == "source" else 0)
         return self.fresh + self.stale + self.undecided + absent + self.waiting + self.frozen
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from dbuild.core.absence import Absence
+from dbuild.core.chain import Chain
 from dbuild.core.domain import Domains
 from dbuild.core.graph import Flow
 from dbuild.core.mapping import Mapping
@@ -49,11 +50,13 @@ class Supply:
     lacking: dict[str, PartitionSet]  # target -> would read something that is absent, were it made now
 
     def lacks(self, flow: Flow, target: str, index: Index) -> Iterator[tuple[str, PartitionSet]]:
-        """The datasets of which a partition would read something that is absent and expected, or not there yet."""
+        """The datasets of which a partition does without something that is missing, or waits for something."""
+        is_held = index in self.waits(target)
         for given, mapping in zip(flow.steps[target].inputs, self.reach.mappings[target], strict=True):
             absence = self.absences.get(given.dataset)
             if absence is not None:
-                found = mapping.of_index(index, self.reach.of(given.dataset)) & absence.holding
+                lacking = absence.holding if is_held else absence.missing
+                found = mapping.of_index(index, self.reach.of(given.dataset)) & lacking
                 if found:
                     yield given.dataset, found
 
@@ -66,6 +69,11 @@ class Supply:
     def waits(self, target: str) -> PartitionSet:
         """The partitions of a target that are held back."""
         return self._of(self.waiting, target)
+
+    def awaits(self, target: str) -> PartitionSet:
+        """Those of them that are held back by nothing but what isn't due yet."""
+        absence = self.absences.get(target)
+        return absence.awaited if absence is not None else PartitionSet.empty(self.reach.of(target).axes)
 
     def refuses(self, target: str) -> PartitionSet:
         """The partitions of a target that fail for a missing input."""
@@ -113,9 +121,8 @@ def _supply(flow: Flow, supply: Supply, name: str, held: Held, is_patient: bool)
     supply.domains.mappings[name] = tuple(each.mapping for each in made)
     idle = _resting(domain, made) - frozen
     chain = chain_of(flow, supply.reach, name)
-    waiting = _union(domain, (each.waiting for each in made)) - frozen - idle | lost
-    if chain and waiting:
-        waiting = (waiting | chain.behind(waiting, frozen)) - idle
+    absence = _absence(domain, made, lost, frozen, idle, chain)
+    waiting = absence.holding
     refused = _union(domain, (each.refused for each in made)) - frozen - idle - waiting
     without = frozen | idle | waiting
     inherited = _inherited(flow, supply, name)
@@ -127,7 +134,31 @@ def _supply(flow: Flow, supply: Supply, name: str, held: Held, is_patient: bool)
         provisional |= (held.improvised(name, frozen & lacking, supply.absences) | inherited & frozen) - lost
     if chain and provisional:
         provisional |= chain.behind(provisional, frozen) - without
-    _keep(supply, name, idle & domain, waiting & domain, refused & domain, provisional & domain)
+    _keep(supply, name, absence, refused & domain, provisional & domain)
+
+
+def _absence(
+    domain: PartitionSet,
+    made: Sequence[Provision],
+    lost: PartitionSet,
+    frozen: PartitionSet,
+    idle: PartitionSet,
+    chain: Chain | None,
+) -> Absence:
+    """What of a target waits, by what holds it back; where that is several things, missing comes first.
+
+    So what isn't due yet, or is being written, is to those who read the target what it is to those who read the source.
+    """
+    sets = ((each.missing, each.unsettled, each.awaited) for each in made)
+    missing, unsettled, awaited = (_union(domain, some) - frozen - idle for some in zip(*sets, strict=True))
+
+    def grown(some: PartitionSet) -> PartitionSet:
+        return (some | (chain.behind(some, frozen) - idle) if chain and some else some) & domain
+
+    missing = grown(missing | lost)
+    unsettled = grown(unsettled) - missing
+    awaited = grown(awaited) - missing - unsettled
+    return Absence(idle & domain, awaited, missing, domain - domain, unsettled)
 
 
 def _provisions(flow: Flow, supply: Supply, name: str, is_patient: bool) -> list[Provision]:
@@ -180,19 +211,12 @@ def _union(domain: PartitionSet, sets: Iterable[PartitionSet]) -> PartitionSet:
     return PartitionSet.union_of(domain.axes, (some.body for some in sets))
 
 
-def _keep(
-    supply: Supply,
-    name: str,
-    idle: PartitionSet,
-    waiting: PartitionSet,
-    refused: PartitionSet,
-    provisional: PartitionSet,
-) -> None:
-    nothing = PartitionSet.empty(idle.axes)
-    if idle:
-        supply.domains.sets[name] -= idle
-    if idle or waiting:
-        supply.absences[name] = Absence(idle, nothing, waiting, nothing, nothing)
+def _keep(supply: Supply, name: str, absence: Absence, refused: PartitionSet, provisional: PartitionSet) -> None:
+    waiting = absence.holding
+    if absence.idle:
+        supply.domains.sets[name] -= absence.idle
+    if absence.all:
+        supply.absences[name] = absence
     for found, some in ((supply.waiting, waiting), (supply.refused, refused), (supply.provisional, provisional)):
         if some:
             found[name] = some

@@ -119,6 +119,7 @@ def summary_record(event: Summary) -> dict[str, object]:
         "fresh": event.fresh,
         "failed": event.failed,
         "waiting": event.waiting,
+        "awaited": event.awaited,
         "blocked": event.blocked,
         "restored": event.restored,
         "provisional": event.provisional,

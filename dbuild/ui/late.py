@@ -230,7 +230,7 @@ def _target_record(each: TargetLateness) -> dict[str, object]:
     groups = {name: getattr(each, name) for name in ("provisional", "waiting", "failing", "frozen")}
     return {
         "name": each.target,
-        "counts": {name: group.count for name, group in groups.items()},
+        "counts": {**{name: group.count for name, group in groups.items()}, "awaited": each.awaited},
         **{name: [_lack_record(one) for one in group.shown] for name, group in groups.items() if name != "frozen"},
         "frozen": [{"key": key_record(one.key), "reason": one.why} for one in each.frozen.shown],
     }

@@ -193,12 +193,82 @@ DUE = HEAD.replace('prices/{day}.txt"\n', 'prices/{day}.txt"\nexpect = { at = "0
 def test_what_is_not_due_yet_is_waited_for_until_it_is(tmp_path: Path) -> None:
     shop = made(tmp_path, DUE + VALUED % "latest" + MONTHLY, without=("01-05",))
     done = shop.build(now="2013-01-06T05:59")
-    assert (sorted(done.ran), done.standing) == (daily(*DAYS[:4]), (4, 0, 0, 2, 0))
+    assert (sorted(done.ran), done.standing) == (["monthly@2013-01", *daily(*DAYS[:4])], (5, 0, 0, 1, 0))
+    assert (done.summary.awaited, done.summary.provisional) == (1, 0)
     assert shop.build(now="2013-01-06T05:59").ran == []
     done = shop.build(now="2013-01-06T06:00")
     assert (sorted(done.ran), done.summary.provisional) == (["monthly@2013-01", *daily("01-05")], 2)
     shop.days("data/prices", "01-05")
     assert sorted(shop.build(now="2013-01-07T00:00").ran) == ["monthly@2013-01", *daily("01-05")]
+
+
+BEHIND = """
+[targets.trend]
+path = "out/trend/{day}.txt"
+shell = "cat {valued} > {output}"
+inputs.valued = { day = "-1d..0d", missing = "skip" }
+[targets.copied]
+path = "out/copied/{day}.txt"
+shell = "cat {valued} > {output}"
+inputs.valued = { missing = "%s" }
+[targets.again]
+path = "out/again/{day}.txt"
+shell = "cat {copied} {orders} > {output}"
+inputs.copied = { missing = "fail" }
+"""
+BEFORE, AFTER = "2013-01-06T05:59", "2013-01-06T06:00"
+
+
+@pytest.mark.parametrize("policy", ["skip", "latest", "fail", "wait"])
+def test_what_waits_for_what_is_not_due_yet_is_not_due_yet_either(tmp_path: Path, policy: str) -> None:
+    shop = made(tmp_path, DUE + VALUED % "wait" + BEHIND % policy, without=("01-05",))
+    shop.build("valued", "trend", "copied", "again", now=BEFORE)
+    done = shop.build(now=BEFORE)
+    assert (done.ran, done.standing) == ([], (0, 17, 0, 3, 0))  # the last of valued, copied and again
+    assert (done.summary.awaited, done.summary.provisional) == (3, 0)
+    assert shop.read("out/trend/2013-01-05.txt") == "order 01-04\nprice 01-04\n"
+    counts = {
+        each.name: (each.waiting, each.awaited) for each in status(Settings(str(shop.root), now=seconds_of(BEFORE)), ())
+    }
+    assert (counts["prices"], counts["valued"], counts["trend"], counts["copied"]) == ((0, 1), (1, 1), (0, 0), (1, 1))
+
+
+def test_from_its_deadline_on_what_waits_for_it_is_missing(tmp_path: Path) -> None:
+    shop = made(tmp_path, DUE + VALUED % "wait" + BEHIND % "skip", without=("01-05",))
+    shop.build(now=BEFORE)
+    done = shop.build(now=AFTER, keep_going=True)
+    assert (done.standing, done.summary.awaited) == ((2, 17, 0, 1, 0), 0)
+    assert sorted(done.ran) == ["again@2013-01-05", "copied@2013-01-05"]  # the trend had left it out before
+    assert provisional(shop, AFTER) == {"trend": 1, "copied": 1, "again": 1}
+    shop.days("data/prices", "01-05")
+    later = shop.build(now=AFTER)
+    assert sorted(later.ran) == [f"{name}@2013-01-05" for name in ("again", "copied", "trend", "valued")]
+
+
+def test_nothing_is_late_before_it_is_due(tmp_path: Path) -> None:
+    now = DUE.replace("start = 2013-01-01\n[partitions.month", 'start = 2013-01-01\nend = "now"\n[partitions.month')
+    shop = made(tmp_path, now + VALUED % "wait" + MONTHLY, without=("01-05",))
+    strict = {"build": ("--strict",), "plan": ("plan", "--strict"), "status": ("status", "--strict")}
+    strict["late"] = ("late", "--strict")
+    for moment, code in ((BEFORE, 0), (AFTER, 3)):
+        moment = moment.replace("06T", "05T") if code == 0 else moment
+        shop.run("-q", DBUILD_NOW=moment)
+        codes = {name: shop.run(*words, DBUILD_NOW=moment).returncode for name, words in strict.items()}
+        assert codes == dict.fromkeys(strict, code), moment
+
+
+def test_what_is_built_without_something_does_not_name_what_is_not_due_yet(tmp_path: Path) -> None:
+    window = VALUED.replace('%s" }', 'skip", day = "-2d..0d" }')
+    shop = made(tmp_path, DUE + window, without=("01-04", "01-05"))
+    done = shop.build(now=BEFORE)
+    (gap,) = [event for event in done.events if isinstance(event, Lacking)]
+    assert (gap.keys, gap.standing, gap.missing) == ("2013-01-04..2013-01-05", "provisional", ("prices@2013-01-04",))
+
+
+def test_names_of_what_is_missing_leave_out_what_is_not_due_yet(tmp_path: Path) -> None:
+    shop = made(tmp_path, DUE + VALUED % "wait", without=("01-04", "01-05"))
+    listed = shop.run("list", "prices@missing", "--json", DBUILD_NOW=BEFORE)
+    assert '"2013-01-04"' in listed.stdout and "2013-01-05" not in listed.stdout, listed.stdout
 
 
 def test_windows_leave_out_what_is_not_due_yet(tmp_path: Path) -> None:

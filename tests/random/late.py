@@ -16,6 +16,7 @@ Key = date | None  # a day, a Monday for a week, or nothing
 Name = tuple[str, Key]
 Row = tuple[date | None, int]
 State = Literal["there", "missing", "awaited", "idle", "unsettled", "failed"]
+HOLDING: tuple[State, ...] = ("missing", "unsettled", "awaited")  # who waits for several counts as the first
 Reads = tuple[tuple[str, tuple[tuple[Key, object], ...]], ...]  # input -> key and content of what is read of it
 
 WEEKLY = ("weekly", "sums")
@@ -31,6 +32,7 @@ class Standing:
     reads: Reads = ()  # what it is made of: when this changes it is made anew
     is_provisional: bool = False
     had: frozenset[tuple[str, Key]] = frozenset()  # what was there for it
+    behind: State = "there"  # what it waits for, and so is to those that read it
 
     @property
     def is_there(self) -> bool:
@@ -53,6 +55,7 @@ class Outcome:
     ran: list[str]
     standings: dict[str, Standing]
     counts: tuple[int, int, int, int, int]  # built, fresh, failed, waiting, blocked
+    awaited: int  # how many wait for nothing but what isn't due yet
 
     def provisional(self) -> dict[str, int]:
         """How many partitions of each target are provisional, where any are."""
@@ -123,12 +126,13 @@ class Model:
         timely = [part for part in parts if target not in ("total", "daily")]
         if timely and all(part.keys and set(part.states.values()) == {"idle"} for part in timely):
             return Standing("idle")
-        if any(part.verdict == "wait" for part in parts):
-            return Standing("waiting")
+        held = set[State]().union(*(part.held for part in parts))
+        if held:
+            return Standing("waiting", behind=min(held, key=HOLDING.index))
         is_provisional = any(part.is_provisional for part in parts)
         if any(part.is_blocked for part in parts):
             return Standing("blocked")
-        if any(part.verdict == "fail" for part in parts):
+        if any(part.is_refused for part in parts):
             return Standing("refused")
         reads: Reads = tuple((part.given, part.reads()) for part in parts)
         if target == "daily":
@@ -182,7 +186,8 @@ class Model:
         failed, waiting, blocked = (states.count(each) for each in ("refused", "waiting", "blocked"))
         fresh = len(states) - len(stale) - failed - waiting - blocked
         named = {label(name): one for name, one in standings.items()}
-        return Outcome(sorted(map(label, stale)), named, (len(stale), fresh, failed, waiting, blocked))
+        awaited = sum(one.behind == "awaited" for one in standings.values())
+        return Outcome(sorted(map(label, stale)), named, (len(stale), fresh, failed, waiting, blocked), awaited)
 
     def _is_stale(self, name: Name, one: Standing) -> bool:
         return name in self.failed or name not in self.made or self.made[name].reads != one.reads
@@ -202,8 +207,9 @@ class _Part:
         self.keys = [one for one in model.domain(given) if _reads(target, key, one)]
         self.states = {one: self._state(one) for one in self.keys}
         self.used = [one for one in self.keys if self.states[one] == "there"]
-        self.is_provisional = False
-        self.verdict = self._verdict()
+        self.held: set[State] = set()  # what has to be waited for
+        self.is_provisional = self.is_refused = False
+        self._decide()
         self.is_blocked = any(self._state(one) == "failed" for one in (*self.keys, *self.used))
         if given not in model.files:
             self.is_provisional |= any(found[given, one].is_provisional for one in self.used)
@@ -212,26 +218,30 @@ class _Part:
         if self.given in self._model.files:
             assert key is not None
             return self._model.state_of_file(self.given, key)
-        state = self._found[self.given, key].state
-        states: dict[str, State] = {"idle": "idle", "waiting": "missing", "refused": "failed", "blocked": "failed"}
-        return states.get(state, "there")
+        one = self._found[self.given, key]
+        states: dict[str, State] = {"idle": "idle", "waiting": one.behind, "refused": "failed", "blocked": "failed"}
+        return states.get(one.state, "there")
 
-    def _verdict(self) -> Literal["read", "wait", "fail"]:
+    def _decide(self) -> None:
+        """Finds what is done about what isn't there."""
         states = list(self.states.values())
         missing, there = states.count("missing"), states.count("there") + states.count("failed")
-        if "unsettled" in states or ("awaited" in states and not missing + there):
-            return "wait"
-        if self._policy.missing == "latest":
-            return self._stand_in() if {"missing", "idle"} & set(states) else "read"
-        if not missing:
-            return "read"
+        if "unsettled" in states:
+            self.held.add("unsettled")
+        if "awaited" in states and not missing + there:
+            self.held.add("awaited")
         is_enough = self._policy.minimum > 0 and there >= min(self._policy.minimum, missing + there)
-        if self._policy.missing == "skip" or is_enough:
+        if self._policy.missing == "latest":
+            if {"missing", "idle"} & set(states):
+                self._stand_in()
+        elif missing and (self._policy.missing == "skip" or is_enough):
             self.is_provisional = True
-            return "read"
-        return "fail" if self._policy.missing == "fail" else "wait"
+        elif missing and self._policy.missing == "fail":
+            self.is_refused = True
+        elif missing:
+            self.held.add("missing")
 
-    def _stand_in(self) -> Literal["read", "wait"]:
+    def _stand_in(self) -> None:
         """The newest one before that is there takes the place of what isn't."""
         key = self._key
         assert key is not None
@@ -239,11 +249,13 @@ class _Part:
         states = {one: self._state(one) for one in earlier}
         known = [one for one in earlier if states[one] in ("there", "unsettled", "failed")]
         used = max(known, default=None)
-        if used is None or states[used] == "unsettled" or (self._policy.is_limited and key - used > MAX_AGE):
-            return "wait"
-        self.used = [used]
-        self.is_provisional = self.states[key] == "missing"
-        return "read"
+        if used is None or (self._policy.is_limited and key - used > MAX_AGE):
+            self.held.add("missing")
+        elif states[used] == "unsettled":
+            self.held.add("unsettled")
+        else:
+            self.used = [used]
+            self.is_provisional = self.states[key] == "missing"
 
     def lacks(self, made: Standing) -> bool:
         """Whether something is missing that there wasn't either when the partition was made."""

@@ -112,7 +112,7 @@ class Drama:
         done = self.build(*targets)
         ran = sorted(name for name in done.ran if name not in done.errors)
         assert ran == wanted.ran
-        assert done.standing == wanted.counts
+        assert (*done.standing, done.summary.awaited) == (*wanted.counts, wanted.awaited)
         assert done.summary.provisional == sum(wanted.provisional().values())
         for path, text in wanted.contents().items():
             assert self.shop.read(path) == text, path

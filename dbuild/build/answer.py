@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from dbuild import __version__
 from dbuild.observe.digests import digest_bytes, is_racy
@@ -56,11 +57,18 @@ class Grounds:
     period: Period
 
 
+class Answer(NamedTuple):
+    """What a question came to when nothing had to be done."""
+
+    counts: dict[str, int]
+    until: float | None  # seconds since the epoch: then the clock may change it; None: it never does
+
+
 Seen = dict[tuple[str, int], bytes]  # (root, depth) -> the listing of a tree that has just been made
 
 
-def find_answer(root: str, state: State, question: Question, now: float, seen: Seen) -> dict[str, int] | None:
-    """The counts of the last answer to this question, if it still holds; None where it has to be found anew.
+def find_answer(root: str, state: State, question: Question, now: float, seen: Seen) -> Answer | None:
+    """The last answer to this question, if it still holds; None where it has to be found anew.
 
     Listings that were made on the way are put into `seen`, so that the long way needn't make them again.
     """
@@ -86,8 +94,7 @@ def find_answer(root: str, state: State, question: Question, now: float, seen: S
     seen.update(((tree[0], tree[1]), listing) for tree, listing in zip(grounds.trees, listings, strict=True))
     if any(digest_bytes(listing).hex() != tree[3] for tree, listing in zip(grounds.trees, listings, strict=True)):
         return None
-    counts: dict[str, int] = found["counts"]
-    return counts
+    return Answer(found["counts"], grounds.period.until)
 
 
 def keep_answer(

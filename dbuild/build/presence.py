@@ -30,8 +30,11 @@ def is_young(stat: Stat, settle: float, moment: int) -> bool:
     An mtime from the future was set on purpose, or by another clock: then the ctime counts, which nobody sets. If that
     is in the future too, a file is young until it has settled by then; but one of more than a day ahead tells nothing.
     """
-    written = stat.mtime if stat.mtime <= moment else min(stat.mtime, stat.ctime)
-    return moment - settle * 1e9 < written <= moment + _DAY
+    return moment - settle * 1e9 < _written(stat, moment) <= moment + _DAY
+
+
+def _written(stat: Stat, moment: int) -> int:
+    return stat.mtime if stat.mtime <= moment else min(stat.mtime, stat.ctime)
 
 
 class Presence:
@@ -51,6 +54,7 @@ class Presence:
         self._moment = moment
         self._ready: dict[str, set[Key]] = {}
         self._named: dict[str, PartitionSet] = {}
+        self._settling: dict[str, float] = {}
         self._young = {source.name: self._find_young(source) for source in project.sources.values() if source.settle}
 
     def discovered(self) -> dict[str, tuple[str, ...]]:
@@ -98,6 +102,10 @@ class Presence:
         first = (there & domain).first() if young else None
         shows = declared.schema is None and format_of(declared.path) in ("csv", "json")
         return there if first is not None and first in young and shows else young
+
+    def settles_at(self, source: str) -> float | None:
+        """When the first of a source's young files isn't young any more, if nobody writes to it; None: it has none."""
+        return self._settling.get(source)
 
     def settled(self, source: str, axes: MappingOf[str, Axis]) -> PartitionSet:
         """The partitions that are there and may be read."""
@@ -194,6 +202,8 @@ class Presence:
             if is_young(stat, source.settle, self._moment):
                 self._survey.doubt(path)
                 keys[key] = None
+                settling = _written(stat, self._moment) / 1e9 + source.settle
+                self._settling[source.name] = min(settling, self._settling.get(source.name, settling))
         return tuple(keys)
 
 

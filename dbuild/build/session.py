@@ -9,11 +9,12 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from dbuild.build.answer import Seen
 from dbuild.build.discovery import Asking
+from dbuild.build.horizon import changes_at
 from dbuild.build.interrupts import signals_ending
 from dbuild.build.keeping import keep_quiet_answer
 from dbuild.build.locks import WORKERS, Emit, lock_folder, open_for_build
@@ -101,8 +102,9 @@ def _build(
     if not planned.will_run and not planned.may_run:
         if not looked.world.survey.is_known or _has_news(looked.world):
             seal(looked.world, planned, None)
-        keep_quiet_answer(settings, state, arguments, looked, planned)
-        return _quiet_summary(planned, started)
+        until = changes_at(looked, planned)
+        keep_quiet_answer(settings, state, arguments, looked, planned, until)
+        return replace(_quiet_summary(planned, started), changes_at=until)
     if options.budget is not None:
         from dbuild.build.budgeting import check_budget
 
@@ -170,7 +172,9 @@ def _run(
         drop_done(looked)
     for gap in gaps_of(planned, lambda name: planned.targets[name].fresh | run.settled(name)):
         emit(gap)
-    summary = _summary(planned, run, str(number), time.monotonic() - started)
+    rests = [rest.until for rest in run.rests] if settings.is_resting else []
+    until = changes_at(looked, planned, run.settled, rests)
+    summary = replace(_summary(planned, run, str(number), time.monotonic() - started), changes_at=until)
     outcome = "interrupted" if run.is_interrupted else ("failed" if summary.failed else "done")
     state.end_run(number, summary.seconds, outcome, summary.built, summary.failed)
     return summary

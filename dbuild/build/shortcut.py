@@ -26,18 +26,22 @@ def answer(settings: Settings, arguments: Sequence[str], started: float, seen: S
     try:
         state = open_state(settings.root, settings.flow, is_reader=True)
         try:
-            counts = find_answer(
+            found = find_answer(
                 settings.root, state, Question(tuple(arguments), settings.params), settings.clock(), seen
             )
         finally:
             state.close()
     except (UserError, OSError, sqlite3.Error):
         return None  # the long way says what is wrong
-    if counts is None:
+    if found is None:
         return None
     seconds = time.monotonic() - started
-    provisional, awaited = counts.get("provisional", 0), counts.get("awaited", 0)
-    return Summary("", 0, counts["fresh"], 0, counts["waiting"], 0, 0, provisional, seconds, awaited=awaited)
+    counts = found.counts
+    return Summary(
+        *("", 0, counts["fresh"], 0, counts["waiting"], 0, 0, counts.get("provisional", 0), seconds),
+        awaited=counts.get("awaited", 0),
+        changes_at=found.until,
+    )
 
 
 def _has_intents(settings: Settings) -> bool:

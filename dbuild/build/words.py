@@ -50,10 +50,10 @@ class Words:
         """Whether any word holds."""
         return any(self._held.values())
 
-    @property
-    def can_expire(self) -> bool:
-        """Whether a word holds only until a date, so that what is known now may change without anybody's doing."""
-        return any(mark.until is not None for held in self._held.values() for mark, _ in held)
+    def expires_at(self) -> float | None:
+        """The moment at which the first of the words that hold doesn't any more; None where none has one."""
+        untils = (mark.until for held in self._held.values() for mark, _ in held)
+        return min((until for until in untils if until is not None), default=None)
 
     def _hold(self, target: str) -> list[Marked]:
         named = [(mark, self._named(mark)) for mark in self._marks[target] if not self._is_over(mark)]

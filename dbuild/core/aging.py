@@ -24,12 +24,17 @@ def old_of(target: Target, dimensions: MappingOf[str, Dimension], domain: Partit
     return domain & PartitionSet.box(domain.axes, sides)
 
 
-def ages_at(target: Target, dimensions: MappingOf[str, Dimension], now: datetime) -> datetime | None:
-    """The instant at which the next period gets too old; None where none does."""
+def ages_at(
+    target: Target, dimensions: MappingOf[str, Dimension], some: PartitionSet, now: datetime
+) -> datetime | None:
+    """The instant at which the first of some partitions that aren't too old gets so; None where none does."""
     first = _first_young(target, dimensions, now)
     if first is None or target.freeze_after is None:
         return None
-    return time_of(target, dimensions)[1].start(first + 1) + timedelta(seconds=target.freeze_after)
+    position, grain = time_of(target, dimensions)
+    young = (max(low, first) for low, high in some.spans(position) if high > first) if some else ()
+    number = min(young, default=None)
+    return None if number is None else grain.start(number + 1) + timedelta(seconds=target.freeze_after)
 
 
 def written_age(seconds: float) -> str:

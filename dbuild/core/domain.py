@@ -5,14 +5,15 @@ Pure: what was observed and what day it is come in as values.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from collections.abc import Mapping as MappingOf
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from dbuild.core.graph import Flow, Step
 from dbuild.core.mapping import Mapping, mapping_of
 from dbuild.core.model import (
+    Dimension,
     DiscoveredDimension,
     Input,
     ListDimension,
@@ -211,10 +212,28 @@ def _counting(
     return found
 
 
-def changes_after(project: Project, now: datetime) -> datetime | None:
-    """The instant at which a dimension with `end = "now"` gets its next period; None where there is none."""
-    grains = [d.grain for d in project.dimensions.values() if isinstance(d, TimeDimension) and d.is_current]
+def changes_after(dimensions: Iterable[Dimension], now: datetime) -> datetime | None:
+    """The instant at which one of these with `end = "now"` gets its next period; None where there is none."""
+    grains = [one.grain for one in dimensions if isinstance(one, TimeDimension) and one.is_current]
     return min((grain.start(grain.index_at(now) + 1) for grain in grains), default=None)
+
+
+def reaches_after(
+    project: Project, dimensions: Iterable[str], present: MappingOf[str, PartitionSet], now: datetime
+) -> datetime | None:
+    """The instant at which a key that a source has gets as near as tomorrow, for dimensions without an end."""
+    found = []
+    for name in dimensions:
+        dimension = project.dimensions[name]
+        if not isinstance(dimension, TimeDimension) or dimension.end is not None or dimension.is_current:
+            continue
+        limit = dimension.grain.index_at(latest_of(now))
+        for source in project.sources.values():
+            if name in source.dimensions and source.name in present and present[source.name]:
+                spans = present[source.name].spans(source.dimensions.index(name))
+                ahead = [max(low, limit + 1) for low, high in spans if high - 1 > limit]
+                found += [dimension.grain.start(number) - AHEAD for number in ahead]
+    return min(found, default=None)
 
 
 def _interval(low: int, high: int) -> tuple[Interval, ...]:

@@ -118,6 +118,7 @@ class Summary:
     seconds: float
     was_interrupted: bool = False
     awaited: int = 0  # of the waiting: held back by nothing but what isn't due yet
+    changes_at: float | None = None  # seconds since the epoch: when the clock alone may change what a build would do
 
 
 Event = (

@@ -126,6 +126,7 @@ def summary_record(event: Summary) -> dict[str, object]:
         "seconds": round(event.seconds, 6),
         "run": event.run,
         "interrupted": event.was_interrupted,
+        "next": instant(event.changes_at) if event.changes_at is not None else None,
     }
 
 

@@ -43,7 +43,7 @@ def test_a_period_is_old_when_its_end_is_so_long_ago(grain: Grain, size: int, da
     made = freezing(days * DAY, "day")
     old = {low + n for n in range(size) if grain.start(low + n + 1) + timedelta(days=days) <= now}
     assert {number for (number,) in old_of(made, {"day": dimension}, domain, now).indices()} == old
-    following = ages_at(made, {"day": dimension}, now)
+    following = ages_at(made, {"day": dimension}, around(dimension, now), now)
     assert following is not None
     assert following > now
     for moment, change in ((following, 1), (following - timedelta(microseconds=1), 0)):
@@ -52,9 +52,23 @@ def test_a_period_is_old_when_its_end_is_so_long_ago(grain: Grain, size: int, da
 
 def ages_of(made: Target, dimension: TimeDimension, now: datetime) -> int:
     """How many of many periods are too old."""
+    domain = around(dimension, now)
+    return domain.spans(0)[0][0] + len(old_of(made, {"day": dimension}, domain, now))
+
+
+def around(dimension: TimeDimension, now: datetime) -> PartitionSet:
+    """Many periods before and after a moment."""
     low = dimension.grain.index_at(now) - 2000
-    domain = PartitionSet.box((axis_of(dimension),), [[(low, low + 3000)]])
-    return low + len(old_of(made, {"day": dimension}, domain, now))
+    return PartitionSet.box((axis_of(dimension),), [[(low, low + 3000)]])
+
+
+def test_only_what_is_asked_about_gets_too_old() -> None:
+    dimension = time("day", "2013-01-01")
+    made, now = freezing(10 * DAY, "day"), datetime(2013, 3, 20, 12)
+    for days, at in (((1, 5, 12, 15), 12), ((9, 25), 25), ((19,), 19), ((1, 5), None), ((), None)):
+        indices = [(dimension.grain.bounded(f"2013-03-{day:02}"),) for day in days]
+        found = ages_at(made, {"day": dimension}, PartitionSet.of_indices((axis_of(dimension),), indices), now)
+        assert found == (datetime(2013, 3, at) + timedelta(days=11) if at else None)
 
 
 def test_all_values_of_an_old_period_are_old() -> None:
@@ -72,7 +86,7 @@ def test_without_an_age_or_with_one_beyond_the_calendar_nothing_is_old(seconds: 
     domain = PartitionSet.box((axis_of(day),), [[(day.start, day.start + 9)]])
     made = freezing(seconds, "day")
     assert not old_of(made, {"day": day}, domain, datetime(2020, 1, 1))
-    assert ages_at(made, {"day": day}, datetime(2020, 1, 1)) is None
+    assert ages_at(made, {"day": day}, around(day, datetime(2020, 1, 1)), datetime(2020, 1, 1)) is None
 
 
 @pytest.mark.parametrize("text", ["90d", "12h", "1d12h", "1h30m", "45m", "90d30s", "1.5s", "0s", "0.25s"])

@@ -200,6 +200,6 @@ def test_a_dimension_that_follows_the_clock_ends_with_the_period_of_this_moment(
 def test_what_follows_the_clock_changes_with_its_next_period() -> None:
     now = datetime(2013, 6, 15, 12, 30)
     current = [TimeDimension(g.unit, g, 0, None, Place("Dataflowfile", 2), True) for g in (Grain("day"), Grain("hour"))]
-    assert changes_after(project(*current), now) == datetime(2013, 6, 15, 13)
-    assert changes_after(project(DAY), now) is None
-    assert changes_after(project(current[0], MONTH), now) == datetime(2013, 6, 16)
+    assert changes_after(current, now) == datetime(2013, 6, 15, 13)
+    assert changes_after([DAY], now) is None
+    assert changes_after([current[0], MONTH], now) == datetime(2013, 6, 16)

@@ -65,7 +65,7 @@ def build(
     if not force:
         from dbuild.build.shortcut import answer
 
-        known = answer(settings, arguments, started, seen)
+        known = answer(settings, arguments, started, seen, emit)
         if known is not None:
             emit(known)
             return known

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from dbuild import __version__
+from dbuild.core.events import LookedAt
 from dbuild.observe.digests import digest_bytes, is_racy
 from dbuild.observe.listing import Tree, list_trees, pack_record, stat_file
 from dbuild.observe.machine import boot_identity, engine_stamp
@@ -56,12 +57,17 @@ class Grounds:
     globs: tuple[str, ...]  # patterns whose matches matter
     period: Period
 
+    def told(self) -> LookedAt:
+        """The same for whoever wants to hear of changes."""
+        trees = [(path, depth, False) for path, depth, *_ in self.trees]
+        return LookedAt(self.singles, (*trees, *((folder, 1, True) for folder in self.folders)), self.globs)
+
 
 class Answer(NamedTuple):
     """What a question came to when nothing had to be done."""
 
     counts: dict[str, int]
-    until: float | None  # seconds since the epoch: then the clock may change it; None: it never does
+    grounds: Grounds
 
 
 Seen = dict[tuple[str, int], bytes]  # (root, depth) -> the listing of a tree that has just been made
@@ -94,7 +100,7 @@ def find_answer(root: str, state: State, question: Question, now: float, seen: S
     seen.update(((tree[0], tree[1]), listing) for tree, listing in zip(grounds.trees, listings, strict=True))
     if any(digest_bytes(listing).hex() != tree[3] for tree, listing in zip(grounds.trees, listings, strict=True)):
         return None
-    return Answer(found["counts"], grounds.period.until)
+    return Answer(found["counts"], grounds)
 
 
 def keep_answer(

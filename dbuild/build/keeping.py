@@ -35,16 +35,21 @@ def keep_quiet_answer(
         return
     if survey.has_differences or planned.notices or selection.by_standing:
         return
-    steps = [planned.flow.steps[name] for name in planned.targets]
-    modules = [f for step in steps if isinstance(step.target.recipe, PythonRecipe) for f in step.analysis.files]
-    grounds = Grounds(
-        survey.singles(),
-        survey.trees(),
-        module_folders(tuple(modules)),
-        planned.flow.project.globs,
-        Period(looked.world.now.replace(tzinfo=UTC).timestamp(), until),
-    )
+    grounds = grounds_of(looked, planned, until)
     made = (part.fresh & part.provisional for part in planned.targets.values() if part.provisional)
     counts = {"fresh": planned.fresh, "waiting": planned.waiting, "awaited": planned.awaited}
     counts["provisional"] = sum(map(len, made))
     keep_answer(settings.root, state, Question(tuple(arguments), settings.params), grounds, counts, looked.clock)
+
+
+def grounds_of(looked: Looked, planned: Plan, until: float | None) -> Grounds:
+    """All that a look rests on, and that the next one will rest on if nothing changes before `until`."""
+    steps = [planned.flow.steps[name] for name in planned.targets]
+    modules = [f for step in steps if isinstance(step.target.recipe, PythonRecipe) for f in step.analysis.files]
+    return Grounds(
+        looked.world.survey.singles(),
+        looked.world.survey.trees(),
+        module_folders(tuple(modules)),
+        planned.flow.project.globs,
+        Period(looked.world.now.replace(tzinfo=UTC).timestamp(), until),
+    )

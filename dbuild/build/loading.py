@@ -8,11 +8,12 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from dbuild.build.answer import names_in
 from dbuild.build.settings import Settings
+from dbuild.core.events import LookedAt
 from dbuild.core.graph import Flow, link
 from dbuild.core.model import (
     Analysis,
@@ -43,6 +44,16 @@ def read_project(settings: Settings) -> tuple[Project, list[UserError]]:
     return project, problems
 
 
+def files_declaring(settings: Settings, error: UserError) -> LookedAt:
+    """What of a project whose flow couldn't be loaded is to be looked at again: its files, and those with mistakes."""
+    from dbuild.project.loader import read_asked
+
+    files, globs = read_asked(settings.flow, settings.root, dict(settings.params), settings.texts)
+    problems = error.problems if isinstance(error, ProjectError) else (error,)
+    wrong = (problem.place.file for problem in problems if problem.place)
+    return LookedAt(tuple(dict.fromkeys((*files, *wrong))), (), globs)
+
+
 def load_flow(settings: Settings, state: State, keep: Memos) -> Flow:
     """The flow. Raises ProjectError with every mistake in it, in the files, the recipes and between them."""
     from dbuild.core.domain import axes_of, domains_of, mappings_of
@@ -55,6 +66,7 @@ def load_flow(settings: Settings, state: State, keep: Memos) -> Flow:
             name: replace(target, uses=_expanded(project.root, target.uses)) if target.uses else target
             for name, target in project.targets.items()
         },
+        globs=(*project.globs, *_folders_used(project)),
     )
     recipes = project.targets | {query.name: query for query in queries_of(project).values()}
     analyses = {name: analyse(project, target, state, keep) for name, target in recipes.items()}
@@ -74,16 +86,41 @@ def load_flow(settings: Settings, state: State, keep: Memos) -> Flow:
 
 def _expanded(root: str, uses: tuple[str, ...]) -> tuple[str, ...]:
     """The files that `uses` names: globs matched, folders with all that is in them."""
-    from glob import escape, glob
+    from glob import glob
 
     found: list[str] = []
-    for path in uses:
-        names = sorted(glob(path, root_dir=root, recursive=True)) if set(path) & set("*?[") else [path]
-        for name in names:
-            is_folder = os.path.isdir(os.path.join(root, name))
-            inside = sorted(glob(f"{escape(name)}/**", root_dir=root, recursive=True)) if is_folder else [name]
-            found.extend(file for file in inside if not os.path.isdir(os.path.join(root, file)))
+    for name in _named(root, uses):
+        inside = sorted(glob(_all_in(name), root_dir=root, recursive=True)) if _is_folder(root, name) else [name]
+        found.extend(file for file in inside if not _is_folder(root, file))
     return tuple(dict.fromkeys(found))
+
+
+def _folders_used(project: Project) -> Iterator[str]:
+    """For each folder that `uses` names a pattern of all that is in it: what comes there counts too."""
+    paths = dict.fromkeys(path for target in project.targets.values() for path in target.uses)
+    folders = (name for name in _named(project.root, paths) if _is_folder(project.root, name))
+    return map(_all_in, dict.fromkeys(folders))
+
+
+def _named(root: str, paths: Iterable[str]) -> Iterator[str]:
+    """Files and folders that paths or globs name; a path also where there is nothing."""
+    for path in paths:
+        if set(path) & set("*?["):
+            from glob import glob
+
+            yield from sorted(glob(path, root_dir=root, recursive=True))
+        else:
+            yield path
+
+
+def _all_in(folder: str) -> str:
+    from glob import escape
+
+    return f"{escape(folder)}/**"
+
+
+def _is_folder(root: str, path: str) -> bool:
+    return os.path.isdir(os.path.join(root, path))
 
 
 def analyse(project: Project, target: Target, state: State, keep: Memos) -> Analysis:

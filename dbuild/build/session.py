@@ -16,7 +16,8 @@ from dbuild.build.answer import Seen
 from dbuild.build.discovery import Asking
 from dbuild.build.horizon import changes_at
 from dbuild.build.interrupts import signals_ending
-from dbuild.build.keeping import keep_quiet_answer
+from dbuild.build.keeping import grounds_of, keep_quiet_answer
+from dbuild.build.loading import files_declaring
 from dbuild.build.locks import WORKERS, Emit, lock_folder, open_for_build
 from dbuild.build.looks import Looked, look
 from dbuild.build.plans import make
@@ -30,7 +31,7 @@ from dbuild.core.budget import Budget
 from dbuild.core.events import Notice, Summary
 from dbuild.core.plan import Plan
 from dbuild.core.schedule import State as Outcome
-from dbuild.errors import DiskError
+from dbuild.errors import DiskError, UserError
 from dbuild.state.opening import is_damage, open_state, set_aside, unwritable
 from dbuild.state.store import FOLDER, State
 
@@ -94,9 +95,16 @@ def _build(
 ) -> Summary:
     recover(settings, state, emit)
     asking = Asking(emit, options.jobs, options.force)
-    looked = look(settings, state, arguments, state.put_memo, force=options.force, seen=seen, asking=asking)
+    try:
+        looked = look(settings, state, arguments, state.put_memo, force=options.force, seen=seen, asking=asking)
+    except UserError as error:
+        if settings.tells_grounds:
+            emit(files_declaring(settings, error))
+        raise
     sweep(settings, state, looked.flow, looked.world.survey)
     planned = make(looked)
+    if settings.tells_grounds:
+        emit(grounds_of(looked, planned, None).told())
     for notice in planned.notices:
         emit(Notice(notice))
     if not planned.will_run and not planned.may_run:

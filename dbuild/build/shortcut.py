@@ -5,17 +5,19 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from dbuild.build.answer import Question, Seen, find_answer
 from dbuild.build.settings import Settings
-from dbuild.core.events import Summary
+from dbuild.core.events import LookedAt, Summary
 from dbuild.errors import UserError
 from dbuild.state.opening import open_state
 from dbuild.state.store import FOLDER
 
 
-def answer(settings: Settings, arguments: Sequence[str], started: float, seen: Seen) -> Summary | None:
+def answer(
+    settings: Settings, arguments: Sequence[str], started: float, seen: Seen, emit: Callable[[LookedAt], None]
+) -> Summary | None:
     """The summary of a build that has nothing to do; None where that isn't known, or something has to be mended.
 
     Listings that were made on the way are put into `seen`.
@@ -35,12 +37,14 @@ def answer(settings: Settings, arguments: Sequence[str], started: float, seen: S
         return None  # the long way says what is wrong
     if found is None:
         return None
+    if settings.tells_grounds:
+        emit(found.grounds.told())
     seconds = time.monotonic() - started
     counts = found.counts
     return Summary(
         *("", 0, counts["fresh"], 0, counts["waiting"], 0, 0, counts.get("provisional", 0), seconds),
         awaited=counts.get("awaited", 0),
-        changes_at=found.until,
+        changes_at=found.grounds.period.until,
     )
 
 

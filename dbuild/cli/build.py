@@ -50,6 +50,7 @@ def command(
     is_patient: bool,
     is_reopened: bool,
     is_resting: bool,
+    tells_grounds: bool,
     texts: str | None,
     directory: Sequence[str],
     file: str,
@@ -63,6 +64,7 @@ def command(
         is_patient=is_patient,
         is_reopened=is_reopened,
         is_resting=is_resting,
+        tells_grounds=tells_grounds,
         texts=_texts(texts) if texts is not None else None,
     )
     if keep_going and fail_fast:

@@ -104,6 +104,18 @@ class Lacking:
 
 
 @dataclass(frozen=True, slots=True)
+class LookedAt:
+    """What a build looked at, for whoever wants to hear of its changes; of several the last counts.
+
+    All paths are relative to the project's root, or absolute.
+    """
+
+    files: tuple[str, ...]  # also those that aren't there
+    trees: tuple[tuple[str, int, bool], ...]  # folder, how many levels; whether only names of modules in it count
+    globs: tuple[str, ...]  # patterns of which it matters what they match
+
+
+@dataclass(frozen=True, slots=True)
 class Summary:
     """The end of a run: the requested partitions and all that they need, as they now stand."""
 
@@ -131,5 +143,6 @@ Event = (
     | Resting
     | Notice
     | Lacking
+    | LookedAt
     | Summary
 )

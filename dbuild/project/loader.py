@@ -57,6 +57,19 @@ def read_texts(file: str, directory: str, overrides: Mapping[str, str]) -> dict[
     return reader.taken
 
 
+def read_asked(
+    file: str, directory: str, overrides: Mapping[str, str], texts: Mapping[str, str] | None = None
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The files that declare a project, as far as its mistakes let them be known, and patterns that name such files.
+
+    Also those that can't be read, or aren't there. Takes what `load_project` takes.
+    """
+    root, name = os.path.split(os.path.abspath(os.path.join(directory, file)))
+    reader = Reader(root, texts)
+    _load(root, name, overrides, reader)
+    return tuple(reader.asked), tuple(reader.patterns)
+
+
 def _load(root: str, name: str, overrides: Mapping[str, str], reader: Reader) -> tuple[Project | None, list[UserError]]:
     problems: list[UserError] = []
     main = read_document(reader, name, problems)

@@ -14,9 +14,12 @@ class Reader:
         self._root = root
         self._given = given
         self.taken: dict[str, str] = {}  # what was read, by path
+        self.asked: dict[str, None] = {}  # the files that were wanted, read or not, in their order
+        self.patterns: dict[str, None] = {}  # those that could match other files at another time
 
     def text(self, file: str) -> str:
         """The text of a file, its line ends as they are. Raises OSError, UnicodeDecodeError, ValueError."""
+        self.asked[file] = None
         if self._given is not None and file in self._given:
             text = self._given[file]
         else:
@@ -34,6 +37,7 @@ class Reader:
         if "\0" in pattern:
             return []
         has_wildcards = bool(set(pattern) & set("*?["))
+        (self.patterns if has_wildcards else self.asked)[pattern] = None
         if self._given is not None:
             parts = os.path.normpath(pattern).split("/")
             found = sorted(file for file in self._given if _matches(parts, file.split("/")))

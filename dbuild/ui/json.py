@@ -10,7 +10,7 @@ from math import ceil
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from dbuild.core.events import Event, Key, Lacking, Resting, Summary, TaskEnded, TaskRetried
+from dbuild.core.events import Event, Key, Lacking, LookedAt, Resting, Summary, TaskEnded, TaskRetried
 from dbuild.ui.plain import PlainSink
 from dbuild.ui.stream import print_lines, tell
 
@@ -98,6 +98,11 @@ def lacking_record(event: Lacking) -> dict[str, object]:
     }
 
 
+def grounds_record(event: LookedAt) -> dict[str, object]:
+    """What a build looked at."""
+    return {"event": "grounds", "files": list(event.files), "trees": list(event.trees), "globs": list(event.globs)}
+
+
 def refusal_record(excess: Excess) -> dict[str, object]:
     """A build that would have done more than its budget allows, and did nothing; causes with their partitions."""
     return {
@@ -147,6 +152,8 @@ class JsonSink:
                 tell(sys.stdout, encode(resting_record(event)))
             case Lacking():
                 tell(sys.stdout, encode(lacking_record(event)))
+            case LookedAt():
+                tell(sys.stdout, encode(grounds_record(event)))
             case Summary():
                 tell(sys.stdout, encode(summary_record(event)), is_last=True)
 

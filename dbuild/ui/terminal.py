@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from dbuild.core.events import (
     Event,
     Lacking,
+    LookedAt,
     Notice,
     Resting,
     Summary,
@@ -55,7 +56,7 @@ class TerminalSink:
         self._written = 0.0
 
     def __call__(self, event: Event) -> None:
-        if not isinstance(event, Notice | Lacking | Summary):
+        if not isinstance(event, Notice | Lacking | LookedAt | Summary):
             self._progress.take(event, time.monotonic())
         match event:
             case TaskStarted():

@@ -269,6 +269,21 @@ def test_files_that_a_recipe_uses_come_and_go(kinds: Workshop) -> None:
     assert kinds.build().ran == []
 
 
+@pytest.mark.parametrize("uses", ["tool", "to*"])
+def test_files_that_come_into_a_folder_that_a_recipe_uses_count(tmp_path: Path, uses: str) -> None:
+    step = '[targets.step]\npath = "out.txt"\nshell = "find tool -type f | sort | xargs cat > {output}"\n'
+    shop = Workshop(tmp_path / "project", f'{step}uses = ["{uses}"]\n')
+    for name in ("tool/a.txt", "tool/deep/b.txt"):
+        shop.write(name, name)
+        shop.date(name, "2024-01-01")
+    shop.date("Dataflowfile", "2024-01-01")
+    assert [shop.build().ran for _ in range(3)] == [["step"], [], []]
+    for name in ("tool/c.txt", "tool/deep/d.txt"):
+        shop.write(name, name)
+        assert [shop.build().ran for _ in range(3)] == [["step"], [], []]
+        assert name in shop.read("out.txt")
+
+
 def test_a_module_that_comes_to_stand_before_another_counts(kinds: Workshop) -> None:
     kinds.write("steps/p.py", "import colorsys\n" + PYTHON)
     assert kinds.build().ran == ["p@2013-01-01", "p@2013-01-02"]

@@ -114,6 +114,7 @@ class Workshop(Sandbox):
         is_patient: bool = False,
         is_reopened: bool = False,
         is_resting: bool = False,
+        tells_grounds: bool = False,
         hear: Callable[[Event], None] = lambda event: None,
         **params: str,
     ) -> Built:
@@ -128,7 +129,8 @@ class Workshop(Sandbox):
             hear(event)
 
         settings = Settings(
-            str(self.root), file, tuple(params.items()), seconds_of(now), is_patient, is_reopened, is_resting
+            *(str(self.root), file, tuple(params.items()), seconds_of(now)),
+            *(is_patient, is_reopened, is_resting, tells_grounds),
         )
         summary = build(
             settings, targets, jobs=jobs, keep_going=keep_going, fail_fast=fail_fast, force=force, emit=emit

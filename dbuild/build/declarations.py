@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
 from dbuild.build.fingerprints import Fingerprints
 from dbuild.build.schemas import Schemas
@@ -10,14 +11,18 @@ from dbuild.core.graph import Flow, Step
 from dbuild.core.model import Project, Source
 from dbuild.observe.digests import digest_bytes
 
+if TYPE_CHECKING:
+    from dbuild.build.routing import Routing
+
 
 class Declarations:
     """The declarations of a flow's targets."""
 
-    def __init__(self, flow: Flow, fingerprints: Fingerprints, schemas: Schemas) -> None:
+    def __init__(self, flow: Flow, fingerprints: Fingerprints, schemas: Schemas, routing: Routing | None) -> None:
         self._flow = flow
         self._fingerprints = fingerprints
         self._schemas = schemas
+        self._routing = routing
 
     def basis(self, target: str) -> bytes:
         """Identity of everything that a verdict on the target depends on, besides files and traces."""
@@ -28,13 +33,16 @@ class Declarations:
             repr(sorted(self.params_of(step).items())),
             repr([(dimension, _declared_text(self._flow.project, dimension)) for dimension in step.target.dimensions]),
         ]
-        for given in step.inputs:
+        for number, given in enumerate(step.inputs):
             schema: object = self._schemas.identity(given, step) if given.counts else 'impact = "none"'
             dataset = self._flow.project.dataset(given.dataset)
             assert dataset is not None
             paths = dataset.path if isinstance(dataset, Source) else [(o.name, o.path) for o in dataset.outputs]
             own = [(dimension, _declared_text(self._flow.project, dimension)) for dimension in dataset.dimensions]
-            rules = (given.rules, sorted(given.by)) if given.by else given.rules
+            rules: object = given.rules
+            if self._routing is not None and given.by:  # the seal rests on what is kept of this use
+                use = self._routing.of(target, number).routed.use if given.counts else b""
+                rules = (given.rules, sorted(given.by), use)
             parts.append(repr((given.name, given.dataset, given.output, rules, paths, own, schema)))
             if given.missing == "latest":  # what stands in isn't told by who is there alone
                 parts.append(f"latest {given.max_age}")

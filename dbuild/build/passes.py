@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from dbuild.build.interrupts import interruptible
-from dbuild.build.moves import doubtful
-from dbuild.build.routes import File, Routed
+from dbuild.build.routed import File, Routed
+from dbuild.build.routes import Routes
 from dbuild.core.events import Notice
 from dbuild.core.routes import Route, pack_route
 from dbuild.errors import RecipeError, UserError
@@ -35,44 +35,46 @@ class Passes:
         self._engines: dict[str, Engine] = {}
         self._signals: list[int] = []  # that came while files were looked into
 
-    def find_out(self, inputs: Iterable[Routed], emit: Callable[[Notice], None]) -> None:
+    def find_out(self, inputs: Iterable[Routes], emit: Callable[[Notice], None]) -> None:
         """Looks into all files of these inputs of which it isn't known where their rows go.
 
         What can't be read is an error only for those that read it.
         """
         try:
             with interruptible() as self._signals:
-                for routed in inputs:
-                    doubtful(self._world, routed)
-                    files = sum(map(len, routed.unknown.values()))
+                for place, routes in enumerate(inputs):
+                    routes.look()
+                    if place:
+                        routes.learn_again()
+                    files = sum(map(len, routes.unknown.values()))
                     if files >= _MANY:
-                        what = f'{files} files of "{routed.given.dataset}" are looked into: where do their rows go?'
-                        emit(Notice(what, "info"))
-                    self.look_into(routed)
+                        name = routes.routed.given.dataset
+                        emit(Notice(f'{files} files of "{name}" are looked into: where do their rows go?', "info"))
+                    self.look_into(routes)
         finally:
             self.close()
 
-    def look_into(self, routed: Routed) -> None:
+    def look_into(self, routes: Routes) -> None:
         """One pass over each file of an input whose content is new."""
         found: dict[bytes, Route] = {}
         fresh: dict[bytes, Route] = {}
         kept_at = time.monotonic()
         try:
-            for partition, files in routed.unknown.items():
+            for partition, files in routes.unknown.items():
                 try:
                     for file in files:
                         if file.subject not in found:
-                            found[file.subject] = fresh[file.subject] = self._route(routed, file)
+                            found[file.subject] = fresh[file.subject] = self._route(routes.routed, file)
                 except UserError as error:
                     if self._signals:
                         raise KeyboardInterrupt from None
-                    routed.errors[partition] = error
+                    routes.errors[partition] = error
                 if time.monotonic() - kept_at > _SECONDS:
                     self._keep(fresh)
                     kept_at = time.monotonic()
         finally:
             self._keep(fresh)
-        routed.learn(found)
+        routes.learn(found)
 
     def _keep(self, fresh: dict[bytes, Route]) -> None:
         state = self._world.state

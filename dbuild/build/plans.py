@@ -37,8 +37,10 @@ def _routed(looked: Looked, planned: Plan) -> tuple[tuple[str, ...], tuple[str, 
     routing = looked.world.routing
     if routing is None:
         return (), ()
-    strays = (str(stray) for stray in routing.strays() if stray.target in planned.targets)
-    return tuple(routing.doubts(planned.targets)), tuple(strays)
+    doubts = tuple(routing.doubts(planned.targets))
+    busy = {name for name, part in planned.targets.items() if part.will or part.may}
+    strays = routing.strays((busy | routing.differing()) & planned.targets.keys())
+    return doubts, tuple(map(str, strays))
 
 
 def idle_text(argument: str) -> str:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 
-from dbuild.build.routes import Routed
+from dbuild.build.routes import Routes
 from dbuild.core.partitions import Index
 from dbuild.core.routes import split_route
 from dbuild.core.task import Column, TaskInput
@@ -19,17 +19,17 @@ Watched = list[tuple[str, Stat]]
 
 
 def narrowed(
-    routed: Routed, index: Index, read: TaskInput, watched: Watched, columns: tuple[Column, ...] | None, root: str
+    routes: Routes, index: Index, read: TaskInput, watched: Watched, columns: tuple[Column, ...] | None, root: str
 ) -> tuple[TaskInput, Watched]:
     """An input with those of its files that have rows for a partition, and the condition that holds for these.
 
     `columns` are those of an input without rows. Raises RecipeError where it isn't known, or can't be said in one
     condition; its paths are told from `root`.
     """
-    key = routed.key(index)
+    key = routes.routed.key(index)
     kinds: list[tuple[str, ...] | None] = []
     for partition in dict.fromkeys(map(joined_key, read.keys)):
-        kinds += routed.kinds(partition, key)
+        kinds += routes.kinds(partition, key)
     if len(kinds) != len(read.paths):
         raise RecipeError(f'where the rows of "{read.name}" go isn\'t known yet', hint="run dbuild")
     places = [place for place, each in enumerate(kinds) if each is not None]
@@ -39,7 +39,7 @@ def narrowed(
     narrow = replace(read, keys=keys, paths=paths, is_single=False, is_routed=True)
     if not places:
         return replace(narrow, schema=read.schema if read.schema is not None else columns), []
-    where = condition(routed.ways, kinds[places[0]] or (), split_route(key))
+    where = condition(routes.routed.ways, kinds[places[0]] or (), split_route(key))
     return replace(narrow, where=where), [watched[place] for place in places]
 
 

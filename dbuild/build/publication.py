@@ -145,7 +145,9 @@ class Publisher:
         if any(output.schema is not None for output in trace.outputs):
             schemas.fresh_outputs[target, index] = pack_outputs(trace.outputs)
         if self._world.routing is not None:
-            self._world.routing.forget(target)  # it may have been looked into as it was before
+            self._world.routing.forget(
+                target, joined_key(self._world.domains.of(target).key(index))
+            )  # it may have been looked into as it was before
         if changed:
             self.changed.setdefault(target, set()).add(index)
             self._world.readings.forget(target)

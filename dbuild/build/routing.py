@@ -11,15 +11,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from dbuild.build.moves import bereft_by, doubtful, moved_of, touched_by
+from dbuild.build.moves import bereft_by, touched_by
 from dbuild.build.passes import Passes
-from dbuild.build.routes import Routed
+from dbuild.build.routed import Routed
+from dbuild.build.routes import Routes
 from dbuild.build.strays import stray_of
 from dbuild.core.domain import AHEAD, fed_by_rows, latest_of
 from dbuild.core.events import Notice
 from dbuild.core.model import TimeDimension
 from dbuild.core.partitions import Index, PartitionSet
-from dbuild.core.routes import Stray, newest
+from dbuild.core.routes import Stray
 from dbuild.core.staleness import UNSETTLED
 from dbuild.core.task import Column, TaskInput
 from dbuild.observe.listing import Stat
@@ -44,20 +45,21 @@ class Routing:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._inputs: dict[str, dict[int, Routed]] = {}
+        self._inputs: dict[str, dict[int, Routes]] = {}
         for name, step in world.flow.steps.items():
-            found = {n: Routed(world, step, n) for n, given in enumerate(step.inputs) if given.by}
+            routed = (Routed(world, step, number) for number, given in enumerate(step.inputs) if given.by)
+            found = {each.number: Routes(world, each) for each in routed}
             if found:
                 self._inputs[name] = found
         self._passes: Passes | None = None  # of a build that may find things out; None: nobody may
         self._is_running = False
 
-    def of(self, target: str, number: int) -> Routed:
+    def of(self, target: str, number: int) -> Routes:
         """A target's input by its place among them."""
         return self._inputs[target][number]
 
-    def _all(self) -> Iterator[Routed]:
-        return (routed for found in self._inputs.values() for routed in found.values())
+    def _all(self) -> Iterator[Routes]:
+        return (routes for found in self._inputs.values() for routes in found.values())
 
     # -- before the domains are known ----------------------------------------------------------------------------------
 
@@ -65,25 +67,17 @@ class Routing:
         """For each dimension that reaches as far as rows do: the newest number that rows have, and those beyond."""
         found: dict[str, list[int]] = {}
         fed = fed_by_rows(self._world.flow)
-        for routed in self._all():
-            dimensions = fed & {way.dimension for way in routed.ways}
-            ends = self._ends(routed) if dimensions else {}
+        for routes in self._all():
+            dimensions = fed & {way.dimension for way in routes.routed.ways}
+            ends = self._ends(routes) if dimensions else {}
             for dimension in dimensions:
                 found.setdefault(dimension, []).extend(ends.get(dimension, []))
         return found
 
-    def _ends(self, routed: Routed) -> dict[str, list[int]]:
-        kept, is_whole = self._world.state.routes.ends(routed.use)
+    def _ends(self, routes: Routes) -> dict[str, list[int]]:
         latest = latest_of(self._world.now)
-        limits = {way.dimension: way.grain.index_at(latest) for way in routed.ways if way.grain is not None}
-        if routed.is_loaded or not is_whole or moved_of(self._world, routed).all:
-            routed.load()
-            found = routed.ends(limits)
-            if not routed.unknown:
-                return found
-            # Nothing goes before it is known to have gone.
-            kept = {name: [*numbers, *kept.get(name, ())] for name, numbers in found.items()}
-        return {name: newest(kept.get(name, ()), limit) for name, limit in limits.items()}
+        ways = routes.routed.ways
+        return routes.ends({way.dimension: way.grain.index_at(latest) for way in ways if way.grain is not None})
 
     def changes_after(self) -> datetime | None:
         """The instant from which on more rows count, because their periods aren't later than tomorrow any more."""
@@ -100,46 +94,41 @@ class Routing:
 
     def touched(self, target: str) -> PartitionSet:
         """The partitions whose rows came, went or changed since the seals were written, as far as it is known."""
-        return self._union(target, lambda routed: touched_by(self._world, routed))
+        return self._union(target, lambda routes: touched_by(self._world, routes))
 
     def unrouted(self, target: str) -> PartitionSet:
         """The partitions that may get rows of files of which it isn't known where their rows go."""
-        return self._union(target, lambda routed: routed.readers(doubtful(self._world, routed)))
+        return self._union(target, lambda routes: routes.routed.readers(_unknown(routes)))
 
-    def _union(self, target: str, of: Callable[[Routed], PartitionSet]) -> PartitionSet:
+    def _union(self, target: str, of: Callable[[Routes], PartitionSet]) -> PartitionSet:
         found = PartitionSet.empty(self._world.domains.of(target).axes)
-        for routed in self._inputs.get(target, {}).values():
-            if routed.given.counts:
-                found |= of(routed)
+        for routes in self._inputs.get(target, {}).values():
+            if routes.routed.given.counts:
+                found |= of(routes)
         return found
 
     def bereft(self, target: str, number: int, gone: PartitionSet) -> PartitionSet:
         """The partitions that got rows of partitions of an input that are gone, as far as it is known; else all."""
-        return bereft_by(self._world, self.of(target, number), gone)
+        return bereft_by(self.of(target, number), gone)
 
     def doubts(self, targets: Collection[str]) -> Iterator[str]:
         """What a person who reads of these targets should know of what only a build finds out."""
-        for routed in self._all():
+        for routes in self._all():
+            routed = routes.routed
             is_shown = routed.step.target.name in targets and self._passes is None
-            if is_shown and (count := len(doubtful(self._world, routed))):
+            if is_shown and (count := len(_unknown(routes))):
                 what = "1 partition" if count == 1 else f"{count} partitions"
                 name, target = routed.given.dataset, routed.step.target.name
                 yield f'where the rows of {what} of "{name}" go is found out by a build: {target} may run for them'
 
-    def strays(self, targets: Collection[str] | None = None) -> list[Stray]:
-        """Rows of these targets' inputs (None: of those that were looked at) that have no key, or one out of reach.
+    def strays(self, targets: Collection[str]) -> list[Stray]:
+        """Rows of these targets' inputs that have no key, or one out of reach, in files whose routes are known."""
+        routes = (each for each in self._all() if each.routed.step.target.name in targets)
+        return [stray for each in routes if (stray := stray_of(self._world, each)) is not None]
 
-        Only of files whose routes are known.
-        """
-        found = []
-        for routed in self._all():
-            if targets is not None and routed.step.target.name in targets:
-                routed.load()
-            if routed.is_loaded and (targets is None or routed.step.target.name in targets):
-                stray = stray_of(self._world, routed)
-                if stray is not None:
-                    found.append(stray)
-        return found
+    def differing(self) -> set[str]:
+        """The targets with inputs of which files differ from what is kept."""
+        return {routes.routed.step.target.name for routes in self._all() if routes.has_differences}
 
     # -- a build -------------------------------------------------------------------------------------------------------
 
@@ -150,8 +139,11 @@ class Routing:
         """
         self._passes = Passes(self._world, threads)
         sources = self._world.present  # what targets make is looked into when it is made
-        found = [r for r in self._all() if r.step.target.name in targets and r.given.dataset in sources]
+        inputs = ((each, each.routed) for each in self._all())
+        found = [each for each, r in inputs if r.step.target.name in targets and r.given.dataset in sources]
         self._passes.find_out(found, emit)
+        for routes in self._all():
+            routes.learn_again()
 
     def begin(self) -> None:
         """From now on it has to be known what partitions get; what is made meanwhile is looked into when it is read."""
@@ -162,11 +154,11 @@ class Routing:
         if self._passes is not None:
             self._passes.close()
 
-    def forget(self, dataset: str) -> None:
-        """Drops what was found out of a target's outputs that have since changed."""
-        for routed in self._all():
-            if routed.given.dataset == dataset:
-                routed.forget()
+    def forget(self, dataset: str, partition: str) -> None:
+        """Drops what was found out of a partition that has since been made anew."""
+        for routes in self._all():
+            if routes.routed.given.dataset == dataset:
+                routes.forget(partition)
 
     # -- what a partition gets -----------------------------------------------------------------------------------------
 
@@ -177,31 +169,30 @@ class Routing:
 
         UNSETTLED where that isn't known. While a build runs all has to be known: UserError where it can't be.
         """
-        routed = self.of(target, number)
-        routed.load()
-        if self._is_running and routed.unknown:
-            self._settle(routed, reads)
-        found = {one: digest for one, digest in routed.shares(routed.key(index)) if one in reads}
-        found.update((one, UNSETTLED) for one in routed.doubtful() if one in reads)
+        routes = self.of(target, number)
+        unknown = _unknown(routes)
+        if self._is_running and unknown:
+            self._settle(routes, reads)
+        reads = reads & routes.routed.present()
+        shares = ((routes.routed.index(name), digest) for name, digest in routes.shares(routes.routed.key(index)))
+        found = {one: digest for one, digest in shares if one is not None and one in reads}
+        found.update((one, UNSETTLED) for one in routes.doubtful() if one in reads)
         if unsettled is not None:
             found.update((one, UNSETTLED) for one in (reads & unsettled).indices())
         return sorted(found.items())
 
-    def _settle(self, routed: Routed, reads: PartitionSet) -> None:
+    def _settle(self, routes: Routes, reads: PartitionSet) -> None:
         assert self._passes is not None  # a build has gone over its sources by now
-        if any(partition not in routed.errors for partition in routed.unknown):
-            self._passes.look_into(routed)
-        for partition, error in routed.errors.items():
-            if partition in routed.unknown and routed.one(partition) & reads:
+        if any(partition not in routes.errors for partition in routes.unknown):
+            self._passes.look_into(routes)
+        for partition, error in routes.errors.items():
+            if partition in routes.unknown and routes.routed.one(partition) & reads:
                 raise error
 
     def columns(self, target: str, number: int) -> tuple[Column, ...] | None:
         """The columns of an input without rows, where only its files tell them."""
-        routed = self.of(target, number)
-        if not routed.shows_columns:
-            return None
-        routed.load()
-        return routed.columns()
+        routes = self.of(target, number)
+        return routes.columns() if routes.routed.shows_columns else None
 
     def narrowed(
         self, target: str, number: int, index: Index, read: TaskInput, watched: list[tuple[str, Stat]]
@@ -220,21 +211,24 @@ class Routing:
     @property
     def has_news(self) -> bool:
         """Whether more is known than what is kept."""
-        kept = self._world.state.routes
-        return any(r.is_loaded and not r.unknown and (r.moves() or not kept.ends(r.use)[1]) for r in self._all())
+        return any(routes.has_news for routes in self._all())
 
     def news(self) -> list[News]:
         """What is to be kept of the routes of all inputs, with the seals that rest on it."""
-        uses: dict[bytes, Routed] = {}
-        for routed in self._all():
-            if routed.is_loaded or routed.use not in uses:  # several targets may route the same rows alike
-                uses[routed.use] = routed
-        return [self._news(use, routed) for use, routed in uses.items()]
+        uses: dict[bytes, Routes] = {}
+        for routes in self._all():  # several targets may route the same rows alike
+            known = uses.setdefault(routes.routed.use, routes)
+            if len(_unknown(routes)) < len(_unknown(known)):
+                uses[routes.routed.use] = routes
+        return [self._news(use, routes) for use, routes in uses.items()]
 
-    def _news(self, use: bytes, routed: Routed) -> News:
-        moved, kept = moved_of(self._world, routed), self._world.state.routes.ends(use)
-        if moved.all:
-            routed.load()
-        found = (self._ends(routed), not routed.unknown) if routed.is_loaded else kept
-        moves = {**{partition: [] for partition in moved.gone}, **routed.moves()}
-        return News(use, moves, *found, is_new=bool(moves) or found != kept)
+    def _news(self, use: bytes, routes: Routes) -> News:
+        moves, ends, is_whole = routes.moves(), self._ends(routes), not routes.unknown
+        is_new = bool(moves) or (ends, is_whole) != self._world.state.routes.ends(use)
+        return News(use, moves, ends, is_whole, is_new)
+
+
+def _unknown(routes: Routes) -> Collection[str]:
+    """The partitions of which not all routes are known."""
+    routes.look()
+    return routes.unknown

@@ -4,35 +4,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dbuild.build.routes import Routed
-from dbuild.core.routes import Stray, misplaced, shown_key
+from dbuild.build.routes import Routes
+from dbuild.core.routes import NOWHERE, Stray, misplaced, shown_key
 
 if TYPE_CHECKING:
     from dbuild.build.world import World
 
 
-def stray_of(world: World, routed: Routed) -> Stray | None:
+def stray_of(world: World, routes: Routes) -> Stray | None:
     """The rows of an input that its target doesn't get, of files whose routes are known; None where it gets all."""
+    routed, tally = routes.routed, routes.tally()
     axes, bounds = routed.axes, world.domains.bounds
-    keyless = dict.fromkeys((way.dimension for way in routed.ways), 0)
-    outside = dict.fromkeys(keyless, 0)
-    example = path = ""
-    places: dict[str, str | None] = {}  # of each key, looked up once
-    for partition, routes in routed.all_routes():
-        for number, route in enumerate(routes):
-            before = sum(keyless.values()) + sum(outside.values())
-            for way, rows in zip(routed.ways, route.keyless, strict=True):
-                keyless[way.dimension] += rows
-            for key, share in route.shares.items():
-                if key not in places:
-                    places[key] = misplaced(axes, bounds, key)
-                dimension = places[key]
-                if dimension is not None:
-                    outside[dimension] += share.rows
-                    example = example or shown_key(axes, key)
-            if not path and sum(keyless.values()) + sum(outside.values()) > before:
-                path = routed.paths(partition)[number]
-    if not path:
+    outside: dict[str, int] = {}
+    example = ""  # the first of the keys out of reach
+    for key, rows in tally.rows.items():
+        dimension = misplaced(axes, bounds, key)
+        if dimension is not None:
+            outside[dimension] = outside.get(dimension, 0) + rows
+            example = key if not example else min(example, key, key=lambda one: shown_key(axes, one))
+    counts = zip((way.dimension for way in routed.ways), tally.keyless, strict=False)
+    keyless = tuple((dimension, rows) for dimension, rows in counts if rows)
+    if not keyless and not outside:
         return None
-    some = [tuple((name, rows) for name, rows in counts.items() if rows) for counts in (keyless, outside)]
-    return Stray(routed.given.dataset, routed.step.target.name, some[0], some[1], example, path)
+    some = tuple((axis.name, outside[axis.name]) for axis in axes if axis.name in outside)
+    path = routes.place_of(example if outside else NOWHERE)
+    shown = shown_key(axes, example) if outside else ""
+    return Stray(routed.given.dataset, routed.step.target.name, keyless, some, shown, path)

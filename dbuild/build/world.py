@@ -95,7 +95,7 @@ class World:
             self.reach, notices = domains_of(flow, self.axes, mappings, named, now, self.routing.ends())
             self.domains = self.reach
             self.schemas = Schemas(flow, survey, state, self.reach, self.present)
-        self.declarations = Declarations(flow, self.fingerprints, self.schemas)
+        self.declarations = Declarations(flow, self.fingerprints, self.schemas, self.routing)
         self.readings = Readings(self)
         self.words = Words(flow, self.reach, state.marks.all(), now, self._built)
         self.absences = absences_of(self)

@@ -19,6 +19,7 @@ from dbuild.core.trace import DIGEST
 
 _FIELD = "\x1f"  # between the values of a key
 _KEY = "\x1e"  # before each key of a packed route
+NOWHERE = _KEY  # stands for a key where rows have none
 _BEYOND = 100  # periods beyond a limit that are remembered
 _EPOCH = datetime(1970, 1, 1)
 _MICRO = timedelta(microseconds=1)
@@ -61,15 +62,13 @@ class Stray:
     keyless: tuple[tuple[str, int], ...]  # dimension -> rows that have no value on it
     outside: tuple[tuple[str, int], ...]  # dimension -> rows whose value on it is none of its keys
     example: str  # such a value; "" where there is none
-    path: str  # the first file with such rows, relative to the project
+    path: str  # a file with such rows, relative to the project
 
     def __str__(self) -> str:
         parts = [f"{_counted(rows)} no {dimension}" for dimension, rows in self.keyless]
         parts += [f"{_counted(rows)} a {dimension} that isn't there" for dimension, rows in self.outside]
         such = f", such as {self.example}" if self.example else ""
-        return (
-            f"{self.dataset}: {', '.join(parts)}{such}; no partition of {self.target} gets them (first in {self.path})"
-        )
+        return f"{self.dataset}: {', '.join(parts)}{such}; no partition of {self.target} gets them (see {self.path})"
 
 
 def _counted(rows: int) -> str:
@@ -100,9 +99,58 @@ def unpack_route(packed: bytes) -> Route:
     return Route(tuple((name, kind) for name, kind in columns), tuple(kinds), tuple(keyless), shares)
 
 
-def mark_of(key: str) -> bytes:
-    """Bytes that the packed form of a route holds if it has this key; by chance also of one that hasn't."""
-    return f"{_KEY}{key}{_FIELD}".encode()
+def kinds_in(packed: bytes, key: str) -> tuple[str, ...] | None:
+    """The types of the routed values in a packed route; None where it has no rows of the key."""
+    header, _, rest = packed.partition(b"\n")
+    _, kinds, _, length = json.loads(header)
+    return tuple(kinds) if f"{_KEY}{key}{_FIELD}".encode() in rest[:length] else None
+
+
+# -- many routes -------------------------------------------------------------------------------------------------------
+
+
+def digests_of(routes: Iterable[Route]) -> dict[str, list[bytes]]:
+    """For each key of several files the digests of its rows, in the order of the files.
+
+    Rows without a key are under NOWHERE, with nothing for a digest.
+    """
+    found: dict[str, list[bytes]] = {}
+    for route in routes:
+        for key, share in route.shares.items():
+            found.setdefault(key, []).append(share.digest)
+        if any(route.keyless):
+            found[NOWHERE] = []
+    return found
+
+
+@dataclass(slots=True)
+class Tally:
+    """How many rows the files of an input have, by key."""
+
+    keyless: list[int] = field(default_factory=list)  # for each way the rows that it gives no value
+    rows: dict[str, int] = field(default_factory=dict)  # by route key; none has 0
+
+    def add(self, routes: Iterable[Route], sign: int = 1) -> None:
+        """Counts the rows of files; with a sign of -1 takes them back."""
+        for route in routes:
+            self.keyless = [
+                a + sign * b for a, b in zip(self.keyless or [0] * len(route.keyless), route.keyless, strict=True)
+            ]
+            for key, share in route.shares.items():
+                number = self.rows.get(key, 0) + sign * share.rows
+                if number:
+                    self.rows[key] = number
+                else:
+                    del self.rows[key]
+
+    def dump(self) -> str:
+        """As JSON."""
+        return json.dumps([self.keyless, self.rows], separators=(",", ":"), sort_keys=True)
+
+    @staticmethod
+    def load(text: str) -> Tally:
+        """What `dump` wrote."""
+        return Tally(*json.loads(text)) if text else Tally()
 
 
 # -- keys --------------------------------------------------------------------------------------------------------------

@@ -88,12 +88,16 @@ STEPS: dict[int, str] = {
     CREATE INDEX arrival_of_dataset ON arrival (flow, dataset, id);
     CREATE TABLE route (id INTEGER PRIMARY KEY, subject BLOB NOT NULL UNIQUE, body BLOB NOT NULL);
     CREATE TABLE routing (
-        id INTEGER PRIMARY KEY, flow TEXT NOT NULL, use BLOB NOT NULL, ends TEXT NOT NULL, is_whole INTEGER NOT NULL,
-        UNIQUE (flow, use)
+        id INTEGER PRIMARY KEY, flow TEXT NOT NULL, use BLOB NOT NULL, ends TEXT NOT NULL, tally TEXT NOT NULL,
+        is_whole INTEGER NOT NULL, UNIQUE (flow, use)
     );
     CREATE TABLE routed (
         routing INTEGER NOT NULL, key TEXT NOT NULL, file INTEGER NOT NULL, route INTEGER NOT NULL,
         PRIMARY KEY (routing, key, file)
+    ) WITHOUT ROWID;
+    CREATE TABLE share (
+        routing INTEGER NOT NULL, route_key TEXT NOT NULL, key TEXT NOT NULL, digest BLOB NOT NULL,
+        PRIMARY KEY (routing, route_key, key)
     ) WITHOUT ROWID;
     """,
 }

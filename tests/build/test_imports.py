@@ -26,7 +26,7 @@ path = "out/s.txt"
 shell = "cat {{p}} > {{output}}"
 """
 HEAVY = ("duckdb", "pyarrow", "numpy", "pandas", "polars", "rich", "asyncio", "multiprocessing", "tomllib", "tomli")
-BUILD = ("routing", "routes", "moves", "passes", "portions", "strays")
+BUILD = ("routing", "routed", "routes", "moves", "passes", "portions", "strays")
 ROUTING = {"dbuild.core.routes", "dbuild.recipes.routing", *(f"dbuild.build.{name}" for name in BUILD)}
 
 

@@ -6,58 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.build.events import FLOW, check, days, drop, three_days, totals
 from tests.build.workshop import Workshop
-
-FLOW = """
-[partitions.drop]
-every = "day"
-start = 2013-01-01
-[partitions.day]
-every = "day"
-start = 2013-01-01
-[sources.events]
-path = "data/{drop}.csv"
-schema = { ts = "TIMESTAMP", v = "BIGINT" }
-[targets.daily]
-path = "out/{day}.csv"
-sql = "SELECT count(*) AS n, coalesce(sum(v), 0)::BIGINT AS v FROM events"
-inputs.events = { by = "ts" }
-"""
-
-
-def drop(made: Workshop, day: str, *rows: str, folder: str = "data") -> None:
-    """A file that came on a day of January, with rows such as `01 5`: their day of January and their value."""
-    lines = [f"2013-01-{row.split()[0]} 12:00:00,{row.split()[1]}" for row in rows]
-    made.write(f"{folder}/2013-01-{day}.csv", "\n".join(["ts,v", *lines]) + "\n")
-
-
-def days(*numbers: str, target: str = "daily") -> list[str]:
-    return [f"{target}@2013-01-{number}" for number in numbers]
-
-
-def totals(made: Workshop, folder: str = "out") -> dict[str, str]:
-    """Day of January -> number of rows and their sum."""
-    files = sorted(made.path(folder).glob("*.csv"))
-    return {path.stem[-2:]: path.read_text().splitlines()[1] for path in files}
 
 
 @pytest.fixture
 def made(tmp_path: Path) -> Workshop:
     """Three files, the second with a late row of the first day; built."""
-    found = Workshop(tmp_path / "project", FLOW)
-    drop(found, "01", "01 1", "01 2")
-    drop(found, "02", "02 3", "01 4")
-    drop(found, "03", "03 5")
-    assert found.build().ran == days("01", "02", "03")
-    assert totals(found) == {"01": "3,7", "02": "1,3", "03": "1,5"}
-    assert found.build().ran == []
-    return found
-
-
-def check(made: Workshop, tmp_path: Path) -> None:
-    """All is as a clean build makes it, and nothing more is to be done."""
-    assert made.outputs() == made.clean_outputs(tmp_path / "clean")
-    assert made.build().ran == []
+    return three_days(tmp_path / "project")
 
 
 def test_late_rows_rebuild_their_day_and_nothing_else(made: Workshop, tmp_path: Path) -> None:
@@ -179,7 +135,7 @@ def test_rows_without_a_day_and_out_of_reach_are_told(tmp_path: Path) -> None:
     assert done.ran == days("01", "02")
     assert done.notices == [
         "events: 2 rows have no day, 1 row has a day that isn't there, such as 2012-12-31;"
-        " no partition of daily gets them (first in data/2013-01-02.csv)"
+        " no partition of daily gets them (see data/2013-01-02.csv)"
     ]
     assert found.build().notices == []  # nothing was read
     drop(found, "03", "03 1")
@@ -236,7 +192,7 @@ def test_two_dimensions_a_list_and_an_expression(tmp_path: Path) -> None:
     assert done.counts == {"sums": 4}
     assert done.notices == [
         "events: 1 row has a region that isn't there, such as XX,2013-02;"
-        " no partition of sums gets them (first in data/2013-01-01.csv)"
+        " no partition of sums gets them (see data/2013-01-01.csv)"
     ]
     assert found.read("out/EU/2013-01.csv").splitlines()[1] == "EU,2013-01-01,1"
     found.write("data/2013-01-02.csv", "ts,region,v\n2013-02-03,us,4\n2013-01-01, EU,5\n")
@@ -513,53 +469,6 @@ def test_a_column_that_is_not_there_is_an_error_of_those_that_read_it(tmp_path: 
     done = found.build(keep_going=True)
     assert set(done.errors) == set(days("01", "02"))
     assert '"moment"' in done.errors["daily@2013-01-01"]
-
-
-# --- What it costs ---------------------------------------------------------------------------------------------------
-
-
-def test_nothing_to_do_reads_no_routes_and_imports_no_engine(made: Workshop) -> None:
-    script = """
-import sys
-from dbuild.build import Settings, build
-from dbuild.build.routes import Routed
-Routed.load = lambda self: sys.exit("routes were read")
-summary = build(Settings(sys.argv[1], "Dataflowfile"), sys.argv[2:], emit=lambda event: None)
-assert (summary.built, summary.fresh) == (0, 3)
-assert not {"duckdb", "pyarrow", "numpy"} & set(sys.modules)
-"""
-    import os
-    import subprocess
-    import sys
-
-    for folder in ("data", "out"):  # old enough for their stats to vouch for them
-        for path in made.path(folder).iterdir():
-            os.utime(path, (1_300_000_000, 1_300_000_000))
-    made.build()
-    for arguments in ([], ["daily"]):
-        done = subprocess.run(
-            [sys.executable, "-c", script, str(made.root), *arguments], capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stderr
-
-
-def test_one_pass_for_each_content(made: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
-    from dbuild.build.passes import Passes
-
-    looked: list[str] = []
-    plain = Passes._route
-    monkeypatch.setattr(
-        Passes, "_route", lambda self, routed, file: looked.append(Path(file.path).name) or plain(self, routed, file)
-    )
-    before = made.read("data/2013-01-02.csv")
-    drop(made, "02", "02 8")
-    made.build()
-    made.write("data/2013-01-02.csv", before)
-    made.write("data/2013-01-07.csv", made.read("data/2013-01-01.csv"))  # copies of what is known
-    made.build()
-    assert looked == ["2013-01-02.csv"]
-    made.build()
-    assert looked == ["2013-01-02.csv"]
 
 
 # --- What isn't there ------------------------------------------------------------------------------------------------

@@ -23,6 +23,9 @@ PLACES = (
     "flush",  # a group's files are flushed
     "commit",  # a group's traces are committed
     "committed",  # they are
+    "look",  # a file is looked into: where do its rows go?
+    "route",  # where rows go is committed
+    "routed",  # it is
     "inherit",  # what was built under other names is put under the present ones
     "seal",  # the run's end is recorded
 )

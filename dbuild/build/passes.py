@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
+from dbuild import failpoints
 from dbuild.build.interrupts import interruptible
 from dbuild.build.routed import File, Routed
 from dbuild.build.routes import Routes
@@ -79,13 +80,16 @@ class Passes:
     def _keep(self, fresh: dict[bytes, Route]) -> None:
         state = self._world.state
         if fresh:
+            failpoints.reach("route")
             with state.transaction():
                 state.routes.keep([(subject, pack_route(route)) for subject, route in fresh.items()])
+            failpoints.reach("routed")
             fresh.clear()
 
     def _route(self, routed: Routed, file: File) -> Route:
         from dbuild.recipes.routing import route
 
+        failpoints.reach("look")
         engine = self._engine(routed)
         try:
             engine.set_timezone(routed.step.target.timezone)

@@ -108,7 +108,9 @@ class Routes:
 
     def _find(self, partitions: Iterable[str]) -> None:
         present = self.routed.present()
-        found = {name: self.routed.files(name) if self.routed.one(name) & present else [] for name in partitions}
+        found = {
+            name: self.routed.files(name) if self.routed.one(name) & present else [] for name in sorted(partitions)
+        }
         if not found:
             return
         subjects = [file.subject for files in found.values() for file in files]

@@ -96,9 +96,12 @@ class Holds:
     ) -> PartitionSet:
         """Those of some partitions that did read what is gone; and of all that were built, those for which it stood in.
 
-        The traces of those are asked that may have been made without it.
+        The traces of those are asked that may have been made without it; of routed rows all, for where those of what is
+        gone went isn't kept.
         """
-        asked = built & self._doubtful(target) if given.missing == "latest" else some & self._doubtful(target)
+        asked = built if given.missing == "latest" else some
+        if not given.by:
+            asked &= self._doubtful(target)
         if not asked:
             return some
         keys = frozenset(map(joined_key, gone.keys()))
@@ -134,8 +137,7 @@ class Holds:
 
     def improvised(self, target: str, frozen: PartitionSet, absences: MappingOf[str, Absence]) -> PartitionSet:
         """Those of some frozen partitions that were made without what is missing still."""
-        some = frozen & self._doubtful(target) if frozen else frozen
-        found = (index for index in some.indices() if self._is_improvised(target, index, absences))
+        found = (index for index in frozen.indices() if self._is_improvised(target, index, absences))
         return PartitionSet.of_indices(frozen.axes, found)
 
     def _is_improvised(self, target: str, index: Index, absences: MappingOf[str, Absence]) -> bool:
@@ -146,9 +148,15 @@ class Holds:
                 continue
             missing = mapping.of_index(index, world.reach.of(given.dataset)) & absences[given.dataset].missing
             keys = set(map(joined_key, missing.keys()))
-            if keys & set(record.absent) if given.by else keys - set(record.keys):
+            if keys & self._absent(given, missing, record) if given.by else keys - set(record.keys):
                 return True
         return False
+
+    def _absent(self, given: Input, missing: PartitionSet, record: InputRecord) -> set[str]:
+        """What certainly wasn't there of routed rows: a file that was, and had none for a partition, isn't recorded."""
+        source = self._world.flow.project.sources.get(given.dataset)
+        never = missing - self._world.ever(given.dataset) if source and source.keeps_gone else missing - missing
+        return {*record.absent, *map(joined_key, never.keys())}
 
     def missed(self, target: str, index: Index) -> frozenset[tuple[str, str]]:
         """Dataset and joined key of what one partition was built from and that is gone."""

@@ -27,7 +27,7 @@ def touched_by(world: World, routes: Routes) -> PartitionSet:
     keys: set[str] = set()
     found = PartitionSet.empty(routed.domain.axes)
     for partition in moved.all | turned:
-        before = routes.kept(partition)
+        before = routes.kept(partition) if not routes.has_returned(partition) else []
         if not before and _was_there(world, routed, moved, partition):
             found |= routed.readers([partition])
             continue

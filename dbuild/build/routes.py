@@ -87,10 +87,23 @@ class Routes:
     def _is_kept(self, partition: str) -> bool:
         """Whether a partition that was looked at again, or made anew, is the same as ever."""
         if partition not in self._kept:
-            subjects = self._state.subjects(self.routed.use, partition)
+            is_new = self.has_returned(partition)
+            subjects = [] if is_new else self._state.subjects(self.routed.use, partition)
             files = self.routed.files(partition) if subjects else []
             self._kept[partition] = bool(subjects) and subjects == [file.subject for file in files]
         return self._kept[partition]
+
+    def has_returned(self, partition: str) -> bool:
+        """Whether a partition was gone when the seals were written; of what may be missed routes are kept all the same."""
+        if not self._keeps_gone:
+            return False
+        before = self._world.presence.kept(self.routed.given.dataset, self._world.axes)
+        return before is not None and not self.routed.one(partition) & before
+
+    @property
+    def _keeps_gone(self) -> bool:
+        source = self._world.flow.project.sources.get(self.routed.given.dataset)
+        return source is not None and source.keeps_gone
 
     def look(self) -> None:
         """Finds out what differs, and takes the routes of that from the state, by content, as far as they are known."""
@@ -206,11 +219,10 @@ class Routes:
     def _absent(self) -> PartitionSet:
         """What isn't to be read although its routes may be kept: it is gone and may be missed, or isn't settled."""
         world, name = self._world, self.routed.given.dataset
-        source = world.flow.project.sources.get(name)
-        if source is None:
+        if name not in world.flow.project.sources:
             return PartitionSet.empty(self.routed.present().axes)
         found = world.unsettled(name)
-        return (found | world.ever(name) if source.keeps_gone else found) - self.routed.present()
+        return (found | world.ever(name) if self._keeps_gone else found) - self.routed.present()
 
     def place_of(self, key: str) -> str:
         """A file with rows of a route key, or of NOWHERE, relative to the project; "" where there is none."""
@@ -248,12 +260,10 @@ class Routes:
     def moves(self) -> dict[str, list[bytes]]:
         """What the state doesn't have: partitions with their files' subjects, none of what went or isn't known."""
         self.look()
-        source = self._world.flow.project.sources.get(self.routed.given.dataset)
-        keeps_gone = source is not None and source.keeps_gone
         found = {}
         for partition in (*self._routes, *self.unknown):
             subjects = self._subjects.get(partition, [])
-            if keeps_gone and not subjects and partition not in self.unknown:
+            if self._keeps_gone and not subjects and partition not in self.unknown:
                 continue  # whose rows those that are gone had is asked later on
             if subjects != self._state.subjects(self.routed.use, partition):
                 found[partition] = subjects

@@ -500,6 +500,55 @@ def test_a_file_that_is_due_is_waited_for(tmp_path: Path) -> None:
     assert found.build(now="2013-01-03 08:00").ran == days("02")
 
 
+KEEPING = FLOW.replace("[targets.daily]", 'gone = "keep"\n[targets.daily]')
+
+
+def test_what_had_no_rows_of_what_is_gone_is_built_as_ever(tmp_path: Path) -> None:
+    made = Workshop(tmp_path / "project", KEEPING)
+    drop(made, "01", "01 1", "02 1")
+    drop(made, "02", "01 4")
+    assert made.build().ran == days("01", "02")
+    made.path("data/2013-01-02.csv").unlink()  # the newest: no dimension reaches as far any more
+    assert made.build().ran == []
+    for value in "678":
+        drop(made, "03", f"01 {value}", f"02 {value}", f"03 {value}")
+        assert made.build().ran == days("02", "03")
+    assert totals(made) == {"01": "2,5", "02": f"2,{1 + 8}", "03": "1,8"}
+
+
+def test_what_is_gone_and_was_not_used_counts_when_it_is_there_again(tmp_path: Path) -> None:
+    flow = KEEPING.replace("FROM events", "FROM events, other")
+    made = Workshop(tmp_path / "project", flow + '[sources.other]\npath = "other/{day}.csv"\n')
+    for day in "123":
+        drop(made, f"0{day}", f"0{day} {day}", f"01 {day}")
+    for day in "23":
+        made.write(f"other/2013-01-0{day}.csv", "x\n1\n")
+    assert made.build().ran == days("02", "03")
+    before = made.read("data/2013-01-02.csv")
+    made.path("data/2013-01-02.csv").unlink()
+    made.write("other/2013-01-01.csv", "x\n1\n")
+    assert made.build().ran == days("01")  # without the rows of what is gone
+    made.write("data/2013-01-02.csv", before)
+    assert made.build().ran == days("01")
+    check(made, tmp_path)
+
+
+def test_what_is_kept_is_provisional_while_a_file_that_it_never_had_is_missing(tmp_path: Path) -> None:
+    flow = KEEPING.replace("gone =", 'expect = { at = "06:00", days = 1 }\ngone =')
+    found = Workshop(tmp_path / "project", flow)
+    drop(found, "01", "01 1", "02 1")
+    drop(found, "02", "01 2")
+    assert found.build(now="2013-01-05 07:00").ran == days("01", "02")
+    found.path("data/2013-01-02.csv").unlink()
+    assert found.build(now="2013-01-05 07:00").summary.provisional == 0  # the first day was made of all there was
+    drop(found, "04", "04 4")  # so the third has been due for a day
+    later = found.build(now="2013-01-05 07:00")
+    assert (later.ran, later.standing, later.summary.provisional) == ([], (0, 1, 0, 3, 0), 1)
+    drop(found, "03", "03 3")
+    done = found.build(now="2013-01-05 08:00")
+    assert (done.ran, done.standing, done.summary.provisional) == ([], (0, 1, 0, 3, 0), 0)  # the second is missed
+
+
 def test_a_file_that_is_due_is_done_without(tmp_path: Path) -> None:
     found = Workshop(tmp_path / "project", EXPECTING.replace('by = "ts"', 'by = "ts", missing = "skip"'))
     drop(found, "01", "01 1", "02 1")

@@ -128,7 +128,7 @@ class Drama:
         """A clean build of all that arrived, in the same place, makes the same; what stays as it is aside."""
         found = {path: text.decode() for path, text in self.shop.outputs().items()}
         for folder in ("out", ".dbuild"):
-            shutil.rmtree(self.shop.path(folder))
+            shutil.rmtree(self.shop.path(folder), ignore_errors=True)
         self.model = self.model.clean()
         contents = self.check().contents()
         assert {path: text.decode() for path, text in self.shop.outputs().items()} == contents

@@ -94,7 +94,7 @@ class Routes:
         return self._kept[partition]
 
     def has_returned(self, partition: str) -> bool:
-        """Whether a partition was gone when the seals were written; of what may be missed routes are kept all the same."""
+        """Whether a partition was gone when the seals were written; of what may be missed, routes are kept even so."""
         if not self._keeps_gone:
             return False
         before = self._world.presence.kept(self.routed.given.dataset, self._world.axes)

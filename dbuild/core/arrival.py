@@ -14,6 +14,9 @@ _HOUR = 3600.0
 _DAY = 24 * _HOUR
 # How late an arrival is at most, in seconds, for each bar of a histogram but the last.
 EDGES = (0.0, _HOUR, 6 * _HOUR, _DAY, 3 * _DAY, 7 * _DAY, 30 * _DAY)
+# What the ledger keeps: for so many seconds, and of each partition so many.
+KEPT_SECONDS = 2 * 365 * _DAY
+KEPT_OF_EACH = 20
 
 
 class Arrival(NamedTuple):

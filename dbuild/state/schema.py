@@ -86,6 +86,7 @@ STEPS: dict[int, str] = {
         at REAL NOT NULL, seen REAL NOT NULL, due REAL, run INTEGER NOT NULL
     );
     CREATE INDEX arrival_of_dataset ON arrival (flow, dataset, id);
+    CREATE INDEX arrival_of_partition ON arrival (flow, dataset, key, id);
     CREATE TABLE route (id INTEGER PRIMARY KEY, subject BLOB NOT NULL UNIQUE, body BLOB NOT NULL);
     CREATE TABLE routing (
         id INTEGER PRIMARY KEY, flow TEXT NOT NULL, use BLOB NOT NULL, ends TEXT NOT NULL, tally TEXT NOT NULL,

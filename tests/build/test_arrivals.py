@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from pathlib import Path
 
 import pytest
 
-from dbuild.core.arrival import Arrival, punctuality
+from dbuild.core.arrival import KEPT_OF_EACH, Arrival, punctuality
 from dbuild.state.opening import open_state
 from tests.build.workshop import DAYS, Workshop, seconds_of
 
@@ -54,6 +55,28 @@ def rows(made: Workshop) -> list[Arrival]:
         return state.arrivals.newest(1000)
     finally:
         state.close()
+
+
+def test_of_each_partition_the_last_are_kept(shop: Workshop) -> None:
+    for number in range(KEPT_OF_EACH + 3):
+        shop.write("data/2013-01-01.txt", f"{number}\n")
+        if number < 2:
+            shop.write("data/2013-01-02.txt", f"{number}\n")
+        shop.build(now=f"2013-01-03T08:{number:02}")
+    found = [(one.key, one.seen - seconds_of("2013-01-03T08:00")) for one in reversed(rows(shop))]
+    kept = [("2013-01-01", 60.0 * number) for number in range(3, KEPT_OF_EACH + 3)]
+    assert sorted(found) == [*kept, ("2013-01-02", 0.0), ("2013-01-02", 60.0)]
+
+
+def test_what_is_older_than_two_years_is_forgotten_when_something_else_comes(shop: Workshop) -> None:
+    kept = []
+    for day, moment in (("01-01", "2013-02-01"), ("01-02", "2013-02-03"), ("01-01", "2015-02-02")):
+        shop.write(f"data/2013-{day}.txt", f"{moment}\n")
+        shop.build(now=f"{moment}T00:00")
+        kept.append([time.strftime("%Y-%m-%d", time.gmtime(one.seen)) for one in rows(shop)])
+    assert kept == [["2013-02-01"], ["2013-02-03", "2013-02-01"], ["2015-02-02", "2013-02-03"]]
+    shop.build(now="2015-03-01T00:00")  # nothing came: it has nothing to write, and takes nothing out
+    assert len(rows(shop)) == 2
 
 
 def test_nothing_is_known_of_what_was_there_before(shop: Workshop) -> None:

@@ -132,9 +132,9 @@ def late(settings: Settings, arguments: Sequence[str], shown: int, arrivals: int
 
 def runs(settings: Settings, limit: int) -> tuple[RunRecord, ...]:
     """The newest runs, newest first."""
-    from dbuild.build import reports
+    from dbuild.build import past
 
-    return reports.runs(settings, limit)
+    return past.runs(settings, limit)
 
 
 def mark(
@@ -169,9 +169,9 @@ def open_shell(settings: Settings, argument: str) -> int:
 
 def ledger(settings: Settings, words: Sequence[str], limit: int) -> tuple[TaskRecord, ...]:
     """The newest executions in a run (`RUN`) and of partitions (`X[@K]`), newest first. Raises UsageError."""
-    from dbuild.build import reports
+    from dbuild.build import past
 
-    return reports.ledger(settings, words, limit)
+    return past.ledger(settings, words, limit)
 
 
 def log_paths(settings: Settings, words: Sequence[str]) -> dict[str, str]:

@@ -12,7 +12,7 @@ from dbuild.build.loading import load_flow
 from dbuild.build.looks import Looked, forget, look, reading
 from dbuild.build.plans import make
 from dbuild.build.repairs import Trail, trails
-from dbuild.build.reports import _local, _named
+from dbuild.build.reports import _named, local_time, strays_of
 from dbuild.build.settings import Settings
 from dbuild.core.absence import Absence
 from dbuild.core.arrival import Arrival, punctuality
@@ -52,10 +52,12 @@ def lateness(
         named = _sources(looked, planned, sources, is_all=not arguments)
         parts = [part for name, part in planned.targets.items() if not sources or _reads(looked, name, sources)]
         return Lateness(
-            _local(looked.world.now.replace(tzinfo=UTC).timestamp()),
+            local_time(looked.world.now.replace(tzinfo=UTC).timestamp()),
             tuple(_source(looked, state, source, absences.get(source.name), shown) for source in named),
             tuple(found for part in parts for found in _target(looked, planned, part, shown)),
             tuple(_repairs(looked, state, [source.name for source in named], arrivals)),
+            tuple(stray for found in strays_of(looked, planned).values() for stray in found),
+            tuple(planned.doubts[len(looked.world.doubts) :]),
         )
 
 
@@ -129,7 +131,7 @@ def _deadlines(looked: Looked, source: Source, indices: Iterable[Index]) -> Iter
         due = due_at(source.expect, grain, index[position])
         if due is not None and due != datetime.max:
             since = (looked.world.now - due).total_seconds()
-            yield Deadline(_named(domain, index), _local(due.replace(tzinfo=UTC).timestamp()), since)
+            yield Deadline(_named(domain, index), local_time(due.replace(tzinfo=UTC).timestamp()), since)
 
 
 # -- targets -----------------------------------------------------------------------------------------------------------
@@ -198,7 +200,7 @@ def _repair(flow: Flow, arrival: Arrival, trail: Trail) -> Repair:
         source=arrival.dataset,
         key=_split(flow.project.sources[arrival.dataset], arrival.key),
         kind=arrival.kind,
-        at=_local(arrival.at),
+        at=local_time(arrival.at),
         delay=arrival.delay,
         partitions=len(trail.built),
         targets=tuple(counts.items()),

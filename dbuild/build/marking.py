@@ -225,9 +225,9 @@ def _accept(looked: Looked, step: Step, index: Index, saying: Saying, run: int, 
     was = world.trace(step.target.name, key)
     records = list(world.readings.recorded(step, index, world.readings.of(step, index, {})))
     label = partition_name(step.target.name, key)
-    absent = [partition_name(r.dataset, k) for r in records for k, digest in r.items().items() if digest == UNSETTLED]
+    absent = [(r.dataset, k) for r in records for k, digest in r.items().items() if digest == UNSETTLED]
     if absent:
-        refused.append(f"{label} reads {absent[0]}, which is not there")
+        refused.append(_lack(looked, step, label, *absent[0]))
         return None
     if was is not None and not saying.inputs_too:
         uncounted, gone = world.declarations.uncounted(step), world.holds.missed(step.target.name, index)
@@ -237,6 +237,16 @@ def _accept(looked: Looked, step: Step, index: Index, saying: Saying, run: int, 
             return None
         records = _as_read(records, was, uncounted)
     return key, _accepted_trace(looked, step, outputs, records, was, run), was
+
+
+def _lack(looked: Looked, step: Step, label: str, dataset: str, key: str) -> str:
+    """What of an input isn't known, and why."""
+    name, target = partition_name(dataset, key), step.target.name
+    unrouted = looked.world.unrouted(target).get(dataset)
+    if unrouted is None or not unrouted & looked.world.keyed(dataset, {key: None}):
+        return f"{label} reads {name}, which is not there"
+    how = f"dbuild {target} --budget 0 finds out, and builds nothing"
+    return f"whether {label} gets rows of {name} isn't known yet ({how})"
 
 
 def _as_read(records: list[InputRecord], was: Trace, uncounted: Collection[str]) -> list[InputRecord]:

@@ -1,16 +1,17 @@
-"""What commands tell of a project: how its datasets stand, why a partition is stale, what earlier runs did."""
+"""What commands tell of a project: how its datasets stand, why a partition is stale."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
+from itertools import islice
+from typing import TYPE_CHECKING
 
 from dbuild.build.doubt import Doubt, ignore
 from dbuild.build.loading import load_flow
-from dbuild.build.logs import partitions_named, split_words
 from dbuild.build.looks import Looked, forget, look, reading
 from dbuild.build.plans import idle_text, make
 from dbuild.build.settings import Settings
@@ -31,18 +32,19 @@ from dbuild.core.report import (
     Explanation,
     FailureRecord,
     MarkRecord,
-    RunRecord,
     Standing,
-    TaskRecord,
 )
 from dbuild.core.selection import arguments_of, named_by, select, views_named
 from dbuild.core.staleness import Reason
-from dbuild.core.trace import joined_key, split_key
-from dbuild.state.ledger import TaskRow
+from dbuild.core.trace import joined_key
 from dbuild.state.store import Failure, State
+
+if TYPE_CHECKING:
+    from dbuild.core.routes import Stray
 
 _LOOKED_AT = 1000  # partitions of a target that are compared for what doesn't make them stale
 _LONG = 200  # characters of a set of keys that are shown
+_FILES = 100  # files of one partition that may have rows of it
 _RUNS = 8  # runs of each dimension that are looked at to show a set
 
 
@@ -61,8 +63,9 @@ def status(
     """
     with reading(settings) as state:
         looked = look(settings, state, arguments, forget)
-        looked.tell(doubt)
         planned = make(looked)
+        for text in planned.doubts:
+            doubt(text)
         for text in looked.selection.empty:
             notice(idle_text(text))
         layers = _layers(looked.flow)
@@ -76,7 +79,17 @@ def status(
             elif name in looked.flow.views and _is_shown(looked.flow, name, planned, arguments):
                 nothing = PartitionSet.empty(())
                 rows.append(_described(looked, looked.flow.project.targets[name], layers[name], nothing, {}))
-        return tuple(rows)
+        astray = strays_of(looked, planned)
+        return tuple(replace(row, astray=astray[row.name]) if row.name in astray else row for row in rows)
+
+
+def strays_of(looked: Looked, planned: Plan) -> dict[str, tuple[Stray, ...]]:
+    """By dataset, the rows that no partition of a target that is planned gets."""
+    routing = looked.world.routing
+    found: dict[str, tuple[Stray, ...]] = {}
+    for stray in routing.strays(planned.targets) if routing is not None else ():
+        found[stray.dataset] = (*found.get(stray.dataset, ()), stray)
+    return found
 
 
 def _is_shown(flow: Flow, view: str, planned: Plan, arguments: Sequence[str]) -> bool:
@@ -176,7 +189,7 @@ def _failures(looked: Looked, part: TargetPlan, failed: dict[str, Failure]) -> t
 
 
 def _failure(target: str, key: Key, found: Failure) -> FailureRecord:
-    at = _local(found.at) if found.at else ""
+    at = local_time(found.at) if found.at else ""
     return FailureRecord(target, key, str(found.run), at, found.error, found.tail, found.attempts, found.log)
 
 
@@ -187,8 +200,8 @@ def marks_of(world: World, target: str) -> tuple[MarkRecord, ...]:
 
 def mark_record(mark: Mark, count: int) -> MarkRecord:
     """A mark for a report."""
-    until = _local(mark.until) if mark.until is not None else None
-    return MarkRecord(mark.target, mark.keys, mark.word, count, mark.who, mark.why, _local(mark.at), until)
+    until = local_time(mark.until) if mark.until is not None else None
+    return MarkRecord(mark.target, mark.keys, mark.word, count, mark.who, mark.why, local_time(mark.at), until)
 
 
 def _described(
@@ -251,8 +264,9 @@ def explain(
     """
     with reading(settings) as state:
         looked = look(settings, state, arguments, forget)
-        looked.tell(doubt)
         planned = make(looked)
+        for text in planned.doubts:
+            doubt(text)
         chosen = looked.selection
         for text in chosen.empty:
             notice(idle_text(text))
@@ -293,15 +307,24 @@ def _explanation(looked: Looked, planned: Plan, state: State, name: str, index: 
         after=tuple(planned.after(name, index)) if standing in ("may run", "will run") else (),
         lacks=tuple(planned.lacks(name, index)) if standing == "waiting" else (),
         last_run=str(trace.run) if trace else None,
-        last_built=_local(trace.at) if trace else None,
+        last_built=local_time(trace.at) if trace else None,
         last_seconds=trace.seconds if trace else None,
         last_reasons=tuple(json.loads(last[0][1].reasons)) if last else (),
         failure=_failure(name, _named(domain, index), failure) if failure else None,
         mark=_mark_on(looked.world, name, index),
         uncounted=uncounted,
         ignored=_causes(looked.world, looked.world.judge(name, index, {}).ignored if uncounted else (), built),
+        unrouted=tuple(islice(_unrouted(looked.world, planned, name, index), _FILES)),
         frozen_after=written_age(age) if age is not None and index in looked.world.holds.aged(name) else "",
     )
+
+
+def _unrouted(world: World, planned: Plan, target: str, index: Index) -> Iterator[str]:
+    """The files of which it isn't known whether they have rows of a partition."""
+    for given, some in planned.unrouted(target, index):
+        location = world.location(given.dataset, given.output)
+        for one in some.indices():
+            yield from world.survey.paths(location, some.key(one))
 
 
 def _mark_on(world: World, target: str, index: Index) -> MarkRecord | None:
@@ -332,7 +355,7 @@ def _when(world: World, reason: Reason, built: float | None) -> str:
     values = tuple(map(plain_key, key.split(","))) if key else ()
     trace = world.trace(name, joined_key(values)) if name in world.flow.steps else None
     if trace is not None and (built is None or trace.at > built):
-        return f"built {_local(trace.at)} in run {trace.run}"
+        return f"built {local_time(trace.at)} in run {trace.run}"
     location = world.location(name, output)
     paths = world.survey.paths(location, values) if len(values) == len(location.pattern.dimensions) else []
     return _written(world, paths[0]) if paths else ""
@@ -340,57 +363,11 @@ def _when(world: World, reason: Reason, built: float | None) -> str:
 
 def _written(world: World, path: str) -> str:
     try:
-        return f"{path} written {_local(os.stat(os.path.join(world.survey.root, path)).st_mtime)}"
+        return f"{path} written {local_time(os.stat(os.path.join(world.survey.root, path)).st_mtime)}"
     except OSError:
         return ""
 
 
-def _local(moment: float) -> str:
+def local_time(moment: float) -> str:
+    """A moment, in seconds since the epoch, in ISO form by the clocks here."""
     return datetime.fromtimestamp(moment).astimezone().isoformat(sep=" ", timespec="seconds")
-
-
-# -- the ledger --------------------------------------------------------------------------------------------------------
-
-
-def runs(settings: Settings, limit: int) -> tuple[RunRecord, ...]:
-    """The newest runs, newest first."""
-    with reading(settings) as state:
-        return tuple(
-            RunRecord(str(number), _local(started), seconds, command, built, failed, outcome or "cut off")
-            for number, started, seconds, command, outcome, built, failed in state.runs(limit)
-        )
-
-
-def ledger(settings: Settings, words: Sequence[str], limit: int) -> tuple[TaskRecord, ...]:
-    """The newest executions in a run (`RUN`) and of partitions (`X[@K]`), newest first. Raises UsageError."""
-    with reading(settings) as state:
-        run, arguments = split_words(state, words)
-        if not arguments:
-            flow = load_flow(settings, state, forget)
-            return tuple(_record(flow, number, row) for number, row in state.tasks(limit, run=run))
-        found: list[tuple[int, TaskRow]] = []
-        for name, keys in partitions_named(settings, state, arguments).items():
-            joined = None if keys is None else set(map(joined_key, keys))
-            rows = state.tasks(limit if joined is None else 1_000_000, run=run, target=name)
-            found += (row for row in rows if joined is None or row[1].key in joined)
-        flow = load_flow(settings, state, forget)
-        newest = sorted(found, key=lambda row: (row[0], row[1].number), reverse=True)[:limit]
-        return tuple(_record(flow, number, row) for number, row in newest)
-
-
-def _record(flow: Flow, run: int, row: TaskRow) -> TaskRecord:
-    step = flow.steps.get(row.target)
-    dimensions = step.target.dimensions if step else ()
-    values = split_key(row.key, len(dimensions))
-    return TaskRecord(
-        run=str(run),
-        target=row.target,
-        key=tuple(zip(dimensions, values, strict=False)),
-        status=row.status,
-        changed=row.changed,
-        seconds=row.seconds,
-        at=_local(row.at),
-        reasons=tuple(json.loads(row.reasons)),
-        error=row.error,
-        log=row.log,
-    )

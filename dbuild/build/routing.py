@@ -94,17 +94,20 @@ class Routing:
 
     def touched(self, target: str) -> PartitionSet:
         """The partitions whose rows came, went or changed since the seals were written, as far as it is known."""
-        return self._union(target, lambda routes: touched_by(self._world, routes))
-
-    def unrouted(self, target: str) -> PartitionSet:
-        """The partitions that may get rows of files of which it isn't known where their rows go."""
-        return self._union(target, lambda routes: routes.routed.readers(_unknown(routes)))
-
-    def _union(self, target: str, of: Callable[[Routes], PartitionSet]) -> PartitionSet:
         found = PartitionSet.empty(self._world.domains.of(target).axes)
         for routes in self._inputs.get(target, {}).values():
             if routes.routed.given.counts:
-                found |= of(routes)
+                found |= touched_by(self._world, routes)
+        return found
+
+    def unrouted(self, target: str) -> dict[str, PartitionSet]:
+        """The partitions of datasets, by their names, of which it isn't known which rows a target gets."""
+        found: dict[str, PartitionSet] = {}
+        for routes in self._inputs.get(target, {}).values():
+            routed = routes.routed
+            if routed.given.counts and (some := routed.some(_unknown(routes))):
+                known = found.get(routed.given.dataset)
+                found[routed.given.dataset] = some if known is None else known | some
         return found
 
     def bereft(self, target: str, number: int, gone: PartitionSet) -> PartitionSet:

@@ -269,11 +269,9 @@ class World:
         marked = self.words.reason(target, index, trace)
         return judge(declared, trace, found, str(failure.run) if failure else None, is_forced, marked)
 
-    def unrouted(self, target: str) -> PartitionSet:
-        """The partitions that may get rows of files of which it isn't known where their rows go."""
-        if self.routing is None:
-            return PartitionSet.empty(self.domains.of(target).axes)
-        return self.routing.unrouted(target)
+    def unrouted(self, target: str) -> MappingOf[str, PartitionSet]:
+        """The partitions of datasets, by their names, of which it isn't known which rows a target gets."""
+        return self.routing.unrouted(target) if self.routing is not None else {}
 
     def frozen(self, target: str) -> PartitionSet:
         """The partitions of a target that stay as they are."""

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from dbuild.core.arrival import Kind, Punctuality
 from dbuild.core.events import Key
+
+if TYPE_CHECKING:
+    from dbuild.core.routes import Stray  # only flows that route rows have any, and import it
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,3 +94,5 @@ class Lateness:
     sources: tuple[SourceLateness, ...]
     targets: tuple[TargetLateness, ...]
     repairs: tuple[Repair, ...]  # the newest first
+    astray: tuple[Stray, ...] = ()  # rows that no partition of a target gets, as far as files were looked into
+    unrouted: tuple[str, ...] = ()  # what says of which files that isn't known

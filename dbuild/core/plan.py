@@ -32,8 +32,8 @@ class Observed(Protocol):
     def suspects(self, target: str) -> PartitionSet:
         """The partitions of a target that nothing vouches for: each has to be judged."""
 
-    def unrouted(self, target: str) -> PartitionSet:
-        """The partitions that may get rows of files of which it isn't known where their rows go."""
+    def unrouted(self, target: str) -> MappingOf[str, PartitionSet]:
+        """The partitions of datasets, by their names, of which it isn't known which rows a target gets."""
 
     def needs_first(self, given: Input, step: Step) -> bool:
         """Whether a recipe reads a table whose columns only its dataset's first partition shows."""
@@ -59,6 +59,7 @@ class TargetPlan:
     held: dict[Index, tuple[Reason, ...]] = field(default_factory=dict)  # frozen, and why it would run otherwise
     refused: PartitionSet | None = None  # those of `will` that fail for a missing input, without being run
     provisional: PartitionSet | None = None  # those that are, or will be, made without something expected
+    unrouted: MappingOf[str, PartitionSet] = field(default_factory=dict)  # of datasets: where do their rows go?
 
     @property
     def fresh(self) -> PartitionSet:
@@ -103,14 +104,29 @@ class Plan:
         return self.targets[target].waiting & self.supply.awaits(target)
 
     def after(self, target: str, index: Index) -> list[str]:
-        """What a partition that may run depends on: partitions of targets that will or may run, as people type them."""
+        """What a partition that may run depends on, as people type it.
+
+        Partitions of targets that will or may run, and those of which it isn't known which rows it gets.
+        """
         names: list[str] = []
         for given, mapping in inputs_of(self.flow, self.domains, target):
             upstream = self.targets.get(given.dataset)
             if upstream is not None:
                 reads = mapping.of_index(index, self.domains.of(given.dataset)) & (upstream.will_set | upstream.may)
                 names.extend(_names_of(given.dataset, reads))
-        return names
+        names += (name for given, some in self.unrouted(target, index) for name in _names_of(given.dataset, some))
+        return list(dict.fromkeys(names))
+
+    def unrouted(self, target: str, index: Index) -> list[tuple[Input, PartitionSet]]:
+        """Of each input what may have rows of a partition, as long as nobody has looked into it."""
+        unknown = self.targets[target].unrouted
+        inputs = inputs_of(self.flow, self.domains, target) if unknown else ()
+        return [
+            (given, found)
+            for given, mapping in inputs
+            if _is_open(given, unknown)
+            and (found := mapping.of_index(index, self.domains.of(given.dataset)) & unknown[given.dataset])
+        ]
 
     def lacks(self, target: str, index: Index) -> list[str]:
         """The missing or waiting input partitions that a partition would read, as people type them."""
@@ -186,7 +202,8 @@ def _plan_target(
 ) -> TargetPlan:
     axes, supply = needed.axes, observed.supply
     frozen = observed.frozen(name) & needed
-    undecided, unsettled = _upstream(flow, domains, name, plans, observed)
+    unrouted = observed.unrouted(name)
+    undecided, unsettled = _upstream(flow, domains, name, plans, unrouted, observed)
     chain = chain_of(flow, domains, name)
     waiting, refused = supply.waits(name) & needed, supply.refuses(name) & needed
     suspects = (observed.suspects(name) & needed) - waiting - refused
@@ -202,7 +219,8 @@ def _plan_target(
     will.update((index, tuple(_wants(flow, supply, name, index))) for index in refused.indices())
     will_set = PartitionSet.of_indices(axes, will)
     improvised = supply.improvises(name) & needed
-    return TargetPlan(name, needed, will, will_set, may - will_set, waiting, absent, held, refused, improvised)
+    may = may - will_set
+    return TargetPlan(name, needed, will, will_set, may, waiting, absent, held, refused, improvised, unrouted)
 
 
 def _wants(flow: Flow, supply: Supply, name: str, index: Index) -> Iterator[Reason]:
@@ -217,13 +235,16 @@ def _upstream(
     domains: Domains,
     name: str,
     plans: MappingOf[str, TargetPlan],
+    unrouted: MappingOf[str, PartitionSet],
     observed: Observed,
 ) -> tuple[PartitionSet, dict[str, PartitionSet]]:
     """What other datasets make of a target: which partitions are undecided, and what they stand behind."""
     domain = domains.of(name)
-    undecided = observed.unrouted(name)
+    undecided = PartitionSet.empty(domain.axes)
     unsettled: dict[str, PartitionSet] = {}
     for given, mapping in inputs_of(flow, domains, name):
+        if _is_open(given, unrouted):
+            undecided |= mapping.affects(unrouted[given.dataset], domain)
         upstream = plans.get(given.dataset)
         if upstream and (upstream.will or upstream.may):
             unsettled[given.dataset] = upstream.will_set | upstream.may
@@ -235,6 +256,10 @@ def _upstream(
             if is_open and observed.needs_first(given, flow.steps[name]):
                 undecided = domain  # the columns of the first are those of all
     return undecided, unsettled
+
+
+def _is_open(given: Input, unrouted: MappingOf[str, PartitionSet]) -> bool:
+    return bool(given.by) and given.counts and given.dataset in unrouted
 
 
 def _judge_chain(

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from dbuild.core.events import Key
 from dbuild.core.staleness import Reason
+
+if TYPE_CHECKING:
+    from dbuild.core.routes import Stray  # only flows that route rows have any, and import it
 
 Standing = Literal["fresh", "will run", "may run", "waiting", "frozen", "absent"]
 
@@ -70,6 +73,7 @@ class DatasetStatus:
     failures: tuple[FailureRecord, ...] = ()  # of needed partitions, the newest first
     uncounted: tuple[str, ...] = ()  # the inputs that are read, and whose changes make nothing stale
     differing: int | None = 0  # partitions that read something else of these; None: too many to look at
+    astray: tuple[Stray, ...] = ()  # its rows that no partition of a target gets, as far as files were looked into
 
     @property
     def total(self) -> int:
@@ -104,6 +108,7 @@ class Explanation:
     mark: MarkRecord | None = None
     uncounted: tuple[str, ...] = ()  # the inputs that are read, and whose changes are no cause
     ignored: tuple[Cause, ...] = ()  # how these differ from what was read
+    unrouted: tuple[str, ...] = ()  # files that may have rows of it, the first of them, relative to the project
     frozen_after: str = ""  # the age from which on it stays as it is, "90d"; "" where it isn't that old
 
 

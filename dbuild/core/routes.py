@@ -64,6 +64,11 @@ class Stray:
     example: str  # such a value; "" where there is none
     path: str  # a file with such rows, relative to the project
 
+    @property
+    def rows(self) -> int:
+        """All of them."""
+        return sum(rows for _, rows in (*self.keyless, *self.outside))
+
     def __str__(self) -> str:
         parts = [f"{_counted(rows)} no {dimension}" for dimension, rows in self.keyless]
         parts += [f"{_counted(rows)} a {dimension} that isn't there" for dimension, rows in self.outside]

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from dbuild.core.report import DatasetStatus
 from dbuild.ui.explanations import failed_lines, failure_record, mark_record, mark_text
 from dbuild.ui.stream import paint
 from dbuild.ui.tables import Cell, table
 from dbuild.ui.text import clean, clip, counted, listed, partition_name
+
+if TYPE_CHECKING:
+    from dbuild.core.routes import Stray
 
 STATES = (
     "fresh",
@@ -47,8 +51,9 @@ def status_lines(datasets: Sequence[DatasetStatus]) -> list[str]:
 
 
 def said_lines(datasets: Sequence[DatasetStatus]) -> list[str]:
-    """Where what is fresh may differ from a clean build, because somebody said so; and the newest failures."""
-    lines = [line for each in datasets for line in _uncounted(each)]
+    """Rows that nobody gets; where what is fresh may differ, because somebody said so; and the newest failures."""
+    lines = [clean(str(stray)) for each in datasets for stray in each.astray]
+    lines += [line for each in datasets for line in _uncounted(each)]
     for mark in [mark for each in datasets for mark in each.marks]:
         name = f"{mark.target}@{mark.keys}" if mark.keys else mark.target
         lines.append(f"{clean(name)} ({counted(mark.partitions, 'partition')}): {mark_text(mark)}")
@@ -123,11 +128,25 @@ def status_record(datasets: Sequence[DatasetStatus]) -> dict[str, object]:
                 "inputs": list(each.inputs),
                 "uncounted": list(each.uncounted),
                 "differing": each.differing,
+                "astray": [stray_record(stray) for stray in each.astray],
                 "marks": [mark_record(mark) for mark in each.marks],
                 "failures": [failure_record(failure) for failure in each.failures],
             }
             for each in datasets
         ]
+    }
+
+
+def stray_record(stray: Stray) -> dict[str, object]:
+    """Rows of a dataset that no partition of a target gets: how many have no key, and how many one that isn't there."""
+    return {
+        "dataset": stray.dataset,
+        "target": stray.target,
+        "rows": stray.rows,
+        "no_key": dict(stray.keyless),
+        "out_of_range": dict(stray.outside),
+        "example": stray.example or None,
+        "path": stray.path,
     }
 
 

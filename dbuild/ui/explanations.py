@@ -33,6 +33,8 @@ def _lines(each: Explanation) -> Iterator[str]:
         yield f"  and {len(each.causes) - _CAUSES:,} more reasons"
     if each.after:
         yield f"  after {listed(each.after)}"
+    if each.unrouted:
+        yield f"  a build finds out where the rows of {listed(each.unrouted)} go"
     if each.lacks:
         yield f"  needs {listed(each.lacks)}"
     if each.standing == "absent":
@@ -97,6 +99,7 @@ def explanation_record(each: Explanation) -> dict[str, object]:
         "standing": each.standing,
         "causes": [_cause_record(cause) for cause in each.causes],
         "after": list(each.after),
+        "unrouted": list(each.unrouted),
         "missing": list(each.lacks),
         "uncounted": list(each.uncounted),
         "ignored": [_cause_record(cause) for cause in each.ignored],

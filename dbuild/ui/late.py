@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dbuild.core.arrival import EDGES, Punctuality
 from dbuild.core.lateness import Deadline, Group, Lack, Lateness, Repair, SourceLateness, TargetLateness
 from dbuild.ui.bars import bars
+from dbuild.ui.datasets import stray_record
 from dbuild.ui.json import key_record
 from dbuild.ui.stream import paint
 from dbuild.ui.tables import Cell, table
@@ -25,6 +26,7 @@ def late_lines(found: Lateness, width: int) -> list[str]:
         _part("waiting", _group_lines(found.targets, "waiting", "yellow", _needs)),
         _part("failing for want of it", _group_lines(found.targets, "failing", "red", _needs)),
         _part("frozen, and changed since", _group_lines(found.targets, "frozen", "blue", _why)),
+        _part("rows that no partition gets", _astray_lines(found)),
         _part("how late it comes", _history_lines(found.sources, width)),
         _part("what arrivals caused", _repair_lines(found.repairs)),
     ]
@@ -62,6 +64,11 @@ def _source_lines(sources: Sequence[SourceLateness]) -> Iterator[str]:
         if each.awaited:
             first = each.awaited[0]
             yield f"  {name}: next is {_key(first)}, due {_short(first.due)} (in {span(-first.seconds)})"
+
+
+def _astray_lines(found: Lateness) -> Iterator[str]:
+    yield from (f"  {clean(str(stray))}" for stray in found.astray)
+    yield from (f"  {clean(text)}" for text in found.unrouted)
 
 
 def _key(one: Deadline) -> str:
@@ -193,6 +200,8 @@ def late_record(found: Lateness) -> dict[str, object]:
         "now": found.now,
         "sources": [_source_record(each) for each in found.sources],
         "targets": [_target_record(each) for each in found.targets],
+        "astray": [stray_record(each) for each in found.astray],
+        "unrouted": list(found.unrouted),
         "arrivals": [_repair_record(each) for each in found.repairs],
     }
 

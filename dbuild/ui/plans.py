@@ -66,7 +66,10 @@ def _may_line(plan: Plan, target: TargetPlan) -> str:
     count = f" ({len(target.may):,})" if len(target.may) > 1 else ""
     upstream = dict.fromkeys(given.dataset for given in plan.flow.steps[target.target].inputs)
     after = [name for name in upstream if name in plan.targets and (plan.targets[name].will or plan.targets[name].may)]
-    return f"  {_name(target.target, target.may)}{count}: if {listed(after)} comes out changed"
+    rows = [_name(dataset, some) for dataset, some in target.unrouted.items()]
+    conditions = [f"if {listed(after)} comes out changed"] if after else []
+    conditions += [f"if rows of {listed(rows)} go there"] if rows else []
+    return f"  {_name(target.target, target.may)}{count}: {', or '.join(conditions)}"
 
 
 def _waiting_lines(plan: Plan, target: TargetPlan) -> Iterator[str]:

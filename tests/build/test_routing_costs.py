@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from datetime import date, timedelta
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,21 @@ def test_one_pass_for_each_content(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert looked == ["2013-01-02.csv"]
     made.build()
     assert looked == ["2013-01-02.csv"]
+
+
+def test_a_newer_duckdb_looks_into_all_once_more_and_builds_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = three_days(tmp_path / "project")
+    looked: list[str] = []
+    plain, known = Passes._route, metadata.version
+    monkeypatch.setattr("dbuild.build.answer.engine_stamp", lambda: "another")
+    monkeypatch.setattr(metadata, "version", lambda name: "99.0" if name == "duckdb" else known(name))
+    monkeypatch.setattr(
+        Passes, "_route", lambda self, routed, file: looked.append(file.path[-6:-4]) or plain(self, routed, file)
+    )
+    assert (made.build().ran, looked) == ([], ["01", "02", "03"])
+    assert (made.build().ran, looked) == ([], ["01", "02", "03"])
 
 
 class Counting:

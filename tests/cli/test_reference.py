@@ -28,6 +28,7 @@ from dbuild.core.report import (
     ShownOutput,
     TaskRecord,
 )
+from dbuild.core.routes import Stray
 from dbuild.core.staleness import Reason
 from dbuild.errors import UserError
 from dbuild.project.keys import INNER, READER_OPTIONS, accepted_keys
@@ -146,7 +147,8 @@ def lateness() -> Lateness:
     due = (Deadline(key, "", 1.0),)
     source = SourceLateness("a", due, 1, "", 0, "", due, 0, "", punctuality([]))
     target = TargetLateness("b", Group(1, "", (lack,)), Group(0, "", ()), Group(0, "", ()), Group(1, "", (lack,)))
-    return Lateness("", (source,), (target,), (Repair("a", key, "arrived", "", 0.0, 1, (("b", 1),), 0, 1.0, ("1",)),))
+    repair = Repair("a", key, "arrived", "", 0.0, 1, (("b", 1),), 0, 1.0, ("1",))
+    return Lateness("", (source,), (target,), (repair,), (Stray("a", "b", (("day", 2),), (("day", 1),), "", ""),))
 
 
 def records() -> list[dict[str, object]]:

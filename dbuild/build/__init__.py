@@ -61,18 +61,20 @@ def build(
     Raises UserError (ProjectError, UsageError, StateError, BudgetError); failed recipes are events, not errors.
     """
     started = time.monotonic()
-    seen: dict[tuple[str, int], bytes] = {}
+    from dbuild.build.sight import Sight
+
+    sight = Sight(settings.root)
     if not force:
         from dbuild.build.shortcut import answer
 
-        known = answer(settings, arguments, started, seen, emit)
+        known = answer(settings, arguments, started, sight, emit)
         if known is not None:
             emit(known)
             return known
     from dbuild.build import session
 
     options = session.Options(jobs, keep_going, fail_fast, force, budget)
-    return session.build(settings, arguments, options, emit, started, seen)
+    return session.build(settings, arguments, options, emit, started, sight)
 
 
 def plan(settings: Settings, arguments: Sequence[str], *, force: bool = False) -> Plan:

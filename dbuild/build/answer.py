@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from dbuild import __version__
+from dbuild.build.sight import Sight, Wanted
 from dbuild.core.events import LookedAt
 from dbuild.observe.digests import digest_bytes, is_racy
-from dbuild.observe.listing import Tree, list_trees, pack_record, stat_file
+from dbuild.observe.listing import pack_record, stat_file
 from dbuild.observe.machine import boot_identity, engine_stamp
 from dbuild.state.store import State
 
@@ -70,13 +71,10 @@ class Answer(NamedTuple):
     grounds: Grounds
 
 
-Seen = dict[tuple[str, int], bytes]  # (root, depth) -> the listing of a tree that has just been made
-
-
-def find_answer(root: str, state: State, question: Question, now: float, seen: Seen) -> Answer | None:
+def find_answer(root: str, state: State, question: Question, now: float, sight: Sight) -> Answer | None:
     """The last answer to this question, if it still holds; None where it has to be found anew.
 
-    Listings that were made on the way are put into `seen`, so that the long way needn't make them again.
+    What `sight` has seen on the way, the long way needn't look at again.
     """
     kept = state.answer(question.text)
     if kept is None:
@@ -94,11 +92,9 @@ def find_answer(root: str, state: State, question: Question, now: float, seen: S
         return None
     if stamp != _stamp(root, grounds, state.generation()):
         return None
-    listings = list_trees(
-        [Tree(os.path.normpath(os.path.join(root, path)), depth, files) for path, depth, files, _ in grounds.trees]
-    )
-    seen.update(((tree[0], tree[1]), listing) for tree, listing in zip(grounds.trees, listings, strict=True))
-    if any(digest_bytes(listing).hex() != tree[3] for tree, listing in zip(grounds.trees, listings, strict=True)):
+    wanted = [Wanted(path, depth, files, bytes.fromhex(digest)) for path, depth, files, digest in grounds.trees]
+    listed = sight.look(wanted, state.listing, has_content=False)
+    if any(one.digest != before.digest for one, before in zip(listed, wanted, strict=True)):
         return None
     return Answer(found["counts"], grounds)
 

@@ -7,12 +7,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from dbuild.build.locations import SINGLES
+from dbuild.build.sight import Listed, Sight, Wanted
 from dbuild.observe.digests import digest_bytes
 from dbuild.observe.listing import (
     Stat,
-    Tree,
     differences,
-    list_trees,
     name_of,
     names_of,
     pack_record,
@@ -47,21 +46,17 @@ class Folders:
         self._boot = boot
         self._heads = state.listing_heads()
 
-    def views(self, depths: dict[str, int], seen: dict[tuple[str, int], bytes]) -> dict[str, View]:
-        """Folders (root -> depth) as they are; `seen` has listings of (root, depth) that were made just now."""
-        trees = {
-            root: Tree(os.path.normpath(os.path.join(self._root, root)), depth, self._heads.get(root, (b"", "", 0))[2])
-            for root, depth in depths.items()
-            if (root, depth) not in seen
-        }
-        listed = dict(zip(trees, list_trees(list(trees.values())), strict=True))
-        return {
-            root: self._view(root, listed[root] if root in listed else seen[root, depth])
-            for root, depth in depths.items()
-        }
+    def views(self, depths: dict[str, int], sight: Sight) -> dict[str, View]:
+        """Folders (root -> depth) as they are; what `sight` has seen isn't looked at again."""
+        wanted = []
+        for root, depth in depths.items():
+            digest, _, files = self._heads.get(root, (b"", "", 0))
+            wanted.append(Wanted(root, depth, files, digest))
+        listed = sight.look(wanted, self._state.listing, has_content=True)
+        return {root: self._view(root, found) for root, found in zip(depths, listed, strict=True)}
 
-    def _view(self, root: str, content: bytes) -> View:
-        digest = digest_bytes(content)
+    def _view(self, root: str, listed: Listed) -> View:
+        digest, content = listed.digest, listed.content or b""
         kept_digest, boot, _ = self._heads.get(root, (b"", "", 0))
         if kept_digest == digest and boot == self._boot:
             return View(content, digest, True, {}, set(), False)

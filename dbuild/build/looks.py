@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dbuild.build.answer import Seen
 from dbuild.build.discovery import Asking, kept_answers, keys_of, remade, settle_keys
 from dbuild.build.doubt import Doubt
 from dbuild.build.legacy import keep_shapes, legacy_of
@@ -18,6 +17,7 @@ from dbuild.build.loading import load_flow
 from dbuild.build.locations import locations_of
 from dbuild.build.presence import Presence
 from dbuild.build.settings import Settings
+from dbuild.build.sight import Sight
 from dbuild.build.standings import Standings
 from dbuild.build.survey import Survey
 from dbuild.build.world import World
@@ -78,12 +78,12 @@ def look(
     *,
     force: bool = False,
     everything: bool = False,
-    seen: Seen | None = None,
+    sight: Sight | None = None,
     asking: Asking | None = None,
 ) -> Looked:
     """The flow and the world as far as these targets need it. Raises UserError for what can't be taken.
 
-    `asking` is what a build has: it lets keys be found by SQL.
+    What `sight` has seen isn't looked at again. `asking` is what a build has: it lets keys be found by SQL.
     """
     folder = os.path.join(settings.root, FOLDER)
     clock = probe_clock(folder) if os.access(folder, os.W_OK) else 0
@@ -97,7 +97,7 @@ def look(
         *flow.project.files,
         *(path for name in sorted(needed & flow.steps.keys()) for path in _code(flow, name)),
     ]
-    survey = Survey(settings.root, state, locations_of(flow.project), needed, singles, seen or {})
+    survey = Survey(settings.root, state, locations_of(flow.project), needed, singles, sight or Sight(settings.root))
 
     def see() -> World:
         return _world(settings, flow, survey, state, clock, used, asking)

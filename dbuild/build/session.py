@@ -12,7 +12,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from dbuild.build.answer import Seen
 from dbuild.build.discovery import Asking
 from dbuild.build.horizon import changes_at
 from dbuild.build.interrupts import signals_ending
@@ -26,6 +25,7 @@ from dbuild.build.recovery import recover, sweep
 from dbuild.build.seals import seal
 from dbuild.build.settings import Settings
 from dbuild.build.shortcut import journal_path
+from dbuild.build.sight import Sight
 from dbuild.build.world import World
 from dbuild.core.budget import Budget
 from dbuild.core.events import Notice, Summary
@@ -51,20 +51,20 @@ class Options:
 
 
 def build(
-    settings: Settings, arguments: Sequence[str], options: Options, emit: Emit, started: float, seen: Seen
+    settings: Settings, arguments: Sequence[str], options: Options, emit: Emit, started: float, sight: Sight
 ) -> Summary:
     """Builds what is stale of these targets and of all that they need; the summary is also the last event.
 
-    `seen` has listings that were made just now. Raises UserError (ProjectError, UsageError, StateError); failed
+    What `sight` has seen isn't looked at again. Raises UserError (ProjectError, UsageError, StateError); failed
     recipes are events, not errors.
     """
     with ExitStack() as stack:
         if lock_folder(settings, stack, emit):
-            seen = {}  # another build has been at work since
+            sight = Sight(settings.root)  # another build has been at work since
         state = open_for_build(settings, emit)
         stack.callback(state.close)
         try:
-            summary = _build(settings, state, arguments, options, emit, started, seen)
+            summary = _build(settings, state, arguments, options, emit, started, sight)
         except sqlite3.DatabaseError as error:
             if not is_damage(error):
                 raise unwritable(error) from None
@@ -73,7 +73,7 @@ def build(
             emit(Notice(f"the state was damaged; it is kept as {aside}, and everything is looked at anew"))
             state = open_state(settings.root, settings.flow)
             stack.callback(state.close)
-            summary = _build(settings, state, arguments, options, emit, started, {})
+            summary = _build(settings, state, arguments, options, emit, started, Sight(settings.root))
         except OSError as error:
             where = f": {error.filename}" if error.filename else ""
             raise DiskError(
@@ -91,12 +91,12 @@ def _build(
     options: Options,
     emit: Emit,
     started: float,
-    seen: Seen,
+    sight: Sight,
 ) -> Summary:
     recover(settings, state, emit)
     asking = Asking(emit, options.jobs, options.force)
     try:
-        looked = look(settings, state, arguments, state.put_memo, force=options.force, seen=seen, asking=asking)
+        looked = look(settings, state, arguments, state.put_memo, force=options.force, sight=sight, asking=asking)
     except UserError as error:
         if settings.tells_grounds:
             emit(files_declaring(settings, error))

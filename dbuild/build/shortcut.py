@@ -7,8 +7,9 @@ import sqlite3
 import time
 from collections.abc import Callable, Sequence
 
-from dbuild.build.answer import Question, Seen, find_answer
+from dbuild.build.answer import Question, find_answer
 from dbuild.build.settings import Settings
+from dbuild.build.sight import Sight
 from dbuild.core.events import LookedAt, Summary
 from dbuild.errors import UserError
 from dbuild.state.opening import open_state
@@ -16,11 +17,11 @@ from dbuild.state.store import FOLDER
 
 
 def answer(
-    settings: Settings, arguments: Sequence[str], started: float, seen: Seen, emit: Callable[[LookedAt], None]
+    settings: Settings, arguments: Sequence[str], started: float, sight: Sight, emit: Callable[[LookedAt], None]
 ) -> Summary | None:
     """The summary of a build that has nothing to do; None where that isn't known, or something has to be mended.
 
-    Listings that were made on the way are put into `seen`.
+    What was looked at on the way, `sight` has seen.
     """
     folder = os.path.join(settings.root, FOLDER)
     if not settings.is_usual or not os.path.exists(os.path.join(folder, "state.db")) or _has_intents(settings):
@@ -29,7 +30,7 @@ def answer(
         state = open_state(settings.root, settings.flow, is_reader=True)
         try:
             found = find_answer(
-                settings.root, state, Question(tuple(arguments), settings.params), settings.clock(), seen
+                settings.root, state, Question(tuple(arguments), settings.params), settings.clock(), sight
             )
         finally:
             state.close()

@@ -12,6 +12,7 @@ from collections.abc import Mapping as MappingOf
 
 from dbuild.build.folders import SETTLE, Folders, View, prefix_of
 from dbuild.build.locations import SINGLES, Location, marker_of
+from dbuild.build.sight import Sight
 from dbuild.observe.digests import combine, digest_bytes, hash_file, is_racy, probe_clock
 from dbuild.observe.listing import (
     DOUBTFUL,
@@ -42,17 +43,18 @@ class Survey:
         locations: dict[str, tuple[Location, ...]],
         looked_at: Iterable[str],
         singles: Iterable[str],
-        seen: dict[tuple[str, int], bytes],
+        sight: Sight,
     ) -> None:
         """`locations` are those of the whole project; the folders of the datasets `looked_at` are listed.
 
-        `seen` has listings of (root, depth) that were made just now.
+        What `sight` has seen isn't looked at again.
         """
         self.root = root
         self.locations = locations
         self.boot = boot_identity()
         self.hashed: dict[str, FileRow] = {}  # hashed now, not yet kept
         self._state = state
+        self._sight = sight
         self._clock: int | None = None
         self._rows: dict[str, FileRow] = {}
         self._ranged: set[str] = set()
@@ -63,13 +65,11 @@ class Survey:
         self._folders: dict[str, list[str]] = {}  # made in this run
         self._doubted: set[str] = set()
         self._depths: dict[str, int] = {}
-        self.views = self._look(looked_at, tuple(singles), seen)
+        self.views = self._look(looked_at, tuple(singles))
 
     # -- looking ---------------------------------------------------------------------------------------------------
 
-    def _look(
-        self, datasets: Iterable[str], singles: Sequence[str], seen: dict[tuple[str, int], bytes]
-    ) -> dict[str, View]:
+    def _look(self, datasets: Iterable[str], singles: Sequence[str]) -> dict[str, View]:
         alone = list(singles)
         names = [other for name in datasets for other in (name, marker_of(name)) if other in self.locations]
         for location in (one for name in names for one in self.locations[name]):
@@ -79,7 +79,7 @@ class Survey:
                 self._depths[location.root] = max(self._depths.get(location.root, 1), location.pattern.depth)
         self._singles = tuple(dict.fromkeys(alone))
         folders = Folders(self.root, self._state, self.boot)
-        return {**folders.views(self._depths, seen), SINGLES: folders.singles(self._singles)}
+        return {**folders.views(self._depths, self._sight), SINGLES: folders.singles(self._singles)}
 
     def temporaries(self) -> list[str]:
         """Unfinished outputs that an earlier run left behind, as absolute paths."""
@@ -325,7 +325,11 @@ class Survey:
                 stats = {path: DOUBTFUL for path, _ in records if path in doubtful} | dict(own)
                 added = [pack_record(path[len(prefix) :], stat)[:-1] for path, stat in stats.items() if stat]
                 content = b"".join(record + b"\0" for record in (*kept, *added))
-            state.put_listing(root, digest_bytes(content), self.boot, content.count(b"\0"), content)
+            digest = digest_bytes(content)
+            state.put_listing(root, digest, self.boot, content.count(b"\0"), content)
+            if root != SINGLES:
+                self._sight.note(root, self._depths[root], digest)
+        self._sight.vouch()
 
     def _doubt_outdated(self, state: State, view: View) -> None:
         """Doubts digests of files that changed and that nobody asked for: the new listing mustn't vouch for them."""

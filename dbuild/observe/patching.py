@@ -1,0 +1,137 @@
+"""A kept listing made to hold again: only what may have changed is looked at."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from dbuild.errors import UserError
+from dbuild.observe.listing import DOUBTFUL, Tree, list_slowly, pack_record, stat_of
+
+_FEW = 20  # files up to which searching costs less than taking the whole listing apart
+_MANY = 50  # folders from which listing the whole tree is simpler
+_DOUBTED = pack_record("", DOUBTFUL)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What is there now of what may differ; names as they are packed."""
+
+    files: dict[bytes, bytes] = field(default_factory=dict)  # name -> record, empty where there is no file
+    folders: dict[bytes, bytes] = field(default_factory=dict)  # name with its slash -> records of all that is in it
+
+
+def patched(listing: bytes, tree: Tree, names: Iterable[str]) -> bytes | None:
+    """What a listing of a tree would be now, if nothing differs from a kept one but what has these names.
+
+    Names are relative to the tree; those of folders, with all that is in them, end with a slash. What has stats in the
+    kept listing that no file has is looked at too. The same bytes where nothing differs; None where the tree has to be
+    listed as a whole, since something can't be looked at, or much may differ.
+    """
+    named = {*names, *_doubted(listing)}
+    folders = {name for name in named if name.endswith("/")}
+    if len(folders) > _MANY:
+        return None
+    found = _Found()
+    try:
+        for name in sorted(folders):
+            _look_into(tree, name, found)
+        for name in sorted(named - folders):
+            if f"{name}/" not in folders:
+                _look_at(tree, name, found)
+    except (OSError, UserError):
+        return None
+    few = len(found.files) <= _FEW and not found.folders
+    return _with_few(listing, found.files) if few else _with_many(listing, found)
+
+
+def _doubted(listing: bytes) -> list[str]:
+    """The names of files whose stats vouch for nothing."""
+    names = []
+    at = listing.find(_DOUBTED)
+    while at >= 0:
+        start = listing.rfind(b"\0", 0, at) + 1
+        names.append(listing[start:at].decode("utf-8", "surrogateescape"))
+        at = listing.find(_DOUBTED, at + 1)
+    return names
+
+
+def _look_into(tree: Tree, name: str, found: _Found) -> None:
+    """Looks at what is a folder, or was one. Raises OSError, UserError."""
+    levels = tree.depth - name.count("/")  # that are left inside
+    if levels < 0:
+        return
+    packed = name.encode("utf-8", "surrogateescape")
+    path = os.path.join(tree.path, name[:-1])
+    stat = _stat(path)
+    found.files[packed[:-1]] = pack_record(name[:-1], stat_of(stat)) if stat and _is_file(stat) else b""
+    inside = list_slowly(Tree(path, levels)) if levels else b""
+    found.folders[packed] = b"".join(packed + record + b"\0" for record in inside.split(b"\0")[:-1])
+
+
+def _look_at(tree: Tree, name: str, found: _Found) -> None:
+    """Looks at what is a file, or was one. Raises OSError, also where it is a folder: what is in it wasn't told."""
+    if name.count("/") >= tree.depth:
+        return
+    stat = _stat(os.path.join(tree.path, name))
+    if stat and (stat.st_mode & 0o170000) == 0o040000:
+        raise IsADirectoryError(name)
+    packed = name.encode("utf-8", "surrogateescape")
+    found.files[packed] = pack_record(name, stat_of(stat)) if stat and _is_file(stat) else b""
+
+
+def _stat(path: str) -> os.stat_result | None:
+    try:
+        return os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def _is_file(stat: os.stat_result) -> bool:
+    return (stat.st_mode & 0o170000) == 0o100000
+
+
+def _with_few(listing: bytes, files: dict[bytes, bytes]) -> bytes:
+    for name, record in files.items():
+        start = _start_of(listing, name)
+        if start < 0:
+            listing += record
+            continue
+        end = listing.index(b"\0", start) + 1
+        if listing[start:end] != record:
+            listing = listing[:start] + record + listing[end:]
+    return listing
+
+
+def _start_of(listing: bytes, name: bytes) -> int:
+    """Where the record of a file begins; -1 where it has none."""
+    start = 0 if listing.startswith(name + b"\t") else _next_start(listing, name, 0)
+    while start >= 0 and _name_at(listing, start) != name:  # which may have a tab, with another one's name before it
+        start = _next_start(listing, name, start)
+    return start
+
+
+def _next_start(listing: bytes, name: bytes, after: int) -> int:
+    at = listing.find(b"\0" + name + b"\t", after)
+    return at + 1 if at >= 0 else -1
+
+
+def _name_at(listing: bytes, start: int) -> bytes:
+    return listing[start : listing.index(b"\0", start)].rsplit(b"\t", 4)[0]
+
+
+def _with_many(listing: bytes, found: _Found) -> bytes:
+    """In one pass. What is in a folder that was looked into counts by that alone."""
+    inside = tuple(found.folders)
+    files = {name: record for name, record in found.files.items() if not name.startswith(inside)}
+    records = []
+    for record in listing.split(b"\0")[:-1]:
+        name = record.rsplit(b"\t", 4)[0]
+        if name in files:
+            records.append(files.pop(name))
+        elif not name.startswith(inside):
+            records.append(record + b"\0")
+    outermost = [name for name in inside if not any(name != other and name.startswith(other) for other in inside)]
+    joined = b"".join((*records, *files.values(), *(found.folders[name] for name in outermost)))
+    return listing if joined == listing else joined

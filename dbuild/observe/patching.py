@@ -123,15 +123,36 @@ def _name_at(listing: bytes, start: int) -> bytes:
 
 def _with_many(listing: bytes, found: _Found) -> bytes:
     """In one pass. What is in a folder that was looked into counts by that alone."""
+    records = listing.split(b"\0")[:-1]
     inside = tuple(found.folders)
     files = {name: record for name, record in found.files.items() if not name.startswith(inside)}
-    records = []
-    for record in listing.split(b"\0")[:-1]:
-        name = record.rsplit(b"\t", 4)[0]
-        if name in files:
-            records.append(files.pop(name))
-        elif not name.startswith(inside):
-            records.append(record + b"\0")
-    outermost = [name for name in inside if not any(name != other and name.startswith(other) for other in inside)]
-    joined = b"".join((*records, *files.values(), *(found.folders[name] for name in outermost)))
+    folders = _differing(records, found.folders)
+    kept: list[bytes] = []
+    last = 0  # those before it are in `kept`
+    for place in _places(records, {name.partition(b"\t")[0] for name in files}, tuple(folders)):
+        name = records[place].rsplit(b"\t", 4)[0]
+        if name in files or name.startswith(tuple(folders)):
+            kept += records[last:place]
+            kept += files.pop(name, b"").split(b"\0")[:-1]
+            last = place + 1
+    kept += records[last:]
+    made = b"".join((*files.values(), *folders.values()))
+    joined = b"\0".join((*kept, made)) if kept else made
     return listing if joined == listing else joined
+
+
+def _places(records: list[bytes], beginnings: set[bytes], folders: tuple[bytes, ...]) -> list[int]:
+    """Where records may be whose names begin so, up to a tab, or that are in these folders; in order."""
+    places = [place for place, record in enumerate(records) if record.partition(b"\t")[0] in beginnings]
+    if folders:
+        places = sorted({*places, *(place for place, record in enumerate(records) if record.startswith(folders))})
+    return places
+
+
+def _differing(records: list[bytes], folders: dict[bytes, bytes]) -> dict[bytes, bytes]:
+    """Those of the folders, none in another one, whose records differ from what they were; the rest stays in order."""
+    outermost = [name for name in folders if not any(name != other and name.startswith(other) for other in folders)]
+    before: dict[bytes, set[bytes]] = {
+        name: {record for record in records if record.startswith(name)} for name in outermost
+    }
+    return {name: folders[name] for name in outermost if before[name] != {*folders[name].split(b"\0")[:-1]}}

@@ -100,6 +100,21 @@ def test_what_did_not_change_is_not_looked_at(tmp_path: Path, monkeypatch: pytes
     assert looked == ["b", "b"]
 
 
+def test_a_folder_in_which_nothing_changed_leaves_the_order(tmp_path: Path) -> None:
+    for name in "cab":
+        (tmp_path / name).mkdir()
+        for file in "xyz":
+            (tmp_path / name / file).write_text(name)
+    tree = Tree(str(tmp_path), 2)
+    kept = b"".join(sorted(record + b"\0" for record in records_of(list_slowly(tree))))
+    assert patched(kept, tree, ["a/", "b/x", "c/"]) is kept
+    (tmp_path / "c" / "y").write_text("another")
+    found = patched(kept, tree, ["a/", "c/"])
+    assert found is not None
+    assert found.startswith(kept[: kept.index(b"c/")])
+    assert same(found, list_slowly(tree))
+
+
 def test_what_is_doubted_is_looked_at_unasked(tmp_path: Path) -> None:
     for name in ("a", "b", "gone"):
         (tmp_path / name).write_text(name)

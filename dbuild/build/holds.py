@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping as MappingOf
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from dbuild.build.freezing import aged
+from dbuild.build.hindsight import made_before
+from dbuild.build.shifts import Shifts
 from dbuild.core.absence import Absence
 from dbuild.core.aging import written_age
 from dbuild.core.latest import Slices
+from dbuild.core.mapping import Mapping
 from dbuild.core.model import Input
 from dbuild.core.partitions import Index, PartitionSet
 from dbuild.core.provision import newest_before, time_place
 from dbuild.core.reading import inputs_of
+from dbuild.core.supplied import Supplied
 from dbuild.core.trace import InputRecord, joined_key, unpack_inputs
 
 if TYPE_CHECKING:
@@ -101,7 +106,7 @@ class Holds:
         """
         asked = built if given.missing == "latest" else some
         if not given.by:
-            asked &= self._doubtful(target)
+            asked &= self._doubtful(target, self._world.absences)
         if not asked:
             return some
         keys = frozenset(map(joined_key, gone.keys()))
@@ -126,9 +131,27 @@ class Holds:
                 return True
         return False
 
-    def _doubtful(self, target: str) -> PartitionSet:
+    def _doubtful(self, target: str, absences: MappingOf[str, Absence]) -> PartitionSet:
         """The partitions that may have been made without some of what they should read."""
-        return (self._world.reach.of(target) - self._world.sealed(target)) | self._world.lacked(target)
+        world = self._world
+        return (world.reach.of(target) - world.sealed(target)) | world.lacked(target) | self.unsure(target, absences)
+
+    def unsure(self, target: str, absences: MappingOf[str, Absence]) -> PartitionSet:
+        """The readers of what is absent but wasn't expected at the last look, and of what is gone and isn't now.
+
+        Of what lies beyond the end of a dimension nobody knows that he lacked it.
+        """
+        world = self._world
+        domain, bodies = world.reach.of(target), []
+        shifts = Shifts(world.flow, world.reach, world.state.axis_values)
+        for given, mapping in inputs_of(world.flow, world.reach, target):
+            gone, absence = self._gone.get(given.dataset), absences.get(given.dataset)
+            if gone is not None:
+                bodies.append(mapping.affects(gone - world.reach.of(given.dataset), domain).body)
+            if absence is not None and given.dataset != target:
+                came, _ = shifts.moved(given.dataset)
+                bodies.append(mapping.affects(came & absence.holding, domain).body)
+        return PartitionSet.union_of(domain.axes, bodies) & domain
 
     def _read(self, target: str, index: Index) -> dict[str, InputRecord]:
         """What a partition was made of, by the names of inputs; nothing where it wasn't made."""
@@ -137,26 +160,35 @@ class Holds:
 
     def improvised(self, target: str, frozen: PartitionSet, absences: MappingOf[str, Absence]) -> PartitionSet:
         """Those of some frozen partitions that were made without what is missing still."""
-        found = (index for index in frozen.indices() if self._is_improvised(target, index, absences))
-        return PartitionSet.of_indices(frozen.axes, found)
-
-    def _is_improvised(self, target: str, index: Index, absences: MappingOf[str, Absence]) -> bool:
-        world, read = self._world, self._read(target, index)
+        if not frozen:
+            return frozen
+        world, found = self._world, PartitionSet.empty(frozen.axes)
+        asking = []
         for given, mapping in inputs_of(world.flow, world.reach, target):
-            record = read.get(given.name)
-            if record is None or given.dataset not in absences or given.dataset == target:
+            if given.dataset not in absences or given.dataset == target:
                 continue
-            missing = mapping.of_index(index, world.reach.of(given.dataset)) & absences[given.dataset].missing
-            keys = set(map(joined_key, missing.keys()))
-            if keys & self._absent(given, missing, record) if given.by else keys - set(record.keys):
-                return True
-        return False
+            source, missing = world.flow.project.sources.get(given.dataset), absences[given.dataset].missing
+            if not given.by or source is None:
+                asking.append((given, mapping, missing))
+            elif source.expect is not None:  # a trace doesn't name the files that had no rows for it
+                found |= frozen & made_before(world, target, given, mapping, missing)
+        some = (frozen - found) & self._doubtful(target, absences) if asking else PartitionSet.empty(frozen.axes)
+        return found | PartitionSet.of_indices(
+            frozen.axes, (index for index in some.indices() if self._is_improvised(target, index, asking))
+        )
 
-    def _absent(self, given: Input, missing: PartitionSet, record: InputRecord) -> set[str]:
-        """What certainly wasn't there of routed rows: a file that was, and had none for a partition, isn't recorded."""
-        source = self._world.flow.project.sources.get(given.dataset)
-        never = missing - self._world.ever(given.dataset) if source and source.keeps_gone else missing - missing
-        return {*record.absent, *map(joined_key, never.keys())}
+    def _is_improvised(
+        self, target: str, index: Index, asking: Sequence[tuple[Input, Mapping | Supplied, PartitionSet]]
+    ) -> bool:
+        read = self._read(target, index)
+        for given, mapping, missing in asking:
+            record = read.get(given.name)
+            if record is not None:
+                lacks = mapping.of_index(index, self._world.reach.of(given.dataset)) & missing
+                keys = set(map(joined_key, lacks.keys()))
+                if keys & set(record.absent) if given.by else keys - set(record.keys):
+                    return True
+        return False
 
     def missed(self, target: str, index: Index) -> frozenset[tuple[str, str]]:
         """Dataset and joined key of what one partition was built from and that is gone."""

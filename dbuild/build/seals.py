@@ -127,10 +127,10 @@ def _keep_axes(world: World) -> None:
 
 
 def _lacking(world: World, name: str) -> PartitionSet:
-    """The partitions that may have been made without something; of what can't be made now, as it was."""
+    """The partitions that may have been made without something; of what can't be made now, as it was, and more."""
     lacking = world.supply.lacks_some(name)
     stuck = world.frozen(name) | world.supply.waits(name) | world.supply.refuses(name)
-    return (lacking - stuck) | (world.lacked(name) & stuck)
+    return (lacking - stuck) | (world.lacked(name) & stuck) | world.holds.unsure(name, world.supply.absences)
 
 
 def _keep_set(world: World, name: str, some: PartitionSet) -> None:

@@ -383,6 +383,47 @@ def test_what_stood_in_is_missed_no_more_than_other_files_that_are_kept(tmp_path
     assert provisional(shop) == {}
 
 
+KEPT_MONTH = """
+[targets.monthly]
+path = "out/monthly/{month}.txt"
+shell = "cat {prices} > {output}"
+[targets.weighed]
+path = "out/weighed/{day}.txt"
+shell = "cat {prices} > {output}"
+"""
+
+
+def test_what_is_kept_lacks_what_was_not_yet_expected_of_it(tmp_path: Path) -> None:
+    shop = Workshop(tmp_path / "shop", KEEPING + KEPT_MONTH)
+    shop.days("data/prices", "01-01", "01-02")
+    assert shop.build("monthly").summary.provisional == 0
+    shop.path("data/prices/2013-01-01.txt").unlink()
+    shop.days("data/prices", "01-05")  # the third and the fourth are missing from now on
+    for _ in range(2):
+        assert (shop.build("monthly").summary.provisional, provisional(shop)) == (1, {"monthly": 1})
+    shop.path("data/prices/2013-01-05.txt").unlink()
+    assert shop.build("monthly").summary.provisional == 0
+    shop.days("data/orders", "01-03")
+    for _ in range(2):
+        assert (shop.build("monthly").summary.provisional, provisional(shop)) == (1, {"monthly": 1})
+
+
+def test_what_came_and_went_beyond_the_end_of_a_dimension_keeps_nothing(tmp_path: Path) -> None:
+    shop = Workshop(tmp_path / "shop", KEEPING + KEPT_MONTH)
+    shop.days("data/prices", "01-01", "01-02")
+    assert len(shop.build().ran) == 3
+    shop.days("data/prices", "01-03")
+    assert shop.build("weighed").ran == daily("01-03", target="weighed")
+    shop.path("data/prices/2013-01-03.txt").unlink()  # there are two days again; the month was never made of it
+    assert shop.build().ran == []
+    shop.days("data/prices", "01-02", text="corrected {day}\n")
+    assert shop.build().ran == ["monthly@2013-01", *daily("01-02", target="weighed")]
+    shop.days("data/orders", "01-03")  # which is missing from now on
+    assert shop.build().ran == []
+    shop.days("data/prices", "01-03", text="price {day}\n")
+    assert shop.build().ran == ["monthly@2013-01", *daily("01-03", target="weighed")]
+
+
 FREEZING = VALUED.replace(
     'inputs.prices = { missing = "%s" }', 'freeze_after = "2d"\ninputs.prices = { missing = "latest" }'
 )

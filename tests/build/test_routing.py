@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from dbuild.build import Settings, status
 from tests.build.events import FLOW, check, days, drop, three_days, totals
 from tests.build.workshop import Workshop
 
@@ -558,3 +559,30 @@ def test_a_file_that_is_due_is_done_without(tmp_path: Path) -> None:
     drop(found, "02", "02 2")
     done = found.build(now="2013-01-03 08:00")
     assert (done.ran, done.summary.provisional) == (days("02"), 0)
+
+
+@pytest.mark.parametrize("policy", ["wait", "skip"])
+def test_what_is_kept_lacks_the_files_that_were_not_there_when_it_was_made(tmp_path: Path, policy: str) -> None:
+    found = Workshop(tmp_path / "project", FLOW.replace('by = "ts"', f'by = "ts", missing = "{policy}"'))
+    found.swap("Dataflowfile", '.csv"\nschema', '.csv"\ngone = "keep"\nexpect = { days = 1 }\nschema')
+    drop(found, "01", "01 1")
+    drop(found, "02", "02 1", "01 3")
+    drop(found, "03")
+
+    def provisional() -> list[int]:
+        """The days that lack something after a build, by what it says and by what is said after it."""
+        of = [found.build(now="2013-01-09 00:00").summary.provisional for _ in range(2)]
+        (row,) = [each for each in status(Settings(str(found.root), now=1357689600.0), ()) if each.name == "daily"]
+        return [*of, row.provisional]
+
+    assert provisional() == [0, 0, 0]
+    found.path("data/2013-01-03.csv").unlink()  # it was there for all, without rows for any
+    found.path("data/2013-01-02.csv").unlink()  # which had rows of both days
+    assert provisional() == [0, 0, 0]
+    drop(found, "05", "05 1")  # the fourth is missing from now on
+    others = 3 if policy == "skip" else 0  # are built, without what is gone
+    assert provisional() == [2 + others] * 3
+    drop(found, "04", "04 1")
+    assert provisional() == [others] * 3
+    found.path("data/2013-01-04.csv").unlink()  # it came for the two days, but after they were made
+    assert provisional() == [2 + others] * 3

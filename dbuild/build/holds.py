@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from dbuild.build.freezing import aged
-from dbuild.build.hindsight import made_before
 from dbuild.build.shifts import Shifts
 from dbuild.core.absence import Absence
 from dbuild.core.aging import written_age
@@ -171,6 +170,8 @@ class Holds:
             if not given.by or source is None:
                 asking.append((given, mapping, missing))
             elif source.expect is not None:  # a trace doesn't name the files that had no rows for it
+                from dbuild.build.hindsight import made_before
+
                 found |= frozen & made_before(world, target, given, mapping, missing)
         some = (frozen - found) & self._doubtful(target, absences) if asking else PartitionSet.empty(frozen.axes)
         return found | PartitionSet.of_indices(

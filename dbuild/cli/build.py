@@ -50,8 +50,8 @@ def command(
     is_patient: bool,
     is_reopened: bool,
     is_resting: bool,
-    tells_grounds: bool,
     texts: str | None,
+    events: int | None,
     directory: Sequence[str],
     file: str,
     params: tuple[tuple[str, str], ...],
@@ -64,7 +64,7 @@ def command(
         is_patient=is_patient,
         is_reopened=is_reopened,
         is_resting=is_resting,
-        tells_grounds=tells_grounds,
+        tells_grounds=events is not None,
         texts=_texts(texts) if texts is not None else None,
     )
     if keep_going and fail_fast:
@@ -75,7 +75,7 @@ def command(
             from dbuild.cli.plan import show_plan
 
             return show_plan(settings, targets, json=json, quiet=quiet, strict=strict, force=force)
-        with sink(json, quiet, verbose) as emit:
+        with sink(json, quiet, verbose, events) as emit:
             done = building.build(
                 settings,
                 targets,
@@ -89,8 +89,8 @@ def command(
     except UsageError as error:
         raise _with_command(error, targets) from None
     except UserError as error:
-        if json:
-            _print_refusal(error)
+        if json or events is not None:
+            _tell_refusal(error, events)
         raise
     return exit_code(done, strict=strict)
 
@@ -135,14 +135,21 @@ def _budget(text: str) -> Budget:
         raise UsageError(f'"{text}" is no budget', hint="as in --budget 500 (partitions) or --budget 2h") from None
 
 
-def _print_refusal(error: UserError) -> None:
-    """What a budget refused, for a program."""
+def _tell_refusal(error: UserError, events: int | None) -> None:
+    """What a budget refused, for a program or a watch."""
     from dbuild.core.budget import BudgetError
 
-    if isinstance(error, BudgetError):
-        from dbuild.ui.json import print_record, refusal_record
+    if not isinstance(error, BudgetError):
+        return
+    from dbuild.ui.json import print_record, refusal_record
 
-        print_record(refusal_record(error.excess))
+    record = refusal_record(error.excess)
+    if events is None:
+        print_record(record)
+    else:
+        from dbuild.ui.watched import write_record
+
+        write_record(events, record)
 
 
 def _with_command(error: UsageError, targets: Sequence[str]) -> UsageError:

@@ -32,8 +32,8 @@ def report(error: BaseException, words: Sequence[str]) -> int:
         return _report_error(error, words)
     if isinstance(error, click.ClickException):
         what, hint = _usage(error)
-        _tell(words, "usage", what, hint=hint)
-        print_notes(*error_lines(what, hint=hint))
+        if not _tell(words, error_record("usage", what, hint=hint), error_lines(what, hint=hint)):
+            print_notes(*error_lines(what, hint=hint))
         return error.exit_code
     return _report_fault(error, words)
 
@@ -42,18 +42,34 @@ def _report_error(error: UserError, words: Sequence[str]) -> int:
     problems = problems_of(error)
     first = problems[0]
     if not isinstance(error, BudgetError):  # which has a record of its own
-        _tell(words, kind_of(error), first.what, str(first.place or ""), first.hint, len(problems))
+        record = error_record(kind_of(error), first.what, str(first.place or ""), first.hint, len(problems))
+        if _tell(words, record, problem_lines(problems)):
+            return error.exit_code
+    elif _watcher(words) is not None:
+        return error.exit_code
     print_notes(*problem_lines(problems))
     return error.exit_code
 
 
-def _tell(
-    words: Sequence[str], kind: str, what: str, place: str = "", hint: str | None = None, mistakes: int = 1
-) -> None:
-    """Says it to a program too, where one asked."""
+def _tell(words: Sequence[str], record: dict[str, object], lines: Sequence[str]) -> bool:
+    """Says it to a program too, where one asked; whether a watch was told, which says it itself."""
     options = words[: words.index("--")] if "--" in words else words
+    descriptor = _watcher(words)
+    if descriptor is not None:
+        from dbuild.ui.watched import write_record
+
+        write_record(descriptor, record | {"lines": list(lines)})
+        return True
     if "--json" in options:
-        tell(sys.stdout, encode(error_record(kind, what, place, hint, mistakes)), is_last=True)
+        tell(sys.stdout, encode(record), is_last=True)
+    return False
+
+
+def _watcher(words: Sequence[str]) -> int | None:
+    """The descriptor by which a watch hears of this build."""
+    options = list(words[: words.index("--")] if "--" in words else words)
+    at = options.index("--events") if "--events" in options else len(options)
+    return int(options[at + 1]) if at + 1 < len(options) and options[at + 1].isdecimal() else None
 
 
 def _usage(error: click.ClickException) -> tuple[str, str]:
@@ -73,8 +89,8 @@ def _report_fault(error: BaseException, words: Sequence[str]) -> int:
         print_notes(*traceback.format_exc().splitlines())
     hint = "please report it with the lines above" if has_trace else "-v shows the traceback; please report it"
     what = f"this is a fault of dbuild, not of your project: {type(error).__name__}: {error}"
-    _tell(words, "fault", what, hint=hint)
-    print_notes(*error_lines(what, hint=hint))
+    if not _tell(words, error_record("fault", what, hint=hint), error_lines(what, hint=hint)):
+        print_notes(*error_lines(what, hint=hint))
     return FAULT
 
 

@@ -22,6 +22,7 @@ COMMANDS = {
     "lint": ("dbuild.cli.lint", "Check the project's files without running anything."),
     "list": ("dbuild.cli.list", "List the datasets."),
     "late": ("dbuild.cli.late", "Show what is late, what was built without it, how late data comes."),
+    "watch": ("dbuild.cli.watch", "Build whenever something has changed, until stopped."),
     "log": ("dbuild.cli.log", "Show past runs, their tasks, and what a recipe printed."),
     "mark": ("dbuild.cli.mark", "Say that partitions are stale, fresh or frozen."),
     "clean": ("dbuild.cli.clean", "Remove what dbuild made."),

@@ -13,7 +13,21 @@ if TYPE_CHECKING:
 
 Decorated = TypeVar("Decorated", bound=Callable[..., object])
 
-_VALUED = ("--jobs", "--budget", "--directory", "--file", "--param", "--why", "--until", "--texts")
+_VALUED = (
+    "--jobs",
+    "--budget",
+    "--directory",
+    "--file",
+    "--param",
+    "--why",
+    "--until",
+    "--texts",
+    "--events",
+    "--exec",
+    "--not-between",
+    "--once-per",
+    "--poll",
+)
 _VALUED_LETTERS = "jCf"
 
 
@@ -129,15 +143,27 @@ def settings_of(directory: Sequence[str], file: str, params: tuple[tuple[str, st
 
 
 def _given_moment(text: str | None) -> float | None:
-    """The moment of DBUILD_NOW, for trying out what time brings. Raises UsageError where it is none."""
+    """The moment of DBUILD_NOW, for trying out what time brings; as in a file where it is @FILE. Raises UsageError."""
     if not text:
         return None
+    if text.startswith("@"):
+        return _given_moment(_first_line(text[1:]))
     from datetime import UTC, datetime
-
-    from dbuild.errors import UsageError
 
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
+        from dbuild.errors import UsageError
+
         raise UsageError(f'DBUILD_NOW is no moment: "{text}"', hint="as in DBUILD_NOW=2024-01-05T07:00") from None
     return moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()
+
+
+def _first_line(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8") as stream:
+            return stream.readline().strip()
+    except OSError as error:
+        from dbuild.errors import UsageError
+
+        raise UsageError(f"the file of DBUILD_NOW can't be read: {error.strerror}: {path}") from None

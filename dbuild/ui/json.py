@@ -135,6 +135,30 @@ def summary_record(event: Summary) -> dict[str, object]:
     }
 
 
+def notice_record(event: Notice) -> dict[str, object]:
+    """Something that a person should know, once."""
+    return {"event": "notice", "level": event.level, "text": event.text}
+
+
+def event_record(event: Event) -> dict[str, object] | None:
+    """An event as `--json` has it; None for those that no program is told of."""
+    match event:
+        case TaskEnded():
+            return task_record(event)
+        case TaskRetried():
+            return retry_record(event)
+        case Resting():
+            return resting_record(event)
+        case Lacking():
+            return lacking_record(event)
+        case LookedAt():
+            return grounds_record(event)
+        case Summary():
+            return summary_record(event)
+        case _:
+            return None
+
+
 class JsonSink:
     """Tasks and the summary as JSON on standard output; notices and failures as lines on standard error."""
 

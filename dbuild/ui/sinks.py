@@ -25,8 +25,15 @@ class Sink(Protocol):
     def close(self) -> None: ...
 
 
-def sink(json: bool, quiet: bool, verbose: bool) -> Sink:
-    """JSON lines if asked for; a live screen where standard error is one; else plain lines."""
+def sink(json: bool, quiet: bool, verbose: bool, events: int | None = None) -> Sink:
+    """JSON lines if asked for; a live screen where standard error is one; else plain lines.
+
+    With `events`, the descriptor of a watch that hears of everything, what it says itself is left out.
+    """
+    if events is not None:
+        from dbuild.ui.watched import WatchedSink
+
+        return WatchedSink(sink(json, quiet, verbose), events)
     if json:
         from dbuild.ui.json import JsonSink
 

@@ -1,0 +1,295 @@
+"""The loop of a watch: hear, wait, build, tell."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack, ExitStack
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from dbuild.build.settings import Settings
+from dbuild.core.vigil import MOST_AT_ONCE, Vigil
+from dbuild.core.watching import (
+    Changed,
+    Circling,
+    Failed,
+    Kept,
+    Mended,
+    Missed,
+    Noted,
+    Stopped,
+    Told,
+    WatchEvent,
+    Watching,
+)
+from dbuild.errors import DiskError, UsageError
+from dbuild.project.loader import read_texts
+from dbuild.state.lock import BuildLock, is_held
+from dbuild.state.opening import make_folder
+from dbuild.state.store import FOLDER
+from dbuild.watch.answers import Answers
+from dbuild.watch.children import Builder, Outcome, Record
+from dbuild.watch.ears import Ears, Kernel, ears_of
+from dbuild.watch.heartbeat import BEAT, Heartbeat, lock_path
+from dbuild.watch.looks import look_of
+from dbuild.watch.messengers import Messenger
+from dbuild.watch.options import Options
+from dbuild.watch.texts import GoodTexts
+
+_NAMED = 3  # changed paths that are named
+_FAREWELL = 10.0  # seconds for what others are told of the last build
+Tell = Callable[[WatchEvent], None]
+
+
+def serve(settings: Settings, targets: Sequence[str], words: Sequence[str], options: Options, tell: Tell) -> int:
+    """Watches until it is stopped; the exit code. Raises UserError."""
+    with ExitStack() as stack:
+        _claim(settings, stack)
+        return asyncio.run(_Service(settings, targets, words, options, tell).run())
+
+
+def _claim(settings: Settings, stack: ExitStack) -> None:
+    """Takes the lock of a watch. Raises UsageError where another one runs, DiskError."""
+    folder, path = os.path.join(settings.root, FOLDER), lock_path(settings)
+    if not os.path.exists(os.path.join(settings.root, settings.flow)):
+        read_texts(settings.file, settings.directory, dict(settings.params))  # raises
+    try:
+        make_folder(folder)
+        lock = BuildLock(path)
+        lock.acquire(lambda holder: _refuse(path, holder))
+    except OSError as error:
+        raise DiskError(
+            f"the state folder {folder} can't be written: {error.strerror}", hint="dbuild needs to write there"
+        ) from None
+    stack.callback(lock.release)
+
+
+def _refuse(path: str, holder: str) -> None:
+    if is_held(path):  # and not only looked at by --status, in this moment
+        raise UsageError(f"a watch of this project runs already ({holder})", hint="dbuild watch --status shows it")
+
+
+class ProjectWrong(UsageError):
+    """The project can't be built as it stands, and never could in this watch; it has been said why."""
+
+
+class _Service:
+    def __init__(
+        self, settings: Settings, targets: Sequence[str], words: Sequence[str], options: Options, tell: Tell
+    ) -> None:
+        self._settings = settings
+        self._targets = targets
+        self._options = options
+        self._tell = tell
+        self._builder = Builder([*words, "--", *targets])
+        self._vigil = Vigil(options.rules, time.monotonic())
+        self._woken = asyncio.Event()
+        self._texts = GoodTexts(settings)
+        self._is_kept = False  # builds take the kept texts
+        self._error: Record | None = None  # the last one that was said
+        self._has_new_error = False
+        self._is_circling = False
+        self._notes: list[Record] = []  # what the last build that ran something said besides
+        self._is_stopping = False
+        self._was_cut = False
+        self._has_begun = False
+        self._ears: Ears
+        self._heart: Heartbeat
+        self._messenger: Messenger | None = None
+
+    # -- from the beginning to the end -----------------------------------------------------------------------------
+
+    async def run(self) -> int:
+        """Watches until it is stopped; the exit code."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._stop, number)
+        loop.add_signal_handler(signal.SIGHUP, self._hang_up)
+        async with AsyncExitStack() as stack:
+            self._ears = ears_of(self._hear, lambda why: self._tell(Missed(why)), self._options.poll)
+            stack.push_async_callback(self._ears.close)
+            self._heart = Heartbeat(self._settings, self._ears.kind, since=time.time())
+            if self._options.command:
+                self._messenger = Messenger(
+                    self._options.command, self._settings.root, lambda what: self._tell(Told(what))
+                )
+                stack.push_async_callback(self._messenger.close, _FAREWELL)
+            await self._answer(stack)
+            beating = asyncio.ensure_future(self._beat())
+            stack.callback(beating.cancel)
+            await self._work()
+            self._heart.doing = "stopping"
+            self._heart.notify("STOPPING=1")
+        self._tell(Stopped(self._was_cut))
+        return 130 if self._was_cut else 0
+
+    async def _answer(self, stack: AsyncExitStack) -> None:
+        """Lets other commands ask, where changes are heard of."""
+        if not isinstance(self._ears, Kernel):
+            return
+        path = os.path.join(self._settings.root, FOLDER, f"watch-{self._settings.flow}.sock")
+        answers = Answers(path, self._ears.journal, self._ears.catch_up)
+        try:
+            await answers.open()
+        except OSError as error:
+            self._tell(Missed(f"other commands can't ask what has changed: {error.strerror}"))
+            return
+        stack.push_async_callback(answers.close)
+
+    async def _beat(self) -> None:
+        while True:
+            self._heart.beat()
+            await asyncio.sleep(BEAT)
+
+    async def _work(self) -> None:
+        while not self._is_stopping:
+            self._woken.clear()
+            wait = self._vigil.wait(time.monotonic(), self._clock(), _time_of_day(time.time()))
+            if wait > 0:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._woken.wait(), wait)
+            else:
+                await self._build()
+
+    def _clock(self) -> float:
+        """The moment; with a clock file, what that says now."""
+        if self._options.clock is None:
+            return self._settings.clock()
+        with contextlib.suppress(OSError, ValueError), open(self._options.clock, encoding="utf-8") as stream:
+            return _moment_of(stream.read().strip())
+        return time.time()
+
+    # -- what comes from outside -----------------------------------------------------------------------------------
+
+    def _hear(self, paths: Sequence[str]) -> None:
+        is_idle = self._heart.doing == "waiting"
+        self._vigil.hear(time.monotonic())
+        self._woken.set()
+        if is_idle and self._has_begun:
+            named = [os.path.relpath(path, self._settings.root) for path in paths]
+            self._tell(Changed(tuple(named[:_NAMED]), max(0, len(named) - _NAMED)))
+            self._heart.doing = "about to build"
+
+    def _stop(self, number: signal.Signals) -> None:
+        """Ends the watch, and the build that runs: a second signal kills what the first one only asked to end."""
+        self._is_stopping = True
+        self._builder.send(number)
+        self._woken.set()
+
+    def _hang_up(self) -> None:
+        """A terminal that is closed ends the watch; whoever has none asks by it for a look at everything."""
+        if sys.stdin is not None and sys.stdin.isatty():
+            self._stop(signal.SIGHUP)
+            return
+        self._ears.lose()
+        self._vigil.ask(time.monotonic())
+        self._woken.set()
+
+    # -- one build -------------------------------------------------------------------------------------------------
+
+    async def _build(self) -> None:
+        self._heart.doing = "building"
+        self._ears.catch_up()
+        self._vigil.begin(time.monotonic())
+        await asyncio.to_thread(self._texts.look)
+        outcome = await self._run()
+        if outcome.ending == "project":
+            if not self._has_begun:
+                self._say_error(outcome)
+                raise ProjectWrong("the project can't be built as it stands", hint="dbuild lint shows what is wrong")
+            outcome = await self._build_kept(outcome)
+        elif outcome.ending == "done":
+            self._is_kept = False
+            if not self._texts.confirm():
+                self._vigil.hear(time.monotonic())
+        self._finish(outcome)
+
+    async def _run(self, *words: str) -> Outcome:
+        try:
+            return await self._builder.build(*words)
+        except OSError as error:  # no process or descriptor to be had
+            return Outcome(71, error={"kind": "disk", "what": f"no build can be started: {error.strerror}"})
+
+    async def _build_kept(self, failed: Outcome) -> Outcome:
+        """Builds with the project's files as they were when they were last right; `failed` where that is no way."""
+        self._say_error(failed)
+        if not self._texts or self._is_stopping:
+            return failed
+        try:
+            path = self._texts.write()
+        except OSError:
+            return failed
+        if not self._is_kept:
+            self._is_kept = True
+            self._tell(Kept())
+        outcome = await self._run("--texts", path)
+        return replace(outcome, error=failed.error) if outcome.ending == "done" else failed
+
+    def _finish(self, outcome: Outcome) -> None:
+        self._was_cut |= outcome.ending == "cut" and self._is_stopping
+        self._listen(outcome.grounds)
+        self._vigil.end(time.monotonic(), outcome.ended)
+        self._say(outcome)
+        self._heart.doing = "waiting"
+        self._heart.take(outcome.code, outcome.summary, outcome.error, outcome.ended.due, self._ears.folders)
+        if not self._has_begun and outcome.grounds is not None:
+            self._has_begun = True
+            self._heart.notify("READY=1", "STATUS=watching")
+            self._tell(Watching(self._ears.kind, self._ears.folders))
+
+    def _listen(self, grounds: Record | None) -> None:
+        """Hears from now on of what this build looked at; what changed there until now is for another build."""
+        if grounds is None:
+            return
+        look = look_of(self._settings.root, grounds)
+        if self._options.clock is not None:
+            look = replace(look, files=(*look.files, self._options.clock))
+        if self._ears.set(look):
+            self._vigil.hear(time.monotonic())
+
+    # -- what is said ----------------------------------------------------------------------------------------------
+
+    def _say(self, outcome: Outcome) -> None:
+        if outcome.error is not None:
+            self._say_error(outcome)
+        elif self._error is not None:
+            self._tell(Mended(str(self._error.get("kind"))))
+            self._error = None
+        if outcome.notes or outcome.ran:
+            for note in outcome.notes:
+                if note not in self._notes:
+                    self._tell(Noted(note))
+            self._notes = outcome.notes
+        if self._vigil.is_circling and not self._is_circling:
+            self._tell(Circling(tuple(sorted(self._vigil.repeated)), MOST_AT_ONCE))
+        self._is_circling = self._vigil.is_circling
+        if self._messenger is not None and (outcome.has_news or self._has_new_error):
+            self._messenger.tell(json.dumps(outcome.report))
+        self._has_new_error = False
+
+    def _say_error(self, outcome: Outcome) -> None:
+        """Says what was wrong, unless that was said last time."""
+        error = outcome.error or {"event": "error", "kind": "fault", "what": f"a build ended with {outcome.code}"}
+        outcome.error = error
+        if error != self._error:
+            self._error = error
+            self._has_new_error = True
+            self._tell(Failed(error))
+
+
+def _time_of_day(moment: float) -> float:
+    """Local seconds since midnight."""
+    found = datetime.fromtimestamp(moment)
+    return found.hour * 3600 + found.minute * 60 + found.second + found.microsecond / 1e6
+
+
+def _moment_of(text: str) -> float:
+    found = datetime.fromisoformat(text)
+    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()

@@ -111,7 +111,7 @@ def build_options(function: Decorated) -> Decorated:
     for option in (
         # What `dbuild watch` asks of the builds that it starts.
         click.option("--rest", "is_resting", is_flag=True, hidden=True, help="Don't try again at once what failed."),
-        click.option("--grounds", "tells_grounds", is_flag=True, hidden=True, help="Say in JSON what was looked at."),
+        click.option("--events", type=int, metavar="FD", hidden=True, help="Tell all that happens to descriptor FD."),
         click.option("--texts", metavar="FILE", hidden=True, help="Take the project's files as FILE (JSON) has them."),
         click.option("--yes", is_flag=True, help="Build it although it is more than the budget."),
         click.option(

@@ -10,7 +10,7 @@ from math import ceil
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from dbuild.core.events import Event, Key, Lacking, LookedAt, Resting, Summary, TaskEnded, TaskRetried
+from dbuild.core.events import Event, Key, Lacking, LookedAt, Notice, Resting, Summary, TaskEnded, TaskRetried
 from dbuild.ui.plain import PlainSink
 from dbuild.ui.stream import print_lines, tell
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from dbuild.core.events import Event, Lacking, Notice, Resting, Summary, TaskEnded
+from dbuild.core.events import Event, Lacking, LookedAt, Notice, Resting, Summary, TaskEnded
 from dbuild.ui.json import encode, event_record, notice_record
 
 if TYPE_CHECKING:
@@ -28,7 +28,9 @@ class WatchedSink:
         if record is not None:
             write_record(self._descriptor, record)
         self._has_run |= isinstance(event, TaskEnded)
-        if not isinstance(event, Notice | Lacking | Resting) and (self._has_run or not isinstance(event, Summary)):
+        if not isinstance(event, Notice | Lacking | Resting | LookedAt) and (
+            self._has_run or not isinstance(event, Summary)
+        ):
             self._screen(event)
 
     def __enter__(self) -> WatchedSink:

@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from dbuild.core.vigil import Ended, Ending
@@ -33,8 +34,8 @@ class Outcome:
     more: int = 0  # tasks beyond those
     ran: set[tuple[str, str]] = field(default_factory=set)
     notes: list[Record] = field(default_factory=list)  # notices, and what waits or is provisional
-    grounds: Record | None = None  # what a build that has nothing to do looks at
-    due: float | None = None  # the moment at which the clock alone changes what there is to do
+    grounds: Record | None = None  # what it looked at
+    more_grounds: Record | None = None  # what a build before it looked at that couldn't read the project
 
     @property
     def ending(self) -> Ending:
@@ -46,6 +47,12 @@ class Outcome:
         if self.code == 130:
             return "cut"
         return "project" if self.error is not None and self.error["kind"] in _PROJECT else "machine"
+
+    @property
+    def due(self) -> float | None:
+        """The moment at which the clock alone changes what there is to do."""
+        instant = self.summary["next"] if self.summary else None
+        return datetime.fromisoformat(instant).timestamp() if instant else None
 
     @property
     def ended(self) -> Ended:
@@ -82,7 +89,7 @@ class Outcome:
             case "summary":
                 self.summary = record
             case "grounds":
-                self.grounds, self.due = record, record["due"]
+                self.grounds = record
             case "error":
                 self.error = record
             case "refused":

@@ -28,6 +28,19 @@ class Look:
     def __bool__(self) -> bool:
         return bool(self.files or self.trees or self.modules or self.patterns)
 
+    def with_more(self, other: Look) -> Look:
+        """What is looked at by both."""
+
+        def both(one: tuple[Any, ...], two: tuple[Any, ...]) -> tuple[Any, ...]:
+            return tuple(dict.fromkeys((*one, *two)))
+
+        return Look(
+            both(self.files, other.files),
+            both(self.trees, other.trees),
+            both(self.modules, other.modules),
+            both(self.patterns, other.patterns),
+        )
+
     # -- places ----------------------------------------------------------------------------------------------------
 
     def places(self) -> list[Place]:
@@ -89,8 +102,8 @@ def look_of(root: str, grounds: Mapping[str, Any]) -> Look:
 
     return Look(
         tuple(absolute(path) for path in grounds["files"]),
-        tuple((absolute(path), depth) for path, depth in grounds["trees"]),
-        tuple(absolute(path) for path in grounds["modules"]),
+        tuple((absolute(path), depth) for path, depth, has_names in grounds["trees"] if not has_names),
+        tuple(absolute(path) for path, _, has_names in grounds["trees"] if has_names),
         tuple(absolute(path) for path in grounds["globs"]),
     )
 

@@ -38,7 +38,7 @@ from dbuild.watch.answers import Answers
 from dbuild.watch.children import Builder, Outcome, Record
 from dbuild.watch.ears import Ears, Kernel, ears_of
 from dbuild.watch.heartbeat import BEAT, Heartbeat, lock_path
-from dbuild.watch.looks import look_of
+from dbuild.watch.looks import Look, look_of
 from dbuild.watch.messengers import Messenger
 from dbuild.watch.options import Options
 from dbuild.watch.texts import GoodTexts
@@ -91,6 +91,7 @@ class _Service:
         self._builder = Builder([*words, "--", *targets])
         self._vigil = Vigil(options.rules, time.monotonic())
         self._woken = asyncio.Event()
+        self._look = Look()
         self._texts = GoodTexts(settings)
         self._is_kept = False  # builds take the kept texts
         self._error: Record | None = None  # the last one that was said
@@ -230,11 +231,13 @@ class _Service:
             self._is_kept = True
             self._tell(Kept())
         outcome = await self._run("--texts", path)
-        return replace(outcome, error=failed.error) if outcome.ending == "done" else failed
+        if outcome.ending != "done":
+            return failed
+        return replace(outcome, error=failed.error, more_grounds=failed.grounds)
 
     def _finish(self, outcome: Outcome) -> None:
         self._was_cut |= outcome.ending == "cut" and self._is_stopping
-        self._listen(outcome.grounds)
+        self._listen(outcome)
         self._vigil.end(time.monotonic(), outcome.ended)
         self._say(outcome)
         self._heart.doing = "waiting"
@@ -244,13 +247,15 @@ class _Service:
             self._heart.notify("READY=1", "STATUS=watching")
             self._tell(Watching(self._ears.kind, self._ears.folders))
 
-    def _listen(self, grounds: Record | None) -> None:
+    def _listen(self, outcome: Outcome) -> None:
         """Hears from now on of what this build looked at; what changed there until now is for another build."""
-        if grounds is None:
-            return
-        look = look_of(self._settings.root, grounds)
+        look = self._look if outcome.ending != "done" else Look()
+        for grounds in (outcome.grounds, outcome.more_grounds):
+            if grounds is not None:
+                look = look.with_more(look_of(self._settings.root, grounds))
         if self._options.clock is not None:
-            look = replace(look, files=(*look.files, self._options.clock))
+            look = look.with_more(Look(files=(self._options.clock,)))
+        self._look = look
         if self._ears.set(look):
             self._vigil.hear(time.monotonic())
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Collection
 
 from dbuild.build.settings import Settings
 from dbuild.errors import UserError
@@ -11,7 +12,7 @@ from dbuild.project.loader import read_texts
 from dbuild.state.store import FOLDER
 
 Texts = dict[str, str]
-_Stamp = tuple[tuple[int, int, int, int] | None, ...]
+_Stamp = tuple[object, ...]
 
 
 class GoodTexts:
@@ -50,10 +51,19 @@ class GoodTexts:
         return path
 
     def _stamp_of(self, texts: Texts | None) -> _Stamp:
-        """Stats of the files and of their folders: a file that is new to a pattern of `include` changes its folder."""
+        """Stats of the files, and the names of their like beside them: `include` may have a pattern."""
         files = [self._settings.flow, *(texts or ())]
-        folders = [os.path.dirname(file) for file in files]
-        return tuple(_stat(os.path.join(self._settings.root, path)) for path in dict.fromkeys([*files, *folders]))
+        paths = [os.path.join(self._settings.root, file) for file in dict.fromkeys(files)]
+        endings = {os.path.splitext(path)[1] for path in paths} - {""}
+        names = (_names(folder, endings) for folder in dict.fromkeys(map(os.path.dirname, paths)))
+        return (*map(_stat, paths), *names)
+
+
+def _names(folder: str, endings: Collection[str]) -> frozenset[str]:
+    try:
+        return frozenset(name for name in os.listdir(folder) if os.path.splitext(name)[1] in endings)
+    except OSError:
+        return frozenset()
 
 
 def current(settings: Settings) -> Texts | None:

@@ -114,11 +114,11 @@ def test_of_a_broken_project_its_files_are_told(shop: Workshop) -> None:
 
 
 def test_a_program_reads_it_from_a_line_of_its_own(shop: Workshop) -> None:
-    first, *_, last = shop.json("build", "--grounds")
+    first, *_, last = shop.json("build", "--events", "1")
     assert first["event"] == "grounds"
     assert set(first["files"]) == FILES
     assert ["out", 2, False] in first["trees"]
     assert last["event"] == "summary"
     shop.write("Dataflowfile", "[")
-    grounds, error = shop.json("build", "--grounds", code=2)
+    grounds, error = shop.json("build", "--events", "1", code=2)
     assert (grounds["files"], error["event"]) == (["Dataflowfile"], "error")

@@ -75,6 +75,11 @@ class Vigil:
         self._slow_until = seconds
 
     @property
+    def is_asked(self) -> bool:
+        """Whether something has changed that no build has seen yet."""
+        return self._first is not None
+
+    @property
     def is_circling(self) -> bool:
         """Whether builds make each other necessary: a recipe seems to change what it reads."""
         return self._chain >= MOST_AT_ONCE

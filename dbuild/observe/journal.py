@@ -16,10 +16,9 @@ from typing import NamedTuple
 
 from dbuild.observe import inotify
 from dbuild.observe.inotify import Inotify
-from dbuild.observe.listing import is_temporary
 from dbuild.observe.mounts import is_own
+from dbuild.observe.spots import Spot
 
-_OWN = ".dbuild/"  # what dbuild itself keeps in a project changes all the time
 _MANY = 2_000  # changed names after which a whole look is as good
 _TOLD = 1_000  # paths that are named to whoever asks what happened
 _KEPT = 8  # listings of one folder that are remembered: those of several commands
@@ -28,27 +27,11 @@ _CAME = inotify.CREATE | inotify.MOVED_TO
 _WENT = inotify.DELETE | inotify.MOVED_FROM
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A folder whose changes matter: all files that far down, or some of its own entries alone."""
-
-    path: str  # absolute
-    depth: int  # levels whose files count
-    names: frozenset[str] | None = None  # of its own entries, those that matter; None: all
-    has_modules: bool = False  # with `names`: Python modules that come and go matter too
-
-    def matters(self, name: str) -> bool:
-        """Whether a change of the entry `name`, a path below the folder, is one of what is looked at."""
-        if self.names is None:
-            return not is_temporary(name) and not name.startswith(_OWN)
-        return name in self.names or (self.has_modules and (name.endswith(".py") or "." not in name))
-
-
 @dataclass(slots=True)
 class _Record:
-    """What is known of a place."""
+    """What is known of a spot."""
 
-    place: Place
+    spot: Spot
     identity: tuple[int, int] | None = None  # of the folder that is watched; None: it isn't
     is_whole: bool = False  # no change below it stays unheard
     since: int = 0  # the number from which on nothing was missed
@@ -59,19 +42,19 @@ class _Record:
 
 class _Watch(NamedTuple):
     record: _Record
-    prefix: str  # of the watched folder below the place, with a slash at its end
+    prefix: str  # of the watched folder below the spot, with a slash at its end
     level: int
 
 
 class Journal:
-    """The changes in some places, as far as the kernel tells of them. Raises OSError where it doesn't at all."""
+    """The changes in some spots, as far as the kernel tells of them. Raises OSError where it doesn't at all."""
 
     def __init__(self) -> None:
         self.number = 1
         self.losses = 0  # how often the kernel said that it had lost something
         self._kernel = Inotify()
         self._recent: dict[str, None] = {}  # paths that were told of and nobody has taken
-        self._records: dict[Place, _Record] = {}
+        self._records: dict[Spot, _Record] = {}
         self._watches: dict[int, list[_Watch]] = {}
 
     def fileno(self) -> int:
@@ -82,24 +65,24 @@ class Journal:
         """Ends all watches."""
         self._kernel.close()
 
-    # -- which places ----------------------------------------------------------------------------------------------
+    # -- which spots -----------------------------------------------------------------------------------------------
 
     @property
     def folders(self) -> int:
         """Folders that are watched."""
         return len(self._watches)
 
-    def watch(self, places: Iterable[Place]) -> bool:
-        """Watches these places and no others; whether there are new ones, in which things may have changed unheard.
+    def watch(self, spots: Iterable[Spot]) -> bool:
+        """Watches these spots and no others; whether there are new ones, in which things may have changed unheard.
 
         What is known of those that stay, stays known.
         """
-        wanted = dict.fromkeys(places)
-        for place in [place for place in self._records if place not in wanted]:
-            self._forget(self._records.pop(place), "")
-        new = [place for place in wanted if place not in self._records]
-        for place in new:
-            self._begin(self._records.setdefault(place, _Record(place)))
+        wanted = dict.fromkeys(spots)
+        for spot in [spot for spot in self._records if spot not in wanted]:
+            self._forget(self._records.pop(spot), "")
+        new = [spot for spot in wanted if spot not in self._records]
+        for spot in new:
+            self._begin(self._records.setdefault(spot, _Record(spot)))
         return bool(new)
 
     def lose(self) -> None:
@@ -108,36 +91,36 @@ class Journal:
             self._begin(record)
 
     def renew(self) -> bool:
-        """Watches again what was deleted and made again, or replaced; whether there is such a place."""
-        moved = [record for record in self._records.values() if _identity(record.place.path) != record.identity]
+        """Watches again what was deleted and made again, or replaced; whether there is such a spot."""
+        moved = [record for record in self._records.values() if _identity(record.spot.path) != record.identity]
         for record in moved:
             self._begin(record)
         return bool(moved)
 
-    def unheard(self) -> tuple[list[Place], list[str]]:
-        """Places of which changes may stay unheard, and single files (absolute paths): these have to be looked at."""
-        places = [record.place for record in self._records.values() if record.identity and not record.is_whole]
+    def unheard(self) -> tuple[list[Spot], list[str]]:
+        """Spots of which changes may stay unheard, and single files (absolute paths): these have to be looked at."""
+        spots = [record.spot for record in self._records.values() if record.identity and not record.is_whole]
         whole = (record for record in self._records.values() if record.is_whole)
-        return places, [os.path.join(record.place.path, name) for record in whole for name in record.odd]
+        return spots, [os.path.join(record.spot.path, name) for record in whole for name in record.odd]
 
     def _begin(self, record: _Record) -> None:
         self._forget(record, "")
         record.vouched.clear()
         record.names.clear()
         record.odd.clear()
-        record.identity = _identity(record.place.path)
-        record.is_whole = record.identity is not None and is_own(record.place.path)
+        record.identity = _identity(record.spot.path)
+        record.is_whole = record.identity is not None and is_own(record.spot.path)
         if record.identity is not None:
             self._descend(record, "", 0)
         self.number += 1  # what was asked for earlier was asked before all was watched
         record.since = self.number
 
     def _descend(self, record: _Record, prefix: str, level: int) -> None:
-        """Watches a folder of a place and those below it; each before it is read, so that nothing slips between."""
+        """Watches a folder of a spot and those below it; each before it is read, so that nothing slips between."""
         left = [(prefix, level)]
         while left:
             prefix, level = left.pop()
-            path = os.path.join(record.place.path, prefix)
+            path = os.path.join(record.spot.path, prefix)
             try:
                 number = self._kernel.add(path)
             except FileNotFoundError:
@@ -148,7 +131,7 @@ class Journal:
             watch = _Watch(record, prefix, level)
             if watch not in self._watches.setdefault(number, []):
                 self._watches[number].append(watch)
-            if record.place.names is None:
+            if record.spot.names is None:
                 left.extend((f"{prefix}{name}/", level + 1) for name in self._look_into(record, prefix, path, level))
 
     def _look_into(self, record: _Record, prefix: str, path: str, level: int) -> list[str]:
@@ -161,13 +144,13 @@ class Journal:
                         folders.append(entry.name)
         except OSError:
             record.is_whole = False
-        return folders if level + 1 < record.place.depth else []
+        return folders if level + 1 < record.spot.depth else []
 
     def _note(self, record: _Record, name: str, found: os.stat_result) -> bool:
         """Notes whether a file is odd; whether it is a folder, be it behind a link."""
         record.odd.discard(name)
         if stat.S_ISLNK(found.st_mode):
-            is_folder = os.path.isdir(os.path.join(record.place.path, name))
+            is_folder = os.path.isdir(os.path.join(record.spot.path, name))
             if is_folder:
                 record.is_whole = False
             else:
@@ -175,7 +158,7 @@ class Journal:
             return is_folder
         if stat.S_ISDIR(found.st_mode):
             if record.identity is not None and found.st_dev != record.identity[0]:
-                record.is_whole = record.is_whole and is_own(os.path.join(record.place.path, name))
+                record.is_whole = record.is_whole and is_own(os.path.join(record.spot.path, name))
             return True
         if found.st_nlink > 1:
             record.odd.add(name)
@@ -184,7 +167,7 @@ class Journal:
         return False
 
     def _forget(self, record: _Record, prefix: str) -> None:
-        """Ends the watches of a place's folders whose path begins so."""
+        """Ends the watches of a spot's folders whose path begins so."""
         for number, watches in list(self._watches.items()):
             kept = [one for one in watches if one.record is not record or not one.prefix.startswith(prefix)]
             if not kept:
@@ -196,7 +179,7 @@ class Journal:
     # -- what happened ---------------------------------------------------------------------------------------------
 
     def read(self) -> bool:
-        """Takes note of all that has happened until now; whether any of it matters to a place."""
+        """Takes note of all that has happened until now; whether any of it matters to a spot."""
         happened = self._kernel.read()
         if not happened:
             return False
@@ -214,7 +197,7 @@ class Journal:
                 elif self._take(watch, event.what, event.name, number):
                     matters = True
                     if len(self._recent) < _TOLD:
-                        self._recent[os.path.join(watch.record.place.path, watch.prefix, event.name)] = None
+                        self._recent[os.path.join(watch.record.spot.path, watch.prefix, event.name)] = None
             if event.what & inotify.IGNORED:
                 self._watches.pop(event.folder, None)
         self.number = number
@@ -224,10 +207,10 @@ class Journal:
 
     def _take(self, watch: _Watch, what: int, name: str, number: int) -> bool:
         record, path = watch.record, watch.prefix + name
-        if record.place.names is not None:
-            return record.place.matters(path)
+        if record.spot.names is not None:
+            return record.spot.matters(path)
         if what & inotify.ISDIR:
-            if watch.level + 1 >= record.place.depth:
+            if watch.level + 1 >= record.spot.depth:
                 return False
             path += "/"
             if what & (_CAME | _WENT):
@@ -244,15 +227,15 @@ class Journal:
             record.names.clear()
             record.vouched.clear()
             record.since = number
-        return record.place.matters(path)
+        return record.spot.matters(path)
 
     def _renote(self, record: _Record, watch: _Watch, name: str) -> None:
         path = watch.prefix + name
         try:
-            found = os.lstat(os.path.join(record.place.path, path))
+            found = os.lstat(os.path.join(record.spot.path, path))
         except OSError:
             return  # gone again: the next event tells
-        if self._note(record, path, found) and watch.level + 1 < record.place.depth:
+        if self._note(record, path, found) and watch.level + 1 < record.spot.depth:
             self._descend(record, f"{path}/", watch.level + 1)
 
     def take_recent(self) -> tuple[str, ...]:
@@ -265,7 +248,7 @@ class Journal:
 
     def vouch(self, path: str, depth: int, digest: str, number: int) -> None:
         """Takes note that a listing with this digest was made after the number was given."""
-        record = self._records.get(Place(path, depth))
+        record = self._records.get(Spot(path, depth))
         if record is None or number < record.since:
             return
         record.vouched[digest] = max(number, record.vouched.pop(digest, 0))
@@ -280,7 +263,7 @@ class Journal:
         Names of files relative to the folder; of folders with all below them, with a slash at their end. Ask after
         `read`.
         """
-        record = self._records.get(Place(path, depth))
+        record = self._records.get(Spot(path, depth))
         if record is None or not record.is_whole or _identity(path) != record.identity:
             return None
         number = record.vouched.get(digest)

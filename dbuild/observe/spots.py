@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from dbuild.core.events import LookedAt
+from dbuild.observe.listing import is_temporary
 
 _OWN = ".dbuild"  # what dbuild itself keeps in a project
 _DEEP = 100  # levels that "**" stands for
@@ -20,6 +21,12 @@ class Spot(NamedTuple):
     depth: int  # levels whose files count; 1: its own
     names: frozenset[str] | None = None  # of its own entries, those that matter; None: all
     has_modules: bool = False  # with `names`: modules and packages that come and go matter too
+
+    def matters(self, name: str) -> bool:
+        """Whether a change of the entry `name`, a path below the folder, is one of what is looked at."""
+        if self.names is None:
+            return not is_temporary(name) and not name.startswith(f"{_OWN}/")
+        return name in self.names or (self.has_modules and (name.endswith(".py") or "." not in name))
 
 
 def spots_of(looked: LookedAt, root: str) -> tuple[Spot, ...]:

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from dbuild.core.watching import Ear
-from dbuild.observe.journal import Journal, Place
+from dbuild.observe.journal import Journal
+from dbuild.observe.spots import Spot
 from dbuild.watch.looks import Look
 
 POLL = 2.0  # seconds between two looks
@@ -23,7 +24,7 @@ Heard = Callable[[Sequence[str]], None]  # takes paths, none where it isn't know
 
 
 class Ears(Protocol):
-    """Hears of changes in some places."""
+    """Hears of changes in some spots."""
 
     kind: Ear
 
@@ -70,16 +71,18 @@ class Polling:
         self._seconds = seconds
         self._look: Look | None = None
         self._kept: bytes | None = None  # what the last look saw
+        self._is_asked = asyncio.Event()  # a look at once
         self._task = asyncio.ensure_future(self._work())
 
     @property
     def folders(self) -> int:
-        return len(self._look.trees) if self._look else 0
+        return len(self._look.at.trees) if self._look else 0
 
     def set(self, look: Look) -> bool:
         is_new = look != self._look
         if is_new:
-            self._look, self._kept = look, None
+            self._look = look
+            self.lose()
         return is_new
 
     def catch_up(self) -> None:
@@ -87,6 +90,7 @@ class Polling:
 
     def lose(self) -> None:
         self._kept = None
+        self._is_asked.set()
 
     async def close(self) -> None:
         self._task.cancel()
@@ -96,17 +100,22 @@ class Polling:
     async def _work(self) -> None:
         took = 0.0
         while True:
-            await asyncio.sleep(max(self._seconds, _SHARE * took) if self._kept is not None else 0.01)
-            look = self._look
-            if look is None or not look:
-                continue
-            started = time.monotonic()
-            seen = await asyncio.to_thread(look.seen)
-            took = time.monotonic() - started
-            if look == self._look:
-                if seen != self._kept:
-                    self._heard(())  # what came before the first look was seen by no build
-                self._kept = seen
+            pause = max(self._seconds, _SHARE * took) if self._look else None
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._is_asked.wait(), pause)
+            self._is_asked.clear()
+            if self._look:
+                took = await self._take(self._look)
+
+    async def _take(self, look: Look) -> float:
+        """Looks, and tells if anything differs; the seconds that it took."""
+        started = time.monotonic()
+        seen = await asyncio.to_thread(look.seen)
+        if look == self._look:
+            if seen != self._kept:
+                self._heard(())  # what came before the first look was seen by no build
+            self._kept = seen
+        return time.monotonic() - started
 
 
 class Kernel:
@@ -119,7 +128,7 @@ class Kernel:
         self._heard = heard
         self._missed = missed
         self._losses = 0
-        self._look = Look()
+        self._look: Look | None = None
         self._polling: Polling | None = None
         asyncio.get_running_loop().add_reader(self.journal.fileno(), self.catch_up)
 
@@ -128,15 +137,17 @@ class Kernel:
         return self.journal.folders
 
     def set(self, look: Look) -> bool:
-        is_new = self.journal.watch(look.places())
+        is_new = self.journal.watch(look.spots())
         self._look = look
         self._poll()
         return is_new
 
     def _poll(self) -> None:
         """Looks, in the usual time, at what the kernel can't tell of."""
-        places, files = self.journal.unheard()
-        look = self._look.within([place.path for place in places], files)
+        spots, files = self.journal.unheard()
+        if self._look is None:
+            return
+        look = self._look.within([spot.path for spot in spots], files)
         if look and self._polling is None:
             self._polling = Polling(self._heard, POLL)
         if self._polling is not None:
@@ -176,21 +187,21 @@ class Package:
 
         self._watchfiles = watchfiles
         self._heard = heard
-        self._places: list[Place] = []
+        self._spots: list[Spot] = []
         self._polling = Polling(heard, _BLIND)
         self._task: asyncio.Task[None] | None = None
 
     @property
     def folders(self) -> int:
-        return len(self._places)
+        return len(self._spots)
 
     def set(self, look: Look) -> bool:
-        places = [place for place in look.places() if os.path.isdir(place.path)]
+        spots = [spot for spot in look.spots() if os.path.isdir(spot.path)]
         is_new = self._polling.set(look)
-        if places != self._places:
-            self._places = places
+        if spots != self._spots:
+            self._spots = spots
             self._end()
-            self._task = asyncio.ensure_future(self._work(places))
+            self._task = asyncio.ensure_future(self._work(spots))
         return is_new
 
     def catch_up(self) -> None:
@@ -207,26 +218,26 @@ class Package:
         self._end()
         await self._polling.close()
 
-    async def _work(self, places: Sequence[Place]) -> None:
+    async def _work(self, spots: Sequence[Spot]) -> None:
         """Listens to whole trees and to single folders at the same time: the package has one depth for all."""
-        deep = [place for place in places if place.depth > 1]
-        flat = [place for place in places if place.depth <= 1]
+        deep = [spot for spot in spots if spot.depth > 1]
+        flat = [spot for spot in spots if spot.depth <= 1]
         await asyncio.gather(self._listen(deep, recursive=True), self._listen(flat, recursive=False))
 
-    async def _listen(self, places: Sequence[Place], *, recursive: bool) -> None:
-        if not places:
+    async def _listen(self, spots: Sequence[Spot], *, recursive: bool) -> None:
+        if not spots:
             return
         async for changes in self._watchfiles.awatch(
-            *{place.path for place in places}, watch_filter=None, debounce=100, step=20, recursive=recursive
+            *{spot.path for spot in spots}, watch_filter=None, debounce=100, step=20, recursive=recursive
         ):
-            found = [path for _, path in changes if _matters(path, places)]
+            found = [path for _, path in changes if _matters(path, spots)]
             if found:
                 self._heard(found[:_SHOWN])
 
 
-def _matters(path: str, places: Iterable[Place]) -> bool:
-    for place in places:
-        inside = os.path.relpath(path, place.path)
-        if not inside.startswith("..") and place.matters(inside):
+def _matters(path: str, spots: Iterable[Spot]) -> bool:
+    for spot in spots:
+        inside = os.path.relpath(path, spot.path)
+        if not inside.startswith("..") and spot.matters(inside):
             return True
     return False

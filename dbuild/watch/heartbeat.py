@@ -34,7 +34,7 @@ class Heartbeat:
     settings: Settings
     by: str
     folders: int = 0
-    doing: str = "building"  # building, waiting, stopping
+    doing: str = "building"  # building, waiting, about to build, stopping
     builds: int = 0
     last: Report | None = None  # of the last build: code, summary or error, at
     due: float | None = None  # the moment at which the clock alone makes something due
@@ -65,7 +65,7 @@ class Heartbeat:
 
     def take(self, code: int, summary: Report | None, error: Report | None, due: float | None, folders: int) -> None:
         """Takes note of a build that has ended, and beats."""
-        self.doing, self.folders, self.due, self.builds = "waiting", folders, due, self.builds + 1
+        self.folders, self.due, self.builds = folders, due, self.builds + 1
         self.last = {"at": time.time(), "code": code, "summary": summary, "error": error}
         self.beat()
 

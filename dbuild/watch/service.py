@@ -15,6 +15,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from dbuild.build.settings import Settings
+from dbuild.core.events import LookedAt
 from dbuild.core.vigil import MOST_AT_ONCE, Vigil
 from dbuild.core.watching import (
     Changed,
@@ -38,11 +39,12 @@ from dbuild.watch.answers import Answers
 from dbuild.watch.children import Builder, Outcome, Record
 from dbuild.watch.ears import Ears, Kernel, ears_of
 from dbuild.watch.heartbeat import BEAT, Heartbeat, lock_path
-from dbuild.watch.looks import Look, look_of
+from dbuild.watch.looks import Look, looked_at
 from dbuild.watch.messengers import Messenger
 from dbuild.watch.options import Options
 from dbuild.watch.texts import GoodTexts
 
+_NOTHING = LookedAt((), (), ())
 _NAMED = 3  # changed paths that are named
 _FAREWELL = 10.0  # seconds for what others are told of the last build
 Tell = Callable[[WatchEvent], None]
@@ -91,7 +93,7 @@ class _Service:
         self._builder = Builder([*words, "--", *targets])
         self._vigil = Vigil(options.rules, time.monotonic())
         self._woken = asyncio.Event()
-        self._look = Look()
+        self._look = Look(settings.root, _NOTHING)
         self._texts = GoodTexts(settings)
         self._is_kept = False  # builds take the kept texts
         self._error: Record | None = None  # the last one that was said
@@ -176,6 +178,7 @@ class _Service:
         if is_idle and self._has_begun:
             named = [os.path.relpath(path, self._settings.root) for path in paths]
             self._tell(Changed(tuple(named[:_NAMED]), max(0, len(named) - _NAMED)))
+        if self._heart.doing == "waiting":
             self._heart.doing = "about to build"
 
     def _stop(self, number: signal.Signals) -> None:
@@ -238,9 +241,10 @@ class _Service:
     def _finish(self, outcome: Outcome) -> None:
         self._was_cut |= outcome.ending == "cut" and self._is_stopping
         self._listen(outcome)
+        self._ears.catch_up()
         self._vigil.end(time.monotonic(), outcome.ended)
         self._say(outcome)
-        self._heart.doing = "waiting"
+        self._heart.doing = "about to build" if self._vigil.is_asked else "waiting"
         self._heart.take(outcome.code, outcome.summary, outcome.error, outcome.ended.due, self._ears.folders)
         if not self._has_begun and outcome.grounds is not None:
             self._has_begun = True
@@ -249,12 +253,12 @@ class _Service:
 
     def _listen(self, outcome: Outcome) -> None:
         """Hears from now on of what this build looked at; what changed there until now is for another build."""
-        look = self._look if outcome.ending != "done" else Look()
+        look = self._look if outcome.ending != "done" else Look(self._settings.root, _NOTHING)
         for grounds in (outcome.grounds, outcome.more_grounds):
             if grounds is not None:
-                look = look.with_more(look_of(self._settings.root, grounds))
+                look = look.with_more(looked_at(grounds))
         if self._options.clock is not None:
-            look = look.with_more(Look(files=(self._options.clock,)))
+            look = look.with_more(LookedAt((self._options.clock,), (), ()))
         self._look = look
         if self._ears.set(look):
             self._vigil.hear(time.monotonic())

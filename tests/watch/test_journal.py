@@ -11,8 +11,9 @@ import pytest
 
 from dbuild.observe import inotify
 from dbuild.observe.inotify import Happened
-from dbuild.observe.journal import Journal, Place
+from dbuild.observe.journal import Journal
 from dbuild.observe.mounts import kind_of
+from dbuild.observe.spots import Spot
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="inotify is a part of Linux")
 
@@ -26,7 +27,7 @@ def journal() -> Iterator[Journal]:
 
 def vouched(journal: Journal, folder: Path, depth: int = 2, digest: str = "d") -> None:
     """Watches a folder whose listing has this digest."""
-    journal.watch([Place(str(folder), depth)])
+    journal.watch([Spot(str(folder), depth)])
     journal.vouch(str(folder), depth, digest, journal.number)
 
 
@@ -72,13 +73,13 @@ def test_nothing_is_vouched_for_a_listing_that_nobody_named(journal: Journal, tm
 
 def test_a_listing_from_before_the_watch_is_not_taken(journal: Journal, tmp_path: Path) -> None:
     number = journal.number
-    journal.watch([Place(str(tmp_path), 1)])
+    journal.watch([Spot(str(tmp_path), 1)])
     journal.vouch(str(tmp_path), 1, "d", number)
     assert changed(journal, tmp_path, depth=1) is None
 
 
 def test_what_changed_between_the_number_and_the_word_stays_changed(journal: Journal, tmp_path: Path) -> None:
-    journal.watch([Place(str(tmp_path), 1)])
+    journal.watch([Spot(str(tmp_path), 1)])
     number = journal.number
     (tmp_path / "a.csv").write_text("1")
     journal.read()
@@ -156,7 +157,7 @@ def test_a_linked_folder_ends_the_word_on_its_place(journal: Journal, tmp_path: 
 
 
 def test_only_the_names_that_matter_are_heard(journal: Journal, tmp_path: Path) -> None:
-    journal.watch([Place(str(tmp_path), 1, frozenset({"Dataflowfile"}), True)])
+    journal.watch([Spot(str(tmp_path), 1, frozenset({"Dataflowfile"}), True)])
     (tmp_path / "notes.txt").write_text("1")
     assert not journal.read()
     (tmp_path / "Dataflowfile").write_text("1")
@@ -169,7 +170,7 @@ def test_only_the_names_that_matter_are_heard(journal: Journal, tmp_path: Path) 
 
 def test_what_dbuild_itself_writes_does_not_matter(journal: Journal, tmp_path: Path) -> None:
     (tmp_path / ".dbuild").mkdir()
-    journal.watch([Place(str(tmp_path), 3)])
+    journal.watch([Spot(str(tmp_path), 3)])
     (tmp_path / ".dbuild" / "state.db").write_text("1")
     (tmp_path / ".dbuild-tmp-1-out.csv").write_text("1")
     assert not journal.read()

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.sandbox import Sandbox
-from tests.watch.watched import PATIENCE, Watched, watching
+from tests.watch.watched import PATIENCE, Watched, until_idle, watching
 
 KINDS = [(), ("--poll", "0.05")]
 
@@ -44,6 +44,7 @@ def test_only_what_is_named_is_kept_fresh(sandbox: Sandbox) -> None:
 
 def test_it_says_what_changed(sandbox: Sandbox) -> None:
     with watching(sandbox) as watched:
+        until_idle(sandbox)
         sandbox.write("data/2013-01-02.txt", "corrected\n")
         assert watched.until("changed") == {"event": "changed", "paths": ["data/2013-01-02.txt"], "more": 0}
 

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import IO, Any
@@ -118,3 +119,11 @@ def beat(sandbox: Sandbox) -> Record:
     with open(os.path.join(sandbox.root, ".dbuild", "watch.Dataflowfile.json"), encoding="utf-8") as stream:
         found: Record = json.load(stream)
     return found
+
+
+def until_idle(sandbox: Sandbox) -> None:
+    """Waits until the watch has nothing to do: no build runs, and nothing has changed since the last one."""
+    deadline = time.monotonic() + PATIENCE
+    while beat(sandbox)["doing"] != "waiting":
+        assert time.monotonic() < deadline, beat(sandbox)
+        time.sleep(0.01)

@@ -40,9 +40,10 @@ class Heartbeat:
     due: float | None = None  # the moment at which the clock alone makes something due
     since: float = 0.0
 
-    def beat(self) -> None:
-        """Writes it, and tells systemd that the watch lives. A disk that is full keeps the beat before."""
-        record = {
+    @property
+    def record(self) -> Report:
+        """What it writes."""
+        return {
             "pid": os.getpid(),
             "since": self.since,
             "beat": time.time(),
@@ -53,11 +54,14 @@ class Heartbeat:
             "due": self.due,
             "last": self.last,
         }
+
+    def beat(self) -> None:
+        """Writes it, and tells systemd that the watch lives. A disk that is full keeps the beat before."""
         path = beat_path(self.settings)
         try:
             descriptor = os.open(f"{path}.new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
             with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-                json.dump(record, stream)
+                json.dump(self.record, stream)
             os.replace(f"{path}.new", path)
         except OSError:
             pass  # the state folder was removed, or nothing fits on the disk: the next beat tries again

@@ -11,10 +11,11 @@ from typing import Any
 import click
 import pytest
 
+from dbuild.build.settings import Settings
 from dbuild.cli.main import COMMANDS, dbuild
 from dbuild.core.arrival import punctuality
 from dbuild.core.budget import Budget, Excess
-from dbuild.core.events import Lacking, Resting, Summary, TaskEnded, TaskRetried
+from dbuild.core.events import Lacking, Notice, Resting, Summary, TaskEnded, TaskRetried
 from dbuild.core.lateness import Deadline, Group, Lack, Lateness, Repair, SourceLateness, TargetLateness
 from dbuild.core.report import (
     Cause,
@@ -30,15 +31,27 @@ from dbuild.core.report import (
 )
 from dbuild.core.routes import Stray
 from dbuild.core.staleness import Reason
+from dbuild.core.watching import Changed, Circling, Kept, Mended, Missed, Noted, Stopped, Told, WatchEvent, Watching
 from dbuild.errors import UserError
 from dbuild.project.keys import INNER, READER_OPTIONS, accepted_keys
 from dbuild.ui.datasets import STATES, list_record, status_record
 from dbuild.ui.explanations import explanation_record, mark_record
-from dbuild.ui.json import lacking_record, refusal_record, resting_record, retry_record, summary_record, task_record
+from dbuild.ui.json import (
+    lacking_record,
+    notice_record,
+    refusal_record,
+    resting_record,
+    retry_record,
+    summary_record,
+    task_record,
+)
 from dbuild.ui.late import late_record
 from dbuild.ui.ledger import ledger_record, run_record
 from dbuild.ui.problems import error_record, problems_record
 from dbuild.ui.show import show_record
+from dbuild.ui.watch import watch_record
+from dbuild.watch.children import Outcome
+from dbuild.watch.heartbeat import Heartbeat
 from tests.cli.sandbox import Sandbox
 
 TEXT = (Path(__file__).parents[2] / "docs/reference.md").read_text()
@@ -151,6 +164,21 @@ def lateness() -> Lateness:
     return Lateness("", (source,), (target,), (repair,), (Stray("a", "b", (("day", 2),), (("day", 1),), "", ""),))
 
 
+def watched() -> list[WatchEvent]:
+    """What happens in a watch, in the order of the reference."""
+    return [
+        Watching("inotify", 1),
+        Changed(("a",), 0),
+        Noted(notice_record(Notice("x"))),
+        Kept(),
+        Mended("usage"),
+        Missed("x"),
+        Circling((("a", "{}"),), 20),
+        Told("x"),
+        Stopped(False),
+    ]
+
+
 def records() -> list[dict[str, object]]:
     """A record of each kind, as the code makes it, in the order of the reference."""
     key = (("day", "2013-01-05"),)
@@ -162,6 +190,8 @@ def records() -> list[dict[str, object]]:
     given = ShownInput("a", "a", 1, ("x",), 1)
     made = ShownOutput("", "x", 1, (("a", "DATE"),), (("1",),), 1, ())
     shown = Shown("a", key, "sql", "", "", (), (("TZ", "UTC"),), (given,), (made,), ())
+    summary = summary_record(Summary("1", 0, 0, 0, 0, 0, 0, 0, 0.0))
+    beat = Heartbeat(Settings(), "inotify", due=1.0, last={"at": 1.0, "code": 0, "summary": summary, "error": None})
     return [
         task_record(TaskEnded("a", key, "built", True, 0.1)),
         retry_record(TaskRetried("a", key, 1, 3, "x", 1.0, 0.1)),
@@ -170,6 +200,9 @@ def records() -> list[dict[str, object]]:
         summary_record(Summary("1", 0, 0, 0, 0, 0, 0, 0, 0.0)),
         refusal_record(Excess(Budget("1"), 1, 0, 1.0, (("a", 1, 0),), (("x", 1),))),
         error_record("usage", "x"),
+        *map(watch_record, watched()),
+        Outcome(0, summary, None, tasks=[task_record(TaskEnded("a", key, "built", True, 0.1))]).report,
+        {"event": "watch", "runs": True, **beat.record, "is_stuck": False},
         status_record([dataset]),
         list_record([replace(dataset, marks=())]),
         explanation_record(told),

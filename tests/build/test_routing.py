@@ -586,3 +586,19 @@ def test_what_is_kept_lacks_the_files_that_were_not_there_when_it_was_made(tmp_p
     assert provisional() == [others] * 3
     found.path("data/2013-01-04.csv").unlink()  # it came for the two days, but after they were made
     assert provisional() == [2 + others] * 3
+
+
+def test_what_is_gone_for_longer_than_its_arrival_is_known_is_not_lacked(tmp_path: Path) -> None:
+    found = Workshop(tmp_path / "project", KEEPING.replace("gone =", "expect = { days = 1 }\ngone ="))
+    drop(found, "01", "01 1")
+    drop(found, "02", "02 1", "01 3")
+    drop(found, "03")
+    assert found.build(now="2013-01-09 00:00").ran == days("01", "02")
+    for day in ("02", "03"):
+        found.path(f"data/2013-01-{day}.csv").unlink()
+    assert found.build(now="2013-04-09 00:00").summary.provisional == 0
+    drop(found, "04", "04 1")  # so all are expected again, years later
+    for _ in range(2):
+        assert found.build(now="2016-04-09 00:00").summary.provisional == 0
+    drop(found, "06", "06 1")
+    assert found.build(now="2016-04-09 00:00").summary.provisional == 2  # the fifth was never there

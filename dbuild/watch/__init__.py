@@ -24,8 +24,8 @@ def watch(
 ) -> int:
     """Watches until it is stopped; the exit code: 0, or 130 where that cut a build off.
 
-    `words` are those of the command line of each build. Raises UserError where the project can't be built as it
-    stands, or a watch is there already.
+    2 where the first build can't be made because the project is wrong, after saying what. `words` are those of the
+    command line of each build. Raises UserError where there is no project, or a watch of it already.
     """
     from dbuild.watch import service
 

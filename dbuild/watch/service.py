@@ -46,6 +46,7 @@ from dbuild.watch.texts import GoodTexts
 
 _NOTHING = LookedAt((), (), ())
 _NAMED = 3  # changed paths that are named
+_HOPELESS = UsageError.exit_code
 _FAREWELL = 10.0  # seconds for what others are told of the last build
 Tell = Callable[[WatchEvent], None]
 
@@ -78,10 +79,6 @@ def _refuse(path: str, holder: str) -> None:
         raise UsageError(f"a watch of this project runs already ({holder})", hint="dbuild watch --status shows it")
 
 
-class ProjectWrong(UsageError):
-    """The project can't be built as it stands, and never could in this watch; it has been said why."""
-
-
 class _Service:
     def __init__(
         self, settings: Settings, targets: Sequence[str], words: Sequence[str], options: Options, tell: Tell
@@ -103,6 +100,7 @@ class _Service:
         self._is_stopping = False
         self._was_cut = False
         self._has_begun = False
+        self._is_hopeless = False  # from the beginning the project couldn't be built
         self._ears: Ears
         self._heart: Heartbeat
         self._messenger: Messenger | None = None
@@ -130,6 +128,8 @@ class _Service:
             await self._work()
             self._heart.doing = "stopping"
             self._heart.notify("STOPPING=1")
+        if self._is_hopeless:
+            return _HOPELESS
         self._tell(Stopped(self._was_cut))
         return 130 if self._was_cut else 0
 
@@ -206,8 +206,7 @@ class _Service:
         outcome = await self._run()
         if outcome.ending == "project":
             if not self._has_begun:
-                self._say_error(outcome)
-                raise ProjectWrong("the project can't be built as it stands", hint="dbuild lint shows what is wrong")
+                self._is_hopeless = self._is_stopping = True
             outcome = await self._build_kept(outcome)
         elif outcome.ending == "done":
             self._is_kept = False

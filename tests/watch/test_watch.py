@@ -323,3 +323,22 @@ def test_wrong_options_are_said(sandbox: Sandbox) -> None:
         done = sandbox.run("watch", *words)
         assert done.returncode == 2, words
         assert said in done.stderr
+
+
+def test_a_full_disk_is_said_once_and_outlasted(sandbox: Sandbox) -> None:
+    """No file can grow, as on a disk without room, until there is room again."""
+    import resource
+
+    with watching(sandbox) as watched:
+        until_idle(sandbox)
+        pid = watched.process.pid
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+        sandbox.write("data/2013-01-02.txt", "corrected\n")
+        assert watched.until("error")["kind"] in ("disk", "state")
+        sandbox.write("data/2013-01-03.txt", "corrected\n")
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        watched.until("mended")
+        until_idle(sandbox)
+        assert watched.stop() == 0
+    assert [record["event"] for record in watched.said].count("error") == 1
+    assert sandbox.read("out/total.txt") == "day 1\ncorrected\ncorrected\n"

@@ -8,6 +8,7 @@ import shutil
 import signal
 import socket
 import stat
+import sys
 from pathlib import Path
 
 import pytest
@@ -342,3 +343,24 @@ def test_a_full_disk_is_said_once_and_outlasted(sandbox: Sandbox) -> None:
         assert watched.stop() == 0
     assert [record["event"] for record in watched.said].count("error") == 1
     assert sandbox.read("out/total.txt") == "day 1\ncorrected\ncorrected\n"
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="inotify is a part of Linux")
+def test_nothing_is_missed_when_the_kernel_loses_changes(sandbox: Sandbox) -> None:
+    with open("/proc/sys/fs/inotify/max_queued_events", encoding="ascii") as limit:
+        most = int(limit.read())
+    if most > 100_000:
+        pytest.skip("the queue is too long here to fill it quickly")
+    for number in range(2):
+        sandbox.write(f"data/noise{number}", "")
+    with watching(sandbox) as watched:
+        until_idle(sandbox)
+        watched.process.send_signal(signal.SIGSTOP)
+        sandbox.write("data/2013-01-01.txt", "before\n")
+        for number in range(most + 100):
+            os.utime(sandbox.root / f"data/noise{number % 2}", (number, number))
+        sandbox.write("data/2013-01-03.txt", "after\n")  # nobody is told of it
+        watched.process.send_signal(signal.SIGCONT)
+        assert "queue was full" in watched.until("missed")["why"]
+        assert watched.built() == ["copy@2013-01-01", "copy@2013-01-03", "total"]
+    assert sandbox.read("out/total.txt") == "before\nday 2\nafter\n"

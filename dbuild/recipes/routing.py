@@ -323,7 +323,7 @@ class _Sorter:
                 rows, own = rows.filter(is_there), own.filter(is_there)
                 columns = [column.filter(is_there) for column in columns]
                 codes = codes.filter(is_there) if codes is not None else None
-            codes = own if codes is None else pc.add(pc.multiply(codes, len(texts)), own)
+            codes = own if codes is None else pc.add(pc.multiply(codes, _numbers([len(texts)])[0]), own)
             names, codes = _paired(names, texts, codes, place == 0)
         self._add(rows, codes, names)
 
@@ -389,10 +389,13 @@ def _numbered(values: Any, periods: Periods) -> tuple[Any, list[str]]:
 
 
 def _numbers(numbers: Sequence[int | None]) -> Any:
-    """An Arrow array of numbers from 0 on, or null. Given a list, pyarrow itself would import pandas to look at it."""
+    """An Arrow array of numbers, or null. Given a list, or even one number, pyarrow itself would import pandas."""
     import pyarrow
-    import pyarrow.compute as pc
 
-    data = pyarrow.py_buffer(array("q", [-1 if number is None else number for number in numbers]))
-    found = pyarrow.Array.from_buffers(pyarrow.int64(), len(numbers), [None, data])
-    return pc.if_else(pc.greater_equal(found, 0), found, pyarrow.scalar(None, pyarrow.int64()))
+    valid = bytearray(-(-len(numbers) // 8))
+    for place, number in enumerate(numbers):
+        if number is not None:
+            valid[place // 8] |= 1 << place % 8
+    data = array("q", [number or 0 for number in numbers])
+    buffers = [pyarrow.py_buffer(bytes(valid)), pyarrow.py_buffer(data)]
+    return pyarrow.Array.from_buffers(pyarrow.int64(), len(numbers), buffers)

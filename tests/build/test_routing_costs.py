@@ -43,6 +43,30 @@ assert not {"duckdb", "pyarrow", "numpy"} & set(sys.modules)
         assert done.returncode == 0, done.stderr
 
 
+def test_a_look_into_a_file_does_without_pandas(tmp_path: Path) -> None:
+    script = """
+import sys
+from dbuild.build import Settings, build
+from dbuild.core.budget import Budget
+from dbuild.errors import UserError
+try:
+    build(Settings(sys.argv[1], "Dataflowfile"), (), budget=Budget("0", partitions=0), emit=lambda event: None)
+except UserError as error:
+    print(error)
+assert not {"pandas", "polars"} & set(sys.modules)
+"""
+    by = "by = { day = \"ts\", sign = \"CASE WHEN v < 0 THEN 'minus' WHEN v > 0 THEN 'plus' END\" }"
+    signs = '[partitions.sign]\nvalues = ["plus", "minus"]\n'
+    flow = FLOW.replace('by = "ts"', by).replace("{day}.csv", "{day}/{sign}.csv") + signs
+    made = Workshop(tmp_path / "project", flow)
+    drop(made, "01", "01 1", "02 -2", "02 0")
+    command = [sys.executable, "-c", script, str(made.root)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, "4 partitions" in done.stdout) == (0, True), done.stdout + done.stderr
+    assert made.build().counts == {"daily": 4}
+    assert made.outputs("out")["out/2013-01-02/minus.csv"] == b"n,v\n1,-2\n"
+
+
 def test_one_pass_for_each_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = three_days(tmp_path / "project")
     looked: list[str] = []

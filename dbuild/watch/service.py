@@ -176,7 +176,7 @@ class _Service:
         self._vigil.hear(time.monotonic())
         self._woken.set()
         if is_idle and self._has_begun:
-            named = [os.path.relpath(path, self._settings.root) for path in paths]
+            named = [os.path.relpath(path, self._settings.root) for path in _ends(paths)]
             self._tell(Changed(tuple(named[:_NAMED]), max(0, len(named) - _NAMED)))
         if self._heart.doing == "waiting":
             self._heart.doing = "about to build"
@@ -290,6 +290,15 @@ class _Service:
             self._error = error
             self._has_new_error = True
             self._tell(Failed(error))
+
+
+def _ends(paths: Sequence[str]) -> list[str]:
+    """The paths without the folders of others among them: a folder changes with what is in it."""
+    folders = {os.path.dirname(path) for path in paths}
+    for path in tuple(folders):
+        while (path := os.path.dirname(path)) not in folders and path != "/":
+            folders.add(path)
+    return [path for path in paths if path not in folders]
 
 
 def _time_of_day(moment: float) -> float:

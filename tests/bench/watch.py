@@ -3,9 +3,10 @@
     python tests/bench/watch.py [--files 100000] [--minutes 10]
 
 First a file a second for some minutes: how many of their copies are there in the end, how long each took, and what
-memory the watch had at the beginning and at the end. Then a project of 50,000 files and a copy of each: seconds from the
-moment that a file is written until its copy has the new content (median and worst of 20), and of `dbuild` with nothing
-to do beside the watch and without it (medians of 11, by turns with `dbuild --version`, which is what a start takes).
+memory the watch had at the beginning and at the end. Then a project of 50,000 files and a copy of each: seconds from
+the moment that a file is written until its copy has the new content (median and worst of 20), and of `dbuild` with
+nothing to do beside the watch and without it (medians of 11, by turns with `dbuild --version`, which is what a start
+takes).
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -17,6 +18,7 @@ from dbuild.core.vigil import Ended, Ending
 _MOST_TASKS = 1_000  # that are handed to whoever is told of a build
 _LONGEST_LINE = 1 << 28
 _PATIENCE = 1.0  # seconds for what a build wrote just before it ended
+_CUT = (130, -signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP)
 _PROJECT = ("dataflowfile", "recipe", "usage")
 
 Record = dict[str, Any]
@@ -44,7 +46,7 @@ class Outcome:
             return "refused"
         if self.summary is not None:
             return "cut" if self.summary["interrupted"] else "done"
-        if self.code == 130:
+        if self.code in _CUT:
             return "cut"
         return "project" if self.error is not None and self.error["kind"] in _PROJECT else "machine"
 
@@ -106,19 +108,20 @@ class Builder:
         self._words = words
         self._environment = environment
         self._process: asyncio.subprocess.Process | None = None
+        self._is_ended = False
 
-    def send(self, number: signal.Signals) -> bool:
-        """Sends a signal to the build that runs; whether there is one."""
-        if self._process is None or self._process.returncode is not None:
-            return False
-        try:
-            os.kill(self._process.pid, number)
-        except ProcessLookupError:
-            return False
-        return True
+    def end(self) -> None:
+        """Asks the build that runs to end, or one that is just being started; asked again, it kills its recipes."""
+        self._is_ended = True
+        if self._process is not None and self._process.returncode is None:
+            # Not SIGINT: of that, a Python that is still starting would print a traceback.
+            with contextlib.suppress(ProcessLookupError):
+                self._process.send_signal(signal.SIGTERM)
 
     async def build(self, *words: str, heard: Callable[[Record], None] | None = None) -> Outcome:
         """Runs one build to its end, with more words on its command line. Raises OSError where it can't be started."""
+        if self._is_ended:
+            return Outcome(_CUT[0])
         reading, writing = os.pipe()
         try:
             try:
@@ -132,6 +135,8 @@ class Builder:
                 )
             finally:
                 os.close(writing)
+            if self._is_ended:  # while it was being started
+                self.end()
             outcome = Outcome()
             reader = asyncio.StreamReader(limit=_LONGEST_LINE)
             transport, _ = await asyncio.get_running_loop().connect_read_pipe(

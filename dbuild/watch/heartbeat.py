@@ -67,6 +67,11 @@ class Heartbeat:
             pass  # the state folder was removed, or nothing fits on the disk: the next beat tries again
         self.notify("WATCHDOG=1")
 
+    def show(self, doing: str) -> None:
+        """Takes note of what it does now, and beats."""
+        self.doing = doing
+        self.beat()
+
     def take(self, code: int, summary: Report | None, error: Report | None, due: float | None, folders: int) -> None:
         """Takes note of a build that has ended, and beats."""
         self.folders, self.due, self.builds = folders, due, self.builds + 1

@@ -111,7 +111,7 @@ class _Service:
         """Watches until it is stopped; the exit code."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self._stop, number)
+            loop.add_signal_handler(number, self._stop)
         loop.add_signal_handler(signal.SIGHUP, self._hang_up)
         async with AsyncExitStack() as stack:
             self._ears = ears_of(self._hear, lambda why: self._tell(Missed(why)), self._options.poll)
@@ -126,7 +126,7 @@ class _Service:
             beating = asyncio.ensure_future(self._beat())
             stack.callback(beating.cancel)
             await self._work()
-            self._heart.doing = "stopping"
+            self._heart.show("stopping")
             self._heart.notify("STOPPING=1")
         if self._is_hopeless:
             return _HOPELESS
@@ -178,19 +178,19 @@ class _Service:
         if is_idle and self._has_begun:
             named = [os.path.relpath(path, self._settings.root) for path in _ends(paths)]
             self._tell(Changed(tuple(named[:_NAMED]), max(0, len(named) - _NAMED)))
-        if self._heart.doing == "waiting":
-            self._heart.doing = "about to build"
+        if is_idle:
+            self._heart.show("about to build")
 
-    def _stop(self, number: signal.Signals) -> None:
+    def _stop(self) -> None:
         """Ends the watch, and the build that runs: a second signal kills what the first one only asked to end."""
         self._is_stopping = True
-        self._builder.send(number)
+        self._builder.end()
         self._woken.set()
 
     def _hang_up(self) -> None:
         """A terminal that is closed ends the watch; whoever has none asks by it for a look at everything."""
         if sys.stdin is not None and sys.stdin.isatty():
-            self._stop(signal.SIGHUP)
+            self._stop()
             return
         self._ears.lose()
         self._vigil.ask(time.monotonic())
@@ -199,7 +199,7 @@ class _Service:
     # -- one build -------------------------------------------------------------------------------------------------
 
     async def _build(self) -> None:
-        self._heart.doing = "building"
+        self._heart.show("building")
         self._ears.catch_up()
         self._vigil.begin(time.monotonic())
         await asyncio.to_thread(self._texts.look)
@@ -245,7 +245,7 @@ class _Service:
         self._say(outcome)
         self._heart.doing = "about to build" if self._vigil.is_asked else "waiting"
         self._heart.take(outcome.code, outcome.summary, outcome.error, outcome.ended.due, self._ears.folders)
-        if not self._has_begun and outcome.grounds is not None:
+        if not self._has_begun and outcome.ending == "done":
             self._has_begun = True
             self._heart.notify("READY=1", "STATUS=watching")
             self._tell(Watching(self._ears.kind, self._ears.folders))
@@ -265,9 +265,9 @@ class _Service:
     # -- what is said ----------------------------------------------------------------------------------------------
 
     def _say(self, outcome: Outcome) -> None:
-        if outcome.error is not None:
+        if outcome.error is not None or outcome.ending == "machine":
             self._say_error(outcome)
-        elif self._error is not None:
+        elif self._error is not None and outcome.ending == "done":
             self._tell(Mended(str(self._error.get("kind"))))
             self._error = None
         if outcome.notes or outcome.ran:

@@ -364,3 +364,22 @@ def test_nothing_is_missed_when_the_kernel_loses_changes(sandbox: Sandbox) -> No
         assert "queue was full" in watched.until("missed")["why"]
         assert watched.built() == ["copy@2013-01-01", "copy@2013-01-03", "total"]
     assert sandbox.read("out/total.txt") == "before\nday 2\nafter\n"
+
+
+KILLED = """
+if [ ! -e killed ]; then
+    touch killed
+    kill -9 "$(tr -dc '0-9,' < .dbuild/lock | cut -d, -f1)"
+    sleep 300
+fi
+cat {copy} > {output}
+"""
+
+
+def test_a_build_that_is_killed_is_said_and_made_again(sandbox: Sandbox) -> None:
+    flow = sandbox.read("Dataflowfile").replace('"cat {copy} > {output}"', f"'''{KILLED}'''")
+    sandbox.write("Dataflowfile", flow)
+    with watching(sandbox) as watched:
+        kinds = [record["event"] for record in watched.said]
+        assert kinds.index("error") < kinds.index("mended") < kinds.index("watching")
+    assert sandbox.read("out/total.txt") == "day 1\nday 2\nday 3\n"

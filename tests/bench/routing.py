@@ -2,10 +2,10 @@
 
     python tests/bench/routing.py
 
-Prints seconds until it is known where all rows go ("routed"), seconds of the whole command, seconds of processor time of
-all its processes, how many partitions ran and peak memory: of the first build, of one with nothing to do, of one after a new file that has five rows of an old day,
-and of one after all rows of a file are corrected. Beside them, what a plain loop over the same files takes
-that counts the rows of each day and file, and digests them.
+Prints seconds until it is known where all rows go ("routed"), seconds of the whole command, seconds of processor time
+of all its processes, how many partitions ran and peak memory: of the first build, of one with nothing to do, of one
+after a new file that has five rows of an old day, and of one after all rows of a file are corrected. Beside them, what
+a plain loop over the same files takes that counts the rows of each day and file, and digests them.
 """
 
 from __future__ import annotations

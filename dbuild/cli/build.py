@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dbuild import build as building
-from dbuild.cli.options import build_options, common_options, settings_of
+from dbuild.cli.options import Common, build_options, common_options
 from dbuild.core.events import Summary
 from dbuild.errors import UsageError, UserError, nearest
 from dbuild.ui.sinks import sink
@@ -52,15 +52,10 @@ def command(
     is_resting: bool,
     texts: str | None,
     events: int | None,
-    directory: Sequence[str],
-    file: str,
-    params: tuple[tuple[str, str], ...],
-    json: bool,
-    quiet: bool,
-    verbose: bool,
+    common: Common,
 ) -> int:
     """Builds, or with `dry_run` shows the plan; the exit code."""
-    settings = settings_of(directory, file, params)._replace(
+    settings = common.settings()._replace(
         is_patient=is_patient,
         is_reopened=is_reopened,
         is_resting=is_resting,
@@ -74,8 +69,8 @@ def command(
         if dry_run:
             from dbuild.cli.plan import show_plan
 
-            return show_plan(settings, targets, json=json, quiet=quiet, strict=strict, force=force)
-        with sink(json, quiet, verbose, events) as emit:
+            return show_plan(settings, targets, common, strict=strict, force=force)
+        with sink(common.is_json, common.is_quiet, common.is_verbose, events) as emit:
             done = building.build(
                 settings,
                 targets,
@@ -89,7 +84,7 @@ def command(
     except UsageError as error:
         raise _with_command(error, targets) from None
     except UserError as error:
-        if json or events is not None:
+        if common.is_json or events is not None:
             _tell_refusal(error, events)
         raise
     return exit_code(done, strict=strict)

@@ -9,7 +9,7 @@ import click
 
 from dbuild import build as building
 from dbuild.build import Settings
-from dbuild.cli.options import common_options, settings_of
+from dbuild.cli.options import Common, common_options
 from dbuild.core.cleaning import Cleaning, Wanted
 from dbuild.errors import UsageError
 from dbuild.ui.clean import amount, cleaning_lines, cleaning_record, kept_lines
@@ -50,15 +50,10 @@ def command(
     everything: bool,
     dry_run: bool,
     yes: bool,
-    directory: Sequence[str],
-    file: str,
-    params: tuple[tuple[str, str], ...],
-    json: bool,
-    quiet: bool,
-    verbose: bool,
+    common: Common,
 ) -> int:
     """Lists and removes; the exit code."""
-    settings = settings_of(directory, file, params)
+    settings = common.settings()
     if targets:
         hint = f"dbuild clean {' '.join(f'--outputs {name}' for name in (*outputs, *targets))}"
         raise UsageError("a target whose outputs are to be removed is named after --outputs", hint=hint)
@@ -72,20 +67,20 @@ def command(
     approved = None
     if not yes or dry_run:
         found = building.find_cleaning(settings, wanted)
-        if not json:
-            _list(found, is_quiet=quiet, is_verbose=verbose)
+        if not common.is_json:
+            _list(found, common)
         if dry_run or not _agrees(found, wanted):
-            if json:
+            if common.is_json:
                 print_record(cleaning_record(found, is_dry=True))
             return 0
         approved = {one.path for one in found.removed}
-    return _clean(settings, wanted, approved, json=json, quiet=quiet, verbose=verbose)
+    return _clean(settings, wanted, approved, common)
 
 
-def _list(found: Cleaning, *, is_quiet: bool, is_verbose: bool) -> None:
+def _list(found: Cleaning, common: Common) -> None:
     print_lines(*cleaning_lines(found))
-    if not is_quiet:
-        print_notes(*kept_lines(found, is_verbose=is_verbose))
+    if not common.is_quiet:
+        print_notes(*kept_lines(found, is_verbose=common.is_verbose))
         if not found.removed:
             print_notes("nothing to remove")
 
@@ -99,18 +94,16 @@ def _agrees(found: Cleaning, wanted: Wanted) -> bool:
     return not found.is_empty
 
 
-def _clean(
-    settings: Settings, wanted: Wanted, approved: set[str] | None, *, json: bool, quiet: bool, verbose: bool
-) -> int:
-    with sink(json, quiet, verbose) as emit:
+def _clean(settings: Settings, wanted: Wanted, approved: set[str] | None, common: Common) -> int:
+    with sink(common.is_json, common.is_quiet, common.is_verbose) as emit:
         done = building.clean(settings, wanted, approved, emit=emit)
-    if json:
+    if common.is_json:
         print_record(cleaning_record(done, is_dry=False))
         return 1 if done.has_failed else 0
     if approved is None:
-        _list(done, is_quiet=quiet, is_verbose=verbose)
+        _list(done, common)
     elif done.has_failed:
-        print_notes(*kept_lines(done, is_verbose=verbose))
-    if done.removed and not quiet:
+        print_notes(*kept_lines(done, is_verbose=common.is_verbose))
+    if done.removed and not common.is_quiet:
         print_notes(f"removed {amount(done)}")
     return 1 if done.has_failed else 0

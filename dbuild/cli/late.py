@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import click
 
 from dbuild import build as building
-from dbuild.cli.options import common_options, settings_of, strict_option
+from dbuild.cli.options import Common, common_options, strict_option
 from dbuild.core.lateness import Lateness
 from dbuild.ui.doubts import Doubts
 from dbuild.ui.json import print_record
@@ -47,18 +47,13 @@ def command(
     names: Sequence[str],
     limit: int,
     strict: bool,
-    directory: Sequence[str],
-    file: str,
-    params: tuple[tuple[str, str], ...],
-    json: bool,
-    quiet: bool,
-    verbose: bool,
+    common: Common,
 ) -> int:
     """Shows the report; the exit code."""
-    doubts = Doubts(is_quiet=quiet)
-    shown = _MANY if json else _SHOWN
-    found = building.late(settings_of(directory, file, params), names, shown, limit, doubts)
-    if json:
+    doubts = Doubts(is_quiet=common.is_quiet)
+    shown = _MANY if common.is_json else _SHOWN
+    found = building.late(common.settings(), names, shown, limit, doubts)
+    if common.is_json:
         print_record(late_record(found))
     else:
         width = shutil.get_terminal_size().columns if sys.stdout.isatty() else _WIDTH

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import click
 
 from dbuild import build as building
-from dbuild.cli.options import common_options, settings_of
+from dbuild.cli.options import Common, common_options
 from dbuild.errors import UserError
 from dbuild.project import schema_text
 from dbuild.ui.json import print_record
@@ -30,13 +28,8 @@ Examples:
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of the Dataflowfile, for editors; check nothing.")
 @common_options
 def command(
-    directory: Sequence[str],
-    file: str,
-    params: tuple[tuple[str, str], ...],
-    json: bool,
-    quiet: bool,
-    verbose: bool,
     schema: bool,
+    common: Common,
 ) -> int:
     """Shows the mistakes, or the schema; the exit code."""
     if schema:
@@ -44,14 +37,14 @@ def command(
         return 0
     problems: tuple[UserError, ...] = ()
     try:
-        flow = building.lint(settings_of(directory, file, params))
+        flow = building.lint(common.settings())
         sizes = f"{counted(len(flow.project.sources), 'source')}, {counted(len(flow.project.targets), 'target')}"
         found = f"no mistakes: {sizes}"
     except UserError as error:
         problems = problems_of(error)
         found = counted(len(problems), "mistake")
-    if json:
+    if common.is_json:
         print_record(problems_record(problems))
     else:
-        print_notes(*problem_lines(problems), *(() if quiet else (found,)))
+        print_notes(*problem_lines(problems), *(() if common.is_quiet else (found,)))
     return max((problem.exit_code for problem in problems), default=0)

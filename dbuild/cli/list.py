@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import click
 
 from dbuild import build as building
-from dbuild.cli.options import common_options, settings_of
+from dbuild.cli.options import Common, common_options
 from dbuild.ui.datasets import list_lines, list_record
 from dbuild.ui.doubts import Doubts
 from dbuild.ui.json import print_record
@@ -29,16 +29,11 @@ Examples:
 @common_options
 def command(
     targets: Sequence[str],
-    directory: Sequence[str],
-    file: str,
-    params: tuple[tuple[str, str], ...],
-    json: bool,
-    quiet: bool,
-    verbose: bool,
+    common: Common,
 ) -> int:
     """Shows the datasets; the exit code."""
-    datasets = building.overview(settings_of(directory, file, params), targets, Doubts(is_quiet=quiet))
-    if json:
+    datasets = building.overview(common.settings(), targets, Doubts(is_quiet=common.is_quiet))
+    if common.is_json:
         print_record(list_record(datasets))
     else:
         print_lines(*list_lines(datasets))

@@ -10,7 +10,7 @@ import click
 
 from dbuild import build as building
 from dbuild.build import Settings
-from dbuild.cli.options import common_options, settings_of
+from dbuild.cli.options import Common, common_options
 from dbuild.errors import UsageError
 from dbuild.ui.json import print_record
 from dbuild.ui.ledger import ledger_record, run_lines, run_record, task_lines
@@ -45,25 +45,20 @@ def command(
     words: Sequence[str],
     limit: int,
     follow: bool,
-    directory: Sequence[str],
-    file: str,
-    params: tuple[tuple[str, str], ...],
-    json: bool,
-    quiet: bool,
-    verbose: bool,
+    common: Common,
 ) -> int:
     """Shows runs, tasks or logs; the exit code."""
-    settings = settings_of(directory, file, params)
+    settings = common.settings()
     if follow:
-        if not words or json:
+        if not words or common.is_json:
             raise UsageError(
                 "--follow shows what a run or a target prints", hint="dbuild log RUN|TARGET[@KEYS] --follow"
             )
         return _follow(settings, words)
     if not words:
-        _show_runs(settings, limit, json=json)
-    elif json or all(map(_is_run, words)):
-        _show_tasks(settings, words, limit, json=json)
+        _show_runs(settings, limit, json=common.is_json)
+    elif common.is_json or all(map(_is_run, words)):
+        _show_tasks(settings, words, limit, json=common.is_json)
     else:
         _show_logs(settings, words)
     return 0

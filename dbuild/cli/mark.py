@@ -9,7 +9,7 @@ import click
 
 from dbuild import build as building
 from dbuild.build import Settings
-from dbuild.cli.options import common_options, settings_of
+from dbuild.cli.options import Common, common_options
 from dbuild.core.mark import WORDS, Saying, Word
 from dbuild.core.report import MarkRecord
 from dbuild.errors import UsageError, nearest
@@ -66,28 +66,23 @@ def command(
     until: float | None,
     inputs_too: bool,
     clear: bool,
-    directory: Sequence[str],
-    file: str,
-    params: tuple[tuple[str, str], ...],
-    json: bool,
-    quiet: bool,
-    verbose: bool,
+    common: Common,
 ) -> int:
     """Marks partitions, or shows the marks; the exit code."""
-    settings = settings_of(directory, file, params)
+    settings = common.settings()
     if not words and not clear:
-        return _list(settings, json=json)
+        return _list(settings, json=common.is_json)
     targets, word = _split(words, clear=clear)
     if word != "clear" and not why.strip():
         raise UsageError(f"why {word}?", hint='give the reason: --why "…"')
     if inputs_too and word != "fresh":
         raise UsageError("--inputs-too goes with fresh")
-    with sink(json, quiet, verbose) as emit:
+    with sink(common.is_json, common.is_quiet, common.is_verbose) as emit:
         made = building.mark(settings, targets, Saying(word, why.strip(), until, inputs_too), emit)
     for each in made:
-        if json:
+        if common.is_json:
             print_record(mark_record(each))
-        elif not quiet:
+        elif not common.is_quiet:
             print_notes(f"{_name(each.target, each.keys)}: {_said(each)}")
     return 0
 

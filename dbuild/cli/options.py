@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from functools import wraps
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import click
 
@@ -66,8 +67,45 @@ def _split_params(ctx: click.Context, param: click.Parameter, values: Sequence[s
     return tuple(pairs)
 
 
-def common_options(function: Decorated) -> Decorated:
-    """Options of every command: where the project is, its params, and how to report."""
+class Common(NamedTuple):
+    """What every command is told: where the project is, its params, and how to report."""
+
+    directory: Sequence[str]
+    file: str
+    params: tuple[tuple[str, str], ...]
+    is_json: bool
+    is_quiet: bool
+    is_verbose: bool
+
+    def settings(self) -> Settings:
+        """Where the project is. Several -C go on from each other, as in make. Raises UsageError for no folder."""
+        from dbuild.build import Settings
+        from dbuild.errors import UsageError
+
+        folder = os.path.join(".", *self.directory) if self.directory else "."
+        if self.directory and not os.path.isdir(folder):
+            raise UsageError(
+                f'there is no folder "{os.path.join(*self.directory)}"',
+                hint="-C names the one that the Dataflowfile is in",
+            )
+        return Settings(folder, self.file, self.params, _given_moment(os.environ.get("DBUILD_NOW")))
+
+
+def common_options(command: Callable[..., object]) -> Callable[..., object]:
+    """Options of every command, which takes them as one value, `common`."""
+
+    @wraps(command)
+    def function(
+        directory: Sequence[str],
+        file: str,
+        params: tuple[tuple[str, str], ...],
+        json: bool,
+        quiet: bool,
+        verbose: bool,
+        **own: object,
+    ) -> object:
+        return command(common=Common(directory, file, params, json, quiet, verbose), **own)
+
     for option in (
         click.option("-v", "--verbose", is_flag=True, help="Say more: reasons, and the traceback of a fault."),
         click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors."),
@@ -127,19 +165,6 @@ def build_options(function: Decorated) -> Decorated:
     ):
         function = option(function)
     return function
-
-
-def settings_of(directory: Sequence[str], file: str, params: tuple[tuple[str, str], ...]) -> Settings:
-    """Where the project is. Several -C go on from each other, as in make. Raises UsageError for no folder."""
-    from dbuild.build import Settings
-    from dbuild.errors import UsageError
-
-    folder = os.path.join(".", *directory) if directory else "."
-    if directory and not os.path.isdir(folder):
-        raise UsageError(
-            f'there is no folder "{os.path.join(*directory)}"', hint="-C names the one that the Dataflowfile is in"
-        )
-    return Settings(folder, file, params, _given_moment(os.environ.get("DBUILD_NOW")))
 
 
 def _given_moment(text: str | None) -> float | None:

@@ -8,7 +8,7 @@ import click
 
 from dbuild import build as building
 from dbuild.build import Settings
-from dbuild.cli.options import common_options, provisional_option, reopen_option, settings_of, strict_option
+from dbuild.cli.options import Common, common_options, provisional_option, reopen_option, strict_option
 from dbuild.ui.json import print_record
 from dbuild.ui.plans import plan_lines, plan_record
 from dbuild.ui.stream import print_lines, print_notes
@@ -37,26 +37,19 @@ def command(
     strict: bool,
     is_patient: bool,
     is_reopened: bool,
-    directory: Sequence[str],
-    file: str,
-    params: tuple[tuple[str, str], ...],
-    json: bool,
-    quiet: bool,
-    verbose: bool,
+    common: Common,
 ) -> int:
     """Shows the plan; the exit code."""
-    settings = settings_of(directory, file, params)._replace(is_patient=is_patient, is_reopened=is_reopened)
-    return show_plan(settings, targets, json=json, quiet=quiet, strict=strict)
+    settings = common.settings()._replace(is_patient=is_patient, is_reopened=is_reopened)
+    return show_plan(settings, targets, common, strict=strict)
 
 
-def show_plan(
-    settings: Settings, targets: Sequence[str], *, json: bool, quiet: bool, strict: bool, force: bool = False
-) -> int:
+def show_plan(settings: Settings, targets: Sequence[str], common: Common, *, strict: bool, force: bool = False) -> int:
     """Prints the plan and gives the exit code: 3 where --strict finds something stale, waiting or in doubt."""
     plan = building.plan(settings, targets, force=force)
-    if not quiet:
+    if not common.is_quiet:
         print_notes(*(f"warning: {clean(text)}" for text in plan.notices))
-    if json:
+    if common.is_json:
         print_record(plan_record(plan))
     else:
         print_lines(*plan_lines(plan))

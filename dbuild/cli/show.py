@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import click
 
 from dbuild import build as building
-from dbuild.cli.options import common_options, settings_of
+from dbuild.cli.options import Common, common_options
 from dbuild.errors import UsageError
 from dbuild.ui.doubts import Doubts
 from dbuild.ui.json import print_record
@@ -37,21 +37,16 @@ def command(
     targets: Sequence[str],
     rows: int,
     debug_shell: bool,
-    directory: Sequence[str],
-    file: str,
-    params: tuple[tuple[str, str], ...],
-    json: bool,
-    quiet: bool,
-    verbose: bool,
+    common: Common,
 ) -> int:
     """Shows the recipe, or opens the shell; the exit code."""
-    settings = settings_of(directory, file, params)
+    settings = common.settings()
     if debug_shell:
         if len(targets) > 1:
             raise UsageError("--debug-shell is for one target", hint=f"dbuild show {targets[0]} --debug-shell")
         return building.open_shell(settings, targets[0])
-    for number, shown in enumerate(building.show(settings, targets, rows, Doubts(is_quiet=quiet))):
-        if json:
+    for number, shown in enumerate(building.show(settings, targets, rows, Doubts(is_quiet=common.is_quiet))):
+        if common.is_json:
             print_record(show_record(shown))
         else:
             print_lines(*[""] * bool(number), *show_lines(shown))

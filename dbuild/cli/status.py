@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import click
 
 from dbuild import build as building
-from dbuild.cli.options import common_options, settings_of, strict_option
+from dbuild.cli.options import Common, common_options, strict_option
 from dbuild.core.report import DatasetStatus
 from dbuild.ui.datasets import graph_lines, status_lines, status_record
 from dbuild.ui.doubts import Doubts
@@ -33,17 +33,12 @@ def command(
     targets: Sequence[str],
     graph: bool,
     strict: bool,
-    directory: Sequence[str],
-    file: str,
-    params: tuple[tuple[str, str], ...],
-    json: bool,
-    quiet: bool,
-    verbose: bool,
+    common: Common,
 ) -> int:
     """Shows the table or the layers; the exit code."""
-    doubts = Doubts(is_quiet=quiet)
-    datasets = building.status(settings_of(directory, file, params), targets, doubts, Doubts(is_quiet=quiet))
-    if json:
+    doubts = Doubts(is_quiet=common.is_quiet)
+    datasets = building.status(common.settings(), targets, doubts, Doubts(is_quiet=common.is_quiet))
+    if common.is_json:
         print_record(status_record(datasets))
     else:
         print_lines(*(graph_lines(datasets) if graph else status_lines(datasets)))

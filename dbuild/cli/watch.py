@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from dbuild import watch as watching
-from dbuild.cli.options import common_options, provisional_option, settings_of
+from dbuild.cli.options import Common, common_options, provisional_option
 from dbuild.core.vigil import Hours, Rules
 from dbuild.errors import UsageError
 from dbuild.ui.json import print_record
@@ -57,17 +57,12 @@ def command(
     budget: str | None,
     is_patient: bool,
     jobs: int | None,
-    directory: Sequence[str],
-    file: str,
-    params: tuple[tuple[str, str], ...],
-    json: bool,
-    quiet: bool,
-    verbose: bool,
+    common: Common,
 ) -> int:
     """Watches until it is stopped, or shows how a watch stands; the exit code."""
-    settings = settings_of(directory, file, params)
+    settings = common.settings()
     if status:
-        return _show(watching.report(settings), json=json, quiet=quiet, strict=strict)
+        return _show(watching.report(settings), common, strict=strict)
     rules = Rules(
         _seconds(once_per, "--once-per") if once_per is not None else 0.0, tuple(_hours(text) for text in not_between)
     )
@@ -79,23 +74,23 @@ def command(
         os.path.abspath(clock[1:]) if clock.startswith("@") else None,
     )
     words = [
-        *("-k", "--rest", "-C", settings.directory, "-f", file),
-        *(word for name, value in params for word in ("--param", f"{name}={value}")),
+        *("-k", "--rest", "-C", settings.directory, "-f", common.file),
+        *(word for name, value in common.params for word in ("--param", f"{name}={value}")),
         *(("-j", str(jobs)) if jobs is not None else ()),
         *(("--budget", budget) if budget is not None else ()),
         *(["--no-provisional"] if is_patient else []),
-        *(["--json"] if json else []),
-        *(["-q"] if quiet else []),
-        *(["-v"] if verbose else []),
+        *(["--json"] if common.is_json else []),
+        *(["-q"] if common.is_quiet else []),
+        *(["-v"] if common.is_verbose else []),
     ]
-    return watching.watch(settings, targets, words, options, teller(json=json, quiet=quiet))
+    return watching.watch(settings, targets, words, options, teller(json=common.is_json, quiet=common.is_quiet))
 
 
-def _show(found: dict[str, Any] | None, *, json: bool, quiet: bool, strict: bool) -> int:
+def _show(found: dict[str, Any] | None, common: Common, *, strict: bool) -> int:
     """Shows how a watch stands: 0, or 3 where there is none, it is stuck, or (strict) its last build failed."""
-    if json:
+    if common.is_json:
         print_record({"event": "watch", "runs": found is not None, **(found or {})})
-    elif not quiet:
+    elif not common.is_quiet:
         print_lines(*(status_lines(found, time.time()) if found is not None else ["no watch runs here"]))
     if found is None or found["is_stuck"]:
         return 3

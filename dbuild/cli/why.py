@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import click
 
 from dbuild import build as building
-from dbuild.cli.options import common_options, settings_of
+from dbuild.cli.options import Common, common_options
 from dbuild.ui.doubts import Doubts
 from dbuild.ui.explanations import explanation_lines, explanation_record
 from dbuild.ui.json import print_record
@@ -30,17 +30,12 @@ Examples:
 @common_options
 def command(
     targets: Sequence[str],
-    directory: Sequence[str],
-    file: str,
-    params: tuple[tuple[str, str], ...],
-    json: bool,
-    quiet: bool,
-    verbose: bool,
+    common: Common,
 ) -> int:
     """Shows the explanations; the exit code."""
-    doubts, notices = Doubts(is_quiet=quiet), Doubts(is_quiet=quiet)
-    explanations = building.explain(settings_of(directory, file, params), targets, doubts, notices)
-    if json:
+    doubts, notices = Doubts(is_quiet=common.is_quiet), Doubts(is_quiet=common.is_quiet)
+    explanations = building.explain(common.settings(), targets, doubts, notices)
+    if common.is_json:
         for each in explanations:
             print_record(explanation_record(each))
     elif explanations:

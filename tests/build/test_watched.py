@@ -7,6 +7,7 @@ import os
 import random
 import socket
 import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,9 @@ from dbuild.observe.vouching import Known, Watch
 from tests.build.watching import Watcher, watching
 from tests.build.workshop import DAYS, Workshop
 
+pytestmark = pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason="only where the kernel tells of changes a watch can answer for them"
+)
 FLOW = f"""
 {DAYS}
 [sources.raw]

@@ -254,8 +254,9 @@ class Journal:
         record.vouched[digest] = max(number, record.vouched.pop(digest, 0))
         while len(record.vouched) > _KEPT:
             del record.vouched[next(iter(record.vouched))]
-        oldest = min(record.vouched.values())
-        record.names = {name: last for name, last in record.names.items() if last > oldest}
+        if len(record.names) > _MANY // 2:
+            record.since = min(record.vouched.values())  # whoever asked before that would miss what is forgotten now
+            record.names = {name: last for name, last in record.names.items() if last > record.since}
 
     def changed(self, path: str, depth: int, digest: str) -> list[str] | None:
         """What below a folder may differ from the listing with this digest; None where that isn't known.

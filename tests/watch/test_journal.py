@@ -71,6 +71,28 @@ def test_nothing_is_vouched_for_a_listing_that_nobody_named(journal: Journal, tm
     assert changed(journal, tmp_path, depth=1) is None
 
 
+def test_whoever_asked_early_and_says_late_what_came_out_misses_nothing(
+    journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal.watch([Spot(str(tmp_path), 2)])
+    early = journal.number  # a build begins, and lists
+    (tmp_path / "a.csv").write_text("1")
+    journal.read()
+    for _ in range(20):  # others ask, list, and say so, until the build has ended
+        journal.vouch(str(tmp_path), 2, "of others", journal.number)
+    journal.vouch(str(tmp_path), 2, "d", early)
+    assert changed(journal, tmp_path) == ["a.csv"]
+    monkeypatch.setattr("dbuild.observe.journal._MANY", 3)
+    for name in "bc":
+        (tmp_path / name).write_text("1")
+    journal.read()
+    journal.vouch(str(tmp_path), 2, "d", journal.number)
+    journal.vouch(str(tmp_path), 2, "of others", journal.number)  # all names are forgotten
+    journal.vouch(str(tmp_path), 2, "late", early)
+    assert changed(journal, tmp_path, digest="late") is None
+    assert changed(journal, tmp_path) == []
+
+
 def test_a_listing_from_before_the_watch_is_not_taken(journal: Journal, tmp_path: Path) -> None:
     number = journal.number
     journal.watch([Spot(str(tmp_path), 1)])

@@ -37,12 +37,6 @@ def is_expected(expectation: Expectation, grain: Grain, number: int) -> bool:
     return any(_is_day(expectation, day) for day in range(first.toordinal(), last.toordinal() + 1))
 
 
-def lateness(expectation: Expectation, grain: Grain, number: int, arrived: datetime) -> timedelta | None:
-    """By how much a partition came after its deadline, negative where before; None where it had none."""
-    due = due_at(expectation, grain, number)
-    return arrived - due if due is not None else None
-
-
 def absence_of(
     source: Source,
     dimensions: MappingOf[str, Dimension],

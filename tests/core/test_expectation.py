@@ -16,7 +16,6 @@ from dbuild.core.expectation import (
     absence_of,
     due_at,
     is_expected,
-    lateness,
     newest_due,
     next_deadline,
 )
@@ -97,14 +96,6 @@ def test_beyond_the_calendar_nothing_is_late() -> None:
     last = Grain("year").index("9999")
     for each in (expecting("06:00"), expecting(business_days=1), expecting(hours=1)):
         assert due_at(each, Grain("year"), last) == datetime.max
-
-
-def test_how_late_something_came() -> None:
-    number = UTC_DAY.index("2024-12-20")
-    six = datetime(2024, 12, 21, 6)
-    assert lateness(expecting("06:00"), UTC_DAY, number, six + 3 * MINUTE) == 3 * MINUTE
-    assert lateness(expecting("06:00"), UTC_DAY, number, six - DAY) == -DAY
-    assert lateness(BUSINESS, UTC_DAY, number + 1, six) is None
 
 
 # -- the oracle ----------------------------------------------------------------------------------------------------

@@ -166,6 +166,7 @@ WRONG: dict[str, tuple[Wrong, int]] = {
     "markers don't matter": (lambda: patch.object(Presence, "_only_ready", lambda own, source, keys: list(keys)), 0),
     "a corrected stand-in isn't noticed": (_affected(_is_nearer), 3),
     "a stand-in that is withdrawn isn't noticed": (_affected(lambda each, changed, _: each.used in changed), 75),
+    "a stand-in is never too old": (lambda: patch.object(provision, "_is_too_old", lambda *_: False), 75),
     "any number is enough": (lambda: patch.object(provision, "_is_enough", lambda *_: True), 0),
     "provisional isn't passed on": (_discreet, 2),
     "a withdrawn file goes on counting": (_blind_to_withdrawals, 3),
@@ -178,6 +179,10 @@ WRONG: dict[str, tuple[Wrong, int]] = {
     "what is too old is built again": (lambda: patch.object(Holds, "aged", _nothing), 15),
     "what is frozen isn't provisional": (lambda: patch.object(Holds, "improvised", _nothing), 18),
     "what is gone isn't kept": (lambda: patch.object(Holds, "bereft", _nothing), 20),
+    "what wasn't made of what is gone is kept too": (
+        lambda: patch.object(Holds, "_made_of", lambda own, target, given, some, *_: some),
+        170,
+    ),
 }
 
 

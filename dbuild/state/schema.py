@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-VERSION = 3
+VERSION = 4
 
 # Each step is run in the one transaction that takes a state from the version before to its own.
 STEPS: dict[int, str] = {
@@ -86,19 +86,30 @@ STEPS: dict[int, str] = {
         at REAL NOT NULL, seen REAL NOT NULL, due REAL, run INTEGER NOT NULL
     );
     CREATE INDEX arrival_of_dataset ON arrival (flow, dataset, id);
-    CREATE INDEX arrival_of_partition ON arrival (flow, dataset, key, id);
     CREATE TABLE route (id INTEGER PRIMARY KEY, subject BLOB NOT NULL UNIQUE, body BLOB NOT NULL);
     CREATE TABLE routing (
-        id INTEGER PRIMARY KEY, flow TEXT NOT NULL, use BLOB NOT NULL, ends TEXT NOT NULL, tally TEXT NOT NULL,
-        is_whole INTEGER NOT NULL, UNIQUE (flow, use)
+        id INTEGER PRIMARY KEY, flow TEXT NOT NULL, use BLOB NOT NULL, ends TEXT NOT NULL, is_whole INTEGER NOT NULL,
+        UNIQUE (flow, use)
     );
     CREATE TABLE routed (
         routing INTEGER NOT NULL, key TEXT NOT NULL, file INTEGER NOT NULL, route INTEGER NOT NULL,
         PRIMARY KEY (routing, key, file)
     ) WITHOUT ROWID;
+    """,
+    # What each file gives to each partition, by key. Where rows go is found out again, and with it who is fresh.
+    4: """
+    CREATE INDEX arrival_of_partition ON arrival (flow, dataset, key, id);
+    DROP TABLE routing;
+    CREATE TABLE routing (
+        id INTEGER PRIMARY KEY, flow TEXT NOT NULL, use BLOB NOT NULL, ends TEXT NOT NULL, tally TEXT NOT NULL,
+        is_whole INTEGER NOT NULL, UNIQUE (flow, use)
+    );
+    DELETE FROM routed;
     CREATE TABLE share (
         routing INTEGER NOT NULL, route_key TEXT NOT NULL, key TEXT NOT NULL, digest BLOB NOT NULL,
         PRIMARY KEY (routing, route_key, key)
     ) WITHOUT ROWID;
+    DELETE FROM seal;
+    DELETE FROM answer;
     """,
 }

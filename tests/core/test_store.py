@@ -395,3 +395,22 @@ def test_two_that_make_the_state_at_once_make_it_once(tmp_path: Path, monkeypatc
     state = open_state(str(tmp_path), FLOW)
     assert state.targets() == []
     state.close()
+
+
+@pytest.mark.parametrize("version", range(1, VERSION))
+def test_a_state_of_each_version_comes_to_the_tables_of_today(tmp_path: Path, version: int) -> None:
+    open_state(str(tmp_path / "new"), FLOW).close()
+    (tmp_path / "old" / ".dbuild").mkdir(parents=True)
+    old = sqlite3.connect(database(tmp_path / "old"))
+    for step in range(1, version + 1):
+        old.executescript(STEPS[step])
+    old.executescript(f"PRAGMA user_version = {version};")
+    old.close()
+    open_state(str(tmp_path / "old"), FLOW).close()
+    tables = []
+    for name in ("new", "old"):
+        connection = sqlite3.connect(database(tmp_path / name))
+        tables.append(sorted(connection.execute("SELECT type, name, sql FROM sqlite_schema")))
+        assert connection.execute("PRAGMA user_version").fetchone() == (VERSION,)
+        connection.close()
+    assert tables[0] == tables[1]

@@ -35,7 +35,7 @@ class Outcome:
     tasks: list[Record] = field(default_factory=list)
     more: int = 0  # tasks beyond those
     ran: set[tuple[str, str]] = field(default_factory=set)
-    notes: list[Record] = field(default_factory=list)  # notices, and what waits or is provisional
+    notes: list[Record] = field(default_factory=list)  # warnings, and what waits or is provisional
     grounds: Record | None = None  # what it looked at
     more_grounds: Record | None = None  # what a build before it looked at that couldn't read the project
 
@@ -97,7 +97,9 @@ class Outcome:
             case "refused":
                 self.was_refused = True
                 self.error = record
-            case "notice" | "waiting" | "provisional":
+            case "waiting" | "provisional":
+                self.notes.append(record)
+            case "notice" if record["level"] != "info":
                 self.notes.append(record)
 
 

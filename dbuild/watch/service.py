@@ -216,9 +216,14 @@ class _Service:
 
     async def _run(self, *words: str) -> Outcome:
         try:
-            return await self._builder.build(*words)
+            return await self._builder.build(*words, heard=self._overhear)
         except OSError as error:  # no process or descriptor to be had
             return Outcome(71, error={"kind": "disk", "what": f"no build can be started: {error.strerror}"})
+
+    def _overhear(self, record: Record) -> None:
+        """Says at once what a build waits for."""
+        if record["event"] == "notice" and record["level"] == "info":
+            self._tell(Noted(record))
 
     async def _build_kept(self, failed: Outcome) -> Outcome:
         """Builds with the project's files as they were when they were last right; `failed` where that is no way."""

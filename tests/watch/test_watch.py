@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from dbuild.state.lock import BuildLock
 from tests.cli.sandbox import Sandbox
 from tests.watch.watched import PATIENCE, Watched, until_idle, watching
 
@@ -383,3 +384,15 @@ def test_a_build_that_is_killed_is_said_and_made_again(sandbox: Sandbox) -> None
         kinds = [record["event"] for record in watched.said]
         assert kinds.index("error") < kinds.index("mended") < kinds.index("watching")
     assert sandbox.read("out/total.txt") == "day 1\nday 2\nday 3\n"
+
+
+def test_another_build_that_runs_is_waited_for_and_named(sandbox: Sandbox) -> None:
+    with watching(sandbox) as watched:
+        until_idle(sandbox)
+        lock = BuildLock(str(sandbox.root / ".dbuild/lock"))
+        lock.acquire(lambda holder: None)
+        sandbox.write("data/2013-01-02.txt", "corrected\n")
+        notice = watched.until("notice")
+        assert f"process {os.getpid()}" in notice["text"]
+        lock.release()
+        assert watched.built() == ["copy@2013-01-02", "total"]

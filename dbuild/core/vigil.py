@@ -116,13 +116,16 @@ class Vigil:
         quiet = max((hours.left(time_of_day) for hours in self._rules.quiet), default=0.0)
         return min(max(wait, quiet), _LONGEST_WAIT)
 
-    def begin(self, seconds: float) -> None:
-        """A build begins, and sees all that was heard until now."""
+    def begin(self, seconds: float) -> bool:
+        """A build begins, and sees all that was heard until now; whether it is time to look at all that wasn't, too."""
+        is_look = seconds >= self._look
         self._was_called = self._first is None and self._retry is None and seconds < self._look
         self._first = self._last = self._retry = None
         self._start = seconds
-        self._look = seconds + self._rules.slow_look
+        if is_look:
+            self._look = seconds + self._rules.slow_look
         self._is_building, self._heard_in_build = True, False
+        return is_look
 
     def end(self, seconds: float, ended: Ended) -> None:
         """A build has ended."""

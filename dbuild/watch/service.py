@@ -201,7 +201,8 @@ class _Service:
     async def _build(self) -> None:
         self._heart.show("building")
         self._ears.catch_up()
-        self._vigil.begin(time.monotonic())
+        if self._vigil.begin(time.monotonic()):
+            self._ears.lose()  # else the build would ask, and take what was heard for all there is
         await asyncio.to_thread(self._texts.look)
         outcome = await self._run()
         if outcome.ending == "project":

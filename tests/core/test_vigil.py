@@ -125,7 +125,18 @@ def test_a_refused_build_waits_for_a_change() -> None:
     vigil = settled()
     vigil.begin(1.0)
     vigil.end(1.0, Ended("refused"))
-    assert wait(vigil, 1.0 + SLOW_LOOK - 1) == 1
+    assert wait(vigil, SLOW_LOOK - 1) == 1
+
+
+def test_everything_is_looked_at_now_and_then_however_much_is_heard() -> None:
+    vigil = settled()
+    looks = []
+    for seconds in range(60, int(2.5 * SLOW_LOOK), 60):
+        vigil.hear(float(seconds))
+        if vigil.begin(float(seconds)):
+            looks.append(seconds)
+        vigil.end(float(seconds), Ended("done"))
+    assert looks == [SLOW_LOOK, 2 * SLOW_LOOK]
 
 
 def test_builds_that_run_something_keep_their_distance() -> None:

@@ -138,7 +138,7 @@ class Holds:
     def unsure(self, target: str, absences: MappingOf[str, Absence]) -> PartitionSet:
         """The readers of what is absent but wasn't expected at the last look, and of what is gone and isn't now.
 
-        Of what lies beyond the end of a dimension nobody knows that he lacked it.
+        Of what lies beyond the end of a dimension, or was never due, it isn't kept who was made without it.
         """
         world = self._world
         domain, bodies = world.reach.of(target), []
@@ -146,7 +146,8 @@ class Holds:
         for given, mapping in inputs_of(world.flow, world.reach, target):
             gone, absence = self._gone.get(given.dataset), absences.get(given.dataset)
             if gone is not None:
-                bodies.append(mapping.affects(gone - world.reach.of(given.dataset), domain).body)
+                unexpected = gone - absence.holding if absence is not None else gone
+                bodies.append(mapping.affects(unexpected, domain).body)
             if absence is not None and given.dataset != target:
                 came, _ = shifts.moved(given.dataset)
                 bodies.append(mapping.affects(came & absence.holding, domain).body)

@@ -424,6 +424,17 @@ def test_what_came_and_went_beyond_the_end_of_a_dimension_keeps_nothing(tmp_path
     assert shop.build().ran == ["monthly@2013-01", *daily("01-03", target="weighed")]
 
 
+def test_what_came_unasked_and_went_keeps_nothing(tmp_path: Path) -> None:
+    flow = KEEPING.replace("gone =", 'expect = { days = 1, on = "business days" }\ngone =')
+    shop = made(tmp_path, flow + KEPT_MONTH, without=())
+    assert len(shop.build("weighed").ran) == 5
+    shop.path("data/prices/2013-01-05.txt").unlink()  # a Saturday's
+    assert shop.build().ran == ["monthly@2013-01"]
+    for text in ("corrected {day}\n", "again {day}\n"):
+        shop.days("data/prices", "01-02", text=text)
+        assert shop.build().ran == ["monthly@2013-01", *daily("01-02", target="weighed")]
+
+
 FREEZING = VALUED.replace(
     'inputs.prices = { missing = "%s" }', 'freeze_after = "2d"\ninputs.prices = { missing = "latest" }'
 )

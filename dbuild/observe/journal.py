@@ -16,11 +16,12 @@ from typing import NamedTuple
 
 from dbuild.observe import inotify
 from dbuild.observe.inotify import Inotify
-from dbuild.observe.mounts import is_own
+from dbuild.observe.mounts import is_own, mounts_below, read_table
 from dbuild.observe.spots import Spot
 
 _MANY = 2_000  # changed names after which a whole look is as good
 _TOLD = 1_000  # paths that are named to whoever asks what happened
+_RENEWALS = 10  # times that what moved meanwhile is watched anew before that is left to the next time
 _KEPT = 8  # listings of one folder that are remembered: those of several commands
 _GONE = inotify.DELETE_SELF | inotify.MOVE_SELF | inotify.UNMOUNT | inotify.IGNORED
 _CAME = inotify.CREATE | inotify.MOVED_TO
@@ -33,6 +34,7 @@ class _Record:
 
     spot: Spot
     identity: tuple[int, int] | None = None  # of the folder that is watched; None: it isn't
+    mounts: tuple[str, ...] = ()  # what was mounted below it
     is_whole: bool = False  # no change below it stays unheard
     since: int = 0  # the number from which on nothing was missed
     vouched: dict[str, int] = field(default_factory=dict)  # digest of a listing -> the number before it was made
@@ -56,6 +58,7 @@ class Journal:
         self._recent: dict[str, None] = {}  # paths that were told of and nobody has taken
         self._records: dict[Spot, _Record] = {}
         self._watches: dict[int, list[_Watch]] = {}
+        self._table = read_table()
 
     def fileno(self) -> int:
         """Readable as soon as something has happened."""
@@ -83,7 +86,7 @@ class Journal:
         new = [spot for spot in wanted if spot not in self._records]
         for spot in new:
             self._begin(self._records.setdefault(spot, _Record(spot)))
-        return bool(new)
+        return self.renew() or bool(new)
 
     def lose(self) -> None:
         """Trusts nothing that was heard till now, and looks anew at what there is to be watched."""
@@ -91,11 +94,31 @@ class Journal:
             self._begin(record)
 
     def renew(self) -> bool:
-        """Watches again what was deleted and made again, or replaced; whether there is such a spot."""
-        moved = [record for record in self._records.values() if _identity(record.spot.path) != record.identity]
-        for record in moved:
-            self._begin(record)
-        return bool(moved)
+        """Watches again what was deleted and made again, replaced or mounted over; whether there is such a spot.
+
+        The kernel tells nothing of it where that happened to a folder above, or to a link on the way.
+        """
+        is_renewed = False
+        for _ in range(_RENEWALS):  # one spot may come while another one is looked at
+            moved = self._moved()
+            if not moved:
+                break
+            is_renewed = True
+            for record in moved:
+                self._begin(record)
+        return is_renewed
+
+    def _moved(self) -> list[_Record]:
+        records = list(self._records.values())
+        found = [record for record in records if _identity(record.spot.path) != record.identity]
+        table = read_table()
+        if table != self._table:
+            self._table = table
+            found += [one for one in records if one not in found and one.mounts != self._mounts_in(one)]
+        return found
+
+    def _mounts_in(self, record: _Record) -> tuple[str, ...]:
+        return mounts_below(os.path.realpath(record.spot.path), self._table) if record.spot.names is None else ()
 
     def unheard(self) -> tuple[list[Spot], list[str]]:
         """Spots of which changes may stay unheard, and single files (absolute paths): these have to be looked at."""
@@ -109,6 +132,7 @@ class Journal:
         record.names.clear()
         record.odd.clear()
         record.identity = _identity(record.spot.path)
+        record.mounts = self._mounts_in(record)
         record.is_whole = record.identity is not None and is_own(record.spot.path)
         if record.identity is not None:
             self._descend(record, "", 0)
@@ -133,6 +157,9 @@ class Journal:
                 self._watches[number].append(watch)
             if record.spot.names is None:
                 left.extend((f"{prefix}{name}/", level + 1) for name in self._look_into(record, prefix, path, level))
+            else:
+                for name in record.spot.names:
+                    self._note_named(record, name)
 
     def _look_into(self, record: _Record, prefix: str, path: str, level: int) -> list[str]:
         """Notes the odd files of a folder; its folders whose files count."""
@@ -165,6 +192,18 @@ class Journal:
         if len(record.odd) > _MANY:
             record.is_whole = False
         return False
+
+    def _note_named(self, record: _Record, name: str) -> None:
+        """Notes whether a name that matters is that of an odd file. A folder behind a link has a spot of its own."""
+        record.odd.discard(name)
+        try:
+            found = os.lstat(os.path.join(record.spot.path, name))
+        except OSError:
+            return
+        if stat.S_ISLNK(found.st_mode) and os.path.isdir(os.path.join(record.spot.path, name)):
+            return
+        if stat.S_ISLNK(found.st_mode) or (stat.S_ISREG(found.st_mode) and found.st_nlink > 1):
+            record.odd.add(name)
 
     def _forget(self, record: _Record, prefix: str) -> None:
         """Ends the watches of a spot's folders whose path begins so."""
@@ -208,6 +247,8 @@ class Journal:
     def _take(self, watch: _Watch, what: int, name: str, number: int) -> bool:
         record, path = watch.record, watch.prefix + name
         if record.spot.names is not None:
+            if name in record.spot.names and what & (_CAME | _WENT | inotify.ATTRIB):
+                self._note_named(record, name)
             return record.spot.matters(path)
         if what & inotify.ISDIR:
             if watch.level + 1 >= record.spot.depth:

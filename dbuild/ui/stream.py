@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -53,11 +54,16 @@ def print_notes(*lines: str) -> None:
 
 
 def tell(stream: TextIO, *lines: str, is_last: bool = False) -> None:
-    """Writes lines at once. A reader that has gone stops the run as Ctrl-C does, unless these lines are its last."""
+    """Writes lines at once. A reader that has gone stops the run as Ctrl-C does, unless these lines are its last.
+
+    A terminal that was closed is such a reader.
+    """
     try:
         stream.write("".join(f"{line}\n" for line in lines))
         stream.flush()
-    except BrokenPipeError:
+    except OSError as error:
+        if error.errno not in (errno.EPIPE, errno.EIO):
+            raise
         silence(stream)
         if not is_last:
             signal.raise_signal(signal.SIGINT)

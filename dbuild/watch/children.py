@@ -19,6 +19,9 @@ _MOST_TASKS = 1_000  # that are handed to whoever is told of a build
 _LONGEST_LINE = 1 << 28
 _PATIENCE = 1.0  # seconds for what a build wrote just before it ended
 _CUT = (130, -signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP)
+# Never the folder that it runs in as the first of the path, as -m has it: calendar.py there is no module of Python's.
+_START = "import sys; sys.path.append(sys.argv.pop(1)); from dbuild.__main__ import main; sys.exit(main())"
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 _PROJECT = ("dataflowfile", "recipe", "usage")
 
 Record = dict[str, Any]
@@ -129,7 +132,8 @@ class Builder:
             try:
                 # A group of its own: Ctrl-C is for the watch, which hands it on.
                 self._process = await asyncio.create_subprocess_exec(
-                    *(sys.executable, "-m", "dbuild", "build", "--events", str(writing), *words, *self._words),
+                    *(sys.executable, "-P", "-c", _START, _PACKAGE),
+                    *("build", "--events", str(writing), *words, *self._words),
                     stdin=asyncio.subprocess.DEVNULL,
                     pass_fds=(writing,),
                     process_group=0,

@@ -158,9 +158,10 @@ class Kernel:
         if self.journal.losses != self._losses:
             self._losses = self.journal.losses
             self._missed("the kernel lost changes, its queue was full")
-        if happened:
-            if self.journal.renew():
-                self._poll()
+        is_renewed = self.journal.renew()
+        if is_renewed:
+            self._poll()
+        if happened or is_renewed:
             self._heard(self.journal.take_recent())
 
     def lose(self) -> None:

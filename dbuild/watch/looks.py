@@ -36,11 +36,11 @@ class Look:
         )
 
     def spots(self) -> tuple[Spot, ...]:
-        """Where to listen: a folder that is deleted, or isn't there yet, is heard of through the one above it."""
+        """Where to listen: of a folder that goes, comes or is replaced, those above it tell."""
         spots = spots_of(self.at, self.root)
         named = {spot.path: spot for spot in spots if spot.names is not None}
         for spot in spots:
-            for folder, name in _ancestry(spot.path):
+            for folder, name in _ancestry(spot.path, self.root):
                 found = named.get(folder, Spot(folder, 1, frozenset()))
                 named[folder] = found._replace(names=(found.names or frozenset()) | {name})
         return (*(spot for spot in spots if spot.names is None), *named.values())
@@ -109,13 +109,15 @@ def _matches(root: str, pattern: str) -> bytes:
     return "\0".join(sorted(glob(pattern, root_dir=root, recursive=True))).encode("utf-8", "surrogateescape")
 
 
-def _ancestry(path: str) -> Iterator[tuple[str, str]]:
-    """The folder that a path is in and its name there; where that folder is missing, those above it too."""
-    while True:
+def _ancestry(path: str, root: str) -> Iterator[tuple[str, str]]:
+    """The folder that a path is in and its name there, and the same of those above it that may change.
+
+    These are all in the project; elsewhere what is missing yet, and links: a rename far outside isn't expected.
+    """
+    is_awaited = True
+    while path != os.path.dirname(path):
         folder, name = os.path.split(path)
-        if not name:
-            return
-        yield folder, name
-        if os.path.isdir(folder):
-            return
+        if is_awaited or os.path.islink(path) or f"{folder}/".startswith(f"{root}/"):
+            yield folder, name
+        is_awaited = not os.path.isdir(folder)
         path = folder

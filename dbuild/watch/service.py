@@ -98,6 +98,8 @@ class _Service:
         self._is_circling = False
         self._notes: list[Record] = []  # what the last build that ran something said besides
         self._is_stopping = False
+        # Asked for now: a terminal that was closed isn't known for one any more.
+        self._has_terminal = any(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr))
         self._was_cut = False
         self._has_begun = False
         self._is_hopeless = False  # from the beginning the project couldn't be built
@@ -148,6 +150,7 @@ class _Service:
 
     async def _beat(self) -> None:
         while True:
+            self._ears.catch_up()  # some things nobody tells of: a mount, a folder far above that was moved
             self._heart.beat()
             await asyncio.sleep(BEAT)
 
@@ -189,7 +192,7 @@ class _Service:
 
     def _hang_up(self) -> None:
         """A terminal that is closed ends the watch; whoever has none asks by it for a look at everything."""
-        if sys.stdin is not None and sys.stdin.isatty():
+        if self._has_terminal:
             self._stop()
             return
         self._ears.lose()
@@ -290,7 +293,7 @@ class _Service:
 
     def _say_error(self, outcome: Outcome) -> None:
         """Says what was wrong, unless that was said last time."""
-        error = outcome.error or {"event": "error", "kind": "fault", "what": f"a build ended with {outcome.code}"}
+        error = outcome.error or {"event": "error", "kind": "fault", "what": _fault(outcome.code)}
         outcome.error = error
         if error != self._error:
             self._error = error
@@ -305,6 +308,15 @@ def _ends(paths: Sequence[str]) -> list[str]:
         while (path := os.path.dirname(path)) not in folders and path != "/":
             folders.add(path)
     return [path for path in paths if path not in folders]
+
+
+def _fault(code: int) -> str:
+    """What is said of a build that ended and didn't say why."""
+    if code >= 0:
+        return f"a build ended with exit code {code} and said nothing"
+    name = signal.Signals(-code).name if -code in signal.valid_signals() else f"signal {-code}"
+    short = ": the machine may be short of memory" if -code == signal.SIGKILL else ""
+    return f"a build was killed ({name}){short}"
 
 
 def _time_of_day(moment: float) -> float:

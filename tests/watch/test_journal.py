@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from dbuild.observe import inotify
+from dbuild.observe import journal as journals
 from dbuild.observe.inotify import Happened
 from dbuild.observe.journal import Journal
-from dbuild.observe.mounts import kind_of
+from dbuild.observe.mounts import kind_of, mounts_below
 from dbuild.observe.spots import Spot
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="inotify is a part of Linux")
@@ -154,6 +155,69 @@ def test_a_place_that_is_replaced_is_not_vouched_for_and_then_watched_again(jour
     assert changed(journal, place, digest="e") == ["x.csv"]
 
 
+def test_a_folder_far_above_that_is_replaced_is_noticed_when_asked(journal: Journal, tmp_path: Path) -> None:
+    """The kernel says nothing to who listens further down."""
+    place = tmp_path / "a" / "b" / "c"
+    place.mkdir(parents=True)
+    vouched(journal, place)
+    os.rename(tmp_path / "a", tmp_path / "old")
+    place.mkdir(parents=True)
+    assert changed(journal, place) is None
+    assert journal.renew()
+    assert not journal.renew()
+    (place / "x.csv").write_text("1")
+    assert journal.read()
+
+
+def test_who_names_the_same_spots_again_hears_of_one_that_was_made_again(journal: Journal, tmp_path: Path) -> None:
+    place = tmp_path / "a" / "b"
+    place.mkdir(parents=True)
+    vouched(journal, place)
+    os.rename(tmp_path / "a", tmp_path / "old")
+    place.mkdir(parents=True)
+    assert journal.watch([Spot(str(place), 2)])
+    assert not journal.watch([Spot(str(place), 2)])
+    (place / "x.csv").write_text("1")
+    assert journal.read()
+
+
+def test_a_mount_below_a_place_ends_the_word_on_it(
+    journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another file system appears over a folder, and no event tells of it."""
+    places = [tmp_path / "in", tmp_path / "other"]
+    for place in places:
+        (place / "sub").mkdir(parents=True)
+    journal.watch([Spot(str(place), 2) for place in places])
+    for place in places:
+        journal.vouch(str(place), 2, "d", journal.number)
+    line = f"99 1 0:99 / {os.path.realpath(tmp_path)}/in/sub rw - ext4 /dev/sdz rw\n"
+    table = journals.read_table()
+    monkeypatch.setattr(journals, "read_table", lambda: table + line)
+    assert journal.renew()
+    assert changed(journal, tmp_path / "in") is None
+    assert changed(journal, tmp_path / "other") == []
+    journal.vouch(str(tmp_path / "in"), 2, "e", journal.number)
+    assert not journal.renew()
+    assert changed(journal, tmp_path / "in", digest="e") == []
+
+
+def test_single_files_behind_links_have_to_be_looked_at(journal: Journal, tmp_path: Path) -> None:
+    place = tmp_path / "in"
+    place.mkdir()
+    (tmp_path / "far").write_text("1")
+    (place / "plain").write_text("1")
+    os.symlink(tmp_path / "far", place / "soft")
+    os.link(tmp_path / "far", place / "hard")
+    journal.watch([Spot(str(place), 1, frozenset({"plain", "soft", "hard", "absent"}))])
+    assert sorted(journal.unheard()[1]) == [str(place / "hard"), str(place / "soft")]
+    os.symlink(tmp_path / "far", tmp_path / "new")
+    os.rename(tmp_path / "new", place / "plain")
+    (place / "soft").unlink()
+    assert journal.read()
+    assert sorted(journal.unheard()[1]) == [str(place / "hard"), str(place / "plain")]
+
+
 def test_files_with_several_names_always_count_as_changed(journal: Journal, tmp_path: Path) -> None:
     place = tmp_path / "in"
     place.mkdir()
@@ -257,3 +321,10 @@ TABLE = """\
 )
 def test_the_file_system_of_a_path(path: str, kind: str) -> None:
     assert kind_of(path, TABLE) == kind
+
+
+def test_what_is_mounted_below_a_path() -> None:
+    lines = TABLE.splitlines()
+    assert mounts_below("/mnt/share", TABLE) == (lines[1], lines[3])
+    assert mounts_below("/mnt/shar", TABLE) == ()
+    assert mounts_below("/mnt/with blank", TABLE) == (lines[2],)

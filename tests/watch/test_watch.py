@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
 import signal
 import socket
 import stat
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from dbuild.state.lock import BuildLock
+from dbuild.watch.children import Builder
 from tests.cli.sandbox import Sandbox
 from tests.watch.watched import PATIENCE, Watched, until_idle, watching
 
@@ -141,6 +144,47 @@ def _until_copied(watched: Watched, sandbox: Sandbox, day: str, text: str) -> No
         watched.until("summary")
 
 
+def test_a_folder_above_that_is_replaced_is_heard_of(sandbox: Sandbox) -> None:
+    """As by `git checkout`, or whoever moves a whole tree away."""
+    sandbox.write("Dataflowfile", sandbox.read("Dataflowfile").replace("data/{day}", "a/b/data/{day}"))
+    (sandbox.root / "a/b").mkdir(parents=True)
+    shutil.move(sandbox.root / "data", sandbox.root / "a/b/data")
+    with watching(sandbox) as watched:
+        until_idle(sandbox)
+        (sandbox.root / "a").rename(sandbox.root / "away")
+        sandbox.write("a/b/data/2013-01-02.txt", "moved\n")
+        _until_copied(watched, sandbox, "2013-01-02", "moved\n")
+        shutil.rmtree(sandbox.root / "a")
+        sandbox.write("a/b/data/2013-01-03.txt", "from nothing\n")
+        _until_copied(watched, sandbox, "2013-01-03", "from nothing\n")
+
+
+def test_what_links_lead_to_is_looked_at(sandbox: Sandbox) -> None:
+    """One file behind a link, and a link on the way to another that leads elsewhere from now on."""
+    flow = """
+    [sources.one]
+    path = "one.txt"
+    [sources.other]
+    path = "current/in/other.txt"
+    [targets.copy]
+    path = "out.txt"
+    shell = "cat {one} {other} > {output}"
+    """
+    sandbox.write("Dataflowfile", flow)
+    for name in ("far/one.txt", "old/in/other.txt", "new/in/other.txt"):
+        sandbox.write(name, f"{name}\n")
+    os.symlink("far/one.txt", sandbox.root / "one.txt")
+    os.symlink("old", sandbox.root / "current")
+    with watching(sandbox) as watched:
+        until_idle(sandbox)
+        os.symlink("new", sandbox.root / "next")
+        (sandbox.root / "next").rename(sandbox.root / "current")
+        assert watched.built() == ["copy"]
+        sandbox.write("far/one.txt", "changed\n")
+        assert watched.built() == ["copy"]
+    assert sandbox.read("out.txt") == "changed\nnew/in/other.txt\n"
+
+
 def test_a_folder_that_is_not_there_yet_is_heard_of(sandbox: Sandbox) -> None:
     sandbox.write("Dataflowfile", sandbox.read("Dataflowfile").replace("data/{day}", "deep/down/data/{day}"))
     with watching(sandbox) as watched:
@@ -187,6 +231,40 @@ def test_a_signal_cuts_a_build_off_in_good_order(sandbox: Sandbox, number: signa
         assert watched.stop(number) == 130
         assert watched.rest()[-1] == {"event": "stopped", "cut": True}
     assert not list(sandbox.root.rglob(".dbuild-tmp-*"))
+
+
+def test_a_terminal_that_is_closed_ends_it(sandbox: Sandbox) -> None:
+    """Its descriptors are of no terminal any more when the word of that comes."""
+    terminal, inside = os.openpty()
+    words = "import fcntl, os, sys, termios; os.setsid(); fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
+    words += "os.execv(sys.executable, [sys.executable, '-m', 'dbuild', 'watch'])"
+    process = subprocess.Popen(
+        [sys.executable, "-c", words],
+        cwd=sandbox.root,
+        env=sandbox.environment(),
+        stdin=inside,
+        stdout=inside,
+        stderr=inside,
+    )
+    try:
+        os.close(inside)
+        shown = b""
+        while b"Ctrl-C" not in shown:
+            shown += os.read(terminal, 65536)
+        os.close(terminal)
+        assert process.wait(PATIENCE) in (0, 130)
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+
+
+def test_a_module_of_the_project_is_none_of_the_builds(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    sandbox.write("calendar.py", "raise SystemExit('no calendar')\n")
+    monkeypatch.chdir(sandbox.root)
+    outcome = asyncio.run(Builder(["-q"], sandbox.environment()).build())
+    assert outcome.summary is not None
+    assert outcome.summary["built"] == 5
 
 
 def test_a_second_watch_is_refused_and_names_the_first(sandbox: Sandbox) -> None:

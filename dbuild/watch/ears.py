@@ -102,7 +102,8 @@ class Polling:
         while True:
             pause = max(self._seconds, _SHARE * took) if self._look else None
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._is_asked.wait(), pause)
+                async with asyncio.timeout(pause):  # not wait_for: that may swallow the word to end
+                    await self._is_asked.wait()
             self._is_asked.clear()
             if self._look:
                 took = await self._take(self._look)
@@ -110,7 +111,10 @@ class Polling:
     async def _take(self, look: Look) -> float:
         """Looks, and tells if anything differs; the seconds that it took."""
         started = time.monotonic()
-        seen = await asyncio.to_thread(look.seen)
+        try:
+            seen = await asyncio.to_thread(look.seen)
+        except OSError:  # no process or descriptor to be had just now: the next look tells
+            return time.monotonic() - started
         if look == self._look:
             if seen != self._kept:
                 self._heard(())  # what came before the first look was seen by no build

@@ -52,6 +52,37 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def test_polling_ends_in_whatever_moment_it_is_told_to(root: Path) -> None:
+    async def end(turns: int) -> None:
+        heard = asyncio.Event()
+        ears = Polling(lambda paths: heard.set(), 60.0)
+        ears.set(look(root))
+        await asyncio.wait_for(heard.wait(), PATIENCE)
+        ears.lose()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        ended, _ = await asyncio.wait([asyncio.ensure_future(ears.close())], timeout=PATIENCE)
+        assert ended
+
+    for turns in range(6):
+        asyncio.run(end(turns))
+
+
+def test_a_look_that_fails_is_not_the_last(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where the machine has no process or descriptor left for a moment."""
+    looks: list[Look] = []
+    known = Look.seen
+
+    def failing(self: Look) -> bytes:
+        looks.append(self)
+        if len(looks) < 3:
+            raise BlockingIOError("no process to be had")
+        return known(self)
+
+    monkeypatch.setattr(Look, "seen", failing)
+    assert asyncio.run(heard_after(lambda heard: Polling(heard, 0.01), root, root / "data/a.csv"))
+
+
 @pytest.mark.parametrize("path", ["data/a.csv", "data/sub/new.csv", "Dataflowfile", "module.py", "flows/more.toml"])
 def test_polling_sees_every_kind_of_change(root: Path, path: str) -> None:
     assert asyncio.run(heard_after(lambda heard: Polling(heard, 0.01), root, root / path))

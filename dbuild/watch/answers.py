@@ -57,7 +57,7 @@ class Answers:
         try:
             if not _is_own(writer.get_extra_info("socket")):
                 return
-            while line := await asyncio.wait_for(reader.readline(), _PATIENCE):
+            while line := await _next(reader):
                 answer = self._take(json.loads(line))
                 if answer is not None:
                     writer.write(json.dumps(answer).encode() + b"\n")
@@ -77,6 +77,11 @@ class Answers:
         self.answered += 1
         changed = [self._journal.changed(folder, depth, digest) for folder, depth, digest in said["ask"]]
         return {"number": self._journal.number, "changed": changed}
+
+
+async def _next(reader: asyncio.StreamReader) -> bytes:
+    async with asyncio.timeout(_PATIENCE):  # not wait_for: that may swallow the word to end
+        return await reader.readline()
 
 
 def _bind(listener: socket.socket, path: str) -> None:

@@ -32,11 +32,16 @@ class Messenger:
 
     async def close(self, seconds: float) -> None:
         """Waits at most so long for what is under way, and ends it."""
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._queue.join(), seconds)
+        joined = asyncio.ensure_future(self._queue.join())
+        await asyncio.wait([joined, self._task], timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        joined.cancel()
         self._task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._task
+
+    def hurry(self) -> None:
+        """Ends what is under way; nothing more is told."""
+        self._task.cancel()
 
     async def _work(self) -> None:
         while True:
@@ -53,7 +58,8 @@ class Messenger:
             *("sh", "-c", self._command), stdin=asyncio.subprocess.PIPE, cwd=self._folder, start_new_session=True
         )
         try:
-            await asyncio.wait_for(process.communicate(text.encode()), _LONGEST)
+            async with asyncio.timeout(_LONGEST):  # not wait_for: that may swallow the word to end
+                await process.communicate(text.encode())
         except TimeoutError:
             self._complain(f"it ran longer than {_LONGEST:g} s and was ended")
         finally:
@@ -69,5 +75,6 @@ async def _end(process: asyncio.subprocess.Process) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, number)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(process.wait(), _GRACE)
+            async with asyncio.timeout(_GRACE):
+                await process.wait()
             return

@@ -186,6 +186,8 @@ class _Service:
 
     def _stop(self) -> None:
         """Ends the watch, and the build that runs: a second signal kills what the first one only asked to end."""
+        if self._heart.doing == "stopping" and self._messenger is not None:
+            self._messenger.hurry()
         self._is_stopping = True
         self._builder.end()
         self._woken.set()

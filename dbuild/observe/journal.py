@@ -54,6 +54,7 @@ class Journal:
     def __init__(self) -> None:
         self.number = 1
         self.losses = 0  # how often the kernel said that it had lost something
+        self._has_links = False  # a file with several names was met
         self._kernel = Inotify()
         self._recent: dict[str, None] = {}  # paths that were told of and nobody has taken
         self._records: dict[Spot, _Record] = {}
@@ -189,6 +190,7 @@ class Journal:
             return True
         if found.st_nlink > 1:
             record.odd.add(name)
+            self._has_links = True
         if len(record.odd) > _MANY:
             record.is_whole = False
         return False
@@ -223,6 +225,7 @@ class Journal:
         if not happened:
             return False
         number, matters = self.number + 1, False
+        self._has_links = False
         gone: list[_Record] = []
         for event in happened:
             if event.what & inotify.OVERFLOW:
@@ -242,7 +245,19 @@ class Journal:
         self.number = number
         for record in gone:
             self._begin(record)
+        if self._has_links:
+            self._note_links()
         return matters or bool(gone)
+
+    def _note_links(self) -> None:
+        """Notes files with several names anew: of one that was linked just now, nobody tells its older names."""
+        for watch in [watch for watches in self._watches.values() for watch in watches]:
+            record = watch.record
+            if record.spot.names is None:
+                self._look_into(record, watch.prefix, os.path.join(record.spot.path, watch.prefix), watch.level)
+            else:
+                for name in record.spot.names:
+                    self._note_named(record, name)
 
     def _take(self, watch: _Watch, what: int, name: str, number: int) -> bool:
         record, path = watch.record, watch.prefix + name

@@ -160,7 +160,8 @@ class _Service:
             wait = self._vigil.wait(time.monotonic(), self._clock(), _time_of_day(time.time()))
             if wait > 0:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._woken.wait(), wait)
+                    async with asyncio.timeout(wait):
+                        await self._woken.wait()
             else:
                 await self._build()
 

@@ -232,6 +232,18 @@ def test_files_with_several_names_always_count_as_changed(journal: Journal, tmp_
     assert sorted(files) == [str(place / "hard.csv"), str(place / "soft.csv")]
 
 
+def test_a_file_that_gets_a_second_name_counts_as_changed_under_both(journal: Journal, tmp_path: Path) -> None:
+    """The kernel tells only of the new one: what is written through it changes the old one unheard."""
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "a.csv").write_text("1")
+    vouched(journal, tmp_path)
+    os.link(tmp_path / "sub" / "a.csv", tmp_path / "b.csv")
+    assert changed(journal, tmp_path) == ["b.csv", "sub/a.csv"]
+    journal.vouch(str(tmp_path), 2, "e", journal.number)
+    (tmp_path / "b.csv").write_text("2")
+    assert changed(journal, tmp_path, digest="e") == ["b.csv", "sub/a.csv"]
+
+
 def test_a_linked_folder_ends_the_word_on_its_place(journal: Journal, tmp_path: Path) -> None:
     place = tmp_path / "in"
     (tmp_path / "far").mkdir()

@@ -31,16 +31,19 @@ class Answers:
         self._journal = journal
         self._catch_up = catch_up
         self._server: asyncio.Server | None = None
+        self._identity: tuple[int, int] | None = None  # of the socket
         self.answered = 0
 
     async def open(self) -> None:
-        """Begins to answer. What a watch that was killed left at the path is replaced."""
+        """Begins to answer, or does so anew. What a watch that was killed left at the path is replaced."""
+        await self.close()
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self._path)
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
         try:
             _bind(listener, self._path)
             os.chmod(self._path, 0o600)
+            self._identity = _identity(self._path)
             self._server = await asyncio.start_unix_server(self._serve, sock=listener, limit=_LONGEST_LINE)
         except BaseException:
             listener.close()
@@ -50,8 +53,10 @@ class Answers:
         """Answers no more."""
         if self._server is not None:
             self._server.close()
+            self._server = None
             with contextlib.suppress(FileNotFoundError):
-                os.unlink(self._path)
+                if _identity(self._path) == self._identity:  # another watch may have put its own there
+                    os.unlink(self._path)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -82,6 +87,11 @@ class Answers:
 async def _next(reader: asyncio.StreamReader) -> bytes:
     async with asyncio.timeout(_PATIENCE):  # not wait_for: that may swallow the word to end
         return await reader.readline()
+
+
+def _identity(path: str) -> tuple[int, int]:
+    found = os.lstat(path)
+    return found.st_dev, found.st_ino
 
 
 def _bind(listener: socket.socket, path: str) -> None:

@@ -10,7 +10,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack, ExitStack
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -30,15 +30,13 @@ from dbuild.core.watching import (
     WatchEvent,
     Watching,
 )
-from dbuild.errors import DiskError, UsageError
-from dbuild.project.loader import read_texts
-from dbuild.state.lock import BuildLock, is_held
-from dbuild.state.opening import make_folder
+from dbuild.errors import UsageError, UserError
 from dbuild.state.store import FOLDER
 from dbuild.watch.answers import Answers
 from dbuild.watch.children import Builder, Outcome, Record
+from dbuild.watch.claim import Claim
 from dbuild.watch.ears import Ears, Kernel, ears_of
-from dbuild.watch.heartbeat import BEAT, Heartbeat, lock_path
+from dbuild.watch.heartbeat import BEAT, Heartbeat
 from dbuild.watch.looks import Look, looked_at
 from dbuild.watch.messengers import Messenger
 from dbuild.watch.options import Options
@@ -53,37 +51,26 @@ Tell = Callable[[WatchEvent], None]
 
 def serve(settings: Settings, targets: Sequence[str], words: Sequence[str], options: Options, tell: Tell) -> int:
     """Watches until it is stopped; the exit code. Raises UserError."""
-    with ExitStack() as stack:
-        _claim(settings, stack)
-        return asyncio.run(_Service(settings, targets, words, options, tell).run())
-
-
-def _claim(settings: Settings, stack: ExitStack) -> None:
-    """Takes the lock of a watch. Raises UsageError where another one runs, DiskError."""
-    folder, path = os.path.join(settings.root, FOLDER), lock_path(settings)
-    if not os.path.exists(os.path.join(settings.root, settings.flow)):
-        read_texts(settings.file, settings.directory, dict(settings.params))  # raises
+    claim = Claim(settings)
+    claim.take()
     try:
-        make_folder(folder)
-        lock = BuildLock(path)
-        lock.acquire(lambda holder: _refuse(path, holder))
-    except OSError as error:
-        raise DiskError(
-            f"the state folder {folder} can't be written: {error.strerror}", hint="dbuild needs to write there"
-        ) from None
-    stack.callback(lock.release)
-
-
-def _refuse(path: str, holder: str) -> None:
-    if is_held(path):  # and not only looked at by --status, in this moment
-        raise UsageError(f"a watch of this project runs already ({holder})", hint="dbuild watch --status shows it")
+        return asyncio.run(_Service(settings, targets, words, options, tell, claim).run())
+    finally:
+        claim.release()
 
 
 class _Service:
     def __init__(
-        self, settings: Settings, targets: Sequence[str], words: Sequence[str], options: Options, tell: Tell
+        self,
+        settings: Settings,
+        targets: Sequence[str],
+        words: Sequence[str],
+        options: Options,
+        tell: Tell,
+        claim: Claim,
     ) -> None:
         self._settings = settings
+        self._claim = claim
         self._targets = targets
         self._options = options
         self._tell = tell
@@ -106,6 +93,7 @@ class _Service:
         self._ears: Ears
         self._heart: Heartbeat
         self._messenger: Messenger | None = None
+        self._answers: Answers | None = None
 
     # -- from the beginning to the end -----------------------------------------------------------------------------
 
@@ -140,16 +128,34 @@ class _Service:
         if not isinstance(self._ears, Kernel):
             return
         path = os.path.join(self._settings.root, FOLDER, f"watch-{self._settings.flow}.sock")
-        answers = Answers(path, self._ears.journal, self._ears.catch_up)
+        self._answers = Answers(path, self._ears.journal, self._ears.catch_up)
+        stack.push_async_callback(self._answers.close)
+        await self._open_answers()
+
+    async def _open_answers(self) -> None:
         try:
-            await answers.open()
+            if self._answers is not None:
+                await self._answers.open()
         except OSError as error:
             self._tell(Missed(f"other commands can't ask what has changed: {error.strerror}"))
+
+    async def _keep_claim(self) -> None:
+        """Takes its place again where the state folder was removed; ends where another watch has taken it."""
+        if not self._claim.is_lost:
             return
-        stack.push_async_callback(answers.close)
+        try:
+            self._claim.renew()
+        except UsageError as error:
+            self._tell(Missed(error.what))
+            self._stop()
+        except UserError:
+            return  # no folder that can be written: the next beat tries again
+        if not self._claim.is_lost:
+            await self._open_answers()
 
     async def _beat(self) -> None:
         while True:
+            await self._keep_claim()
             self._ears.catch_up()  # some things nobody tells of: a mount, a folder far above that was moved
             self._heart.beat()
             await asyncio.sleep(BEAT)
@@ -220,6 +226,7 @@ class _Service:
             if not self._texts.confirm():
                 self._vigil.hear(time.monotonic())
         self._finish(outcome)
+        await self._keep_claim()
 
     async def _run(self, *words: str) -> Outcome:
         try:

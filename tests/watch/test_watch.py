@@ -292,6 +292,17 @@ def test_its_status(sandbox: Sandbox) -> None:
         assert sandbox.run("watch", "--status").returncode == 0
 
 
+def test_a_state_folder_that_is_removed_is_taken_again(sandbox: Sandbox) -> None:
+    with watching(sandbox) as watched:
+        until_idle(sandbox)
+        shutil.rmtree(sandbox.root / ".dbuild")
+        sandbox.write("data/2013-01-02.txt", "corrected\n")
+        watched.until("summary")
+        _wait_for(sandbox.root / ".dbuild/watch-Dataflowfile.sock")
+        assert f"process {watched.process.pid}" in sandbox.run("watch", "--status").stdout
+        assert sandbox.run("watch").returncode == 2
+
+
 def test_strict_status_tells_of_a_failure(sandbox: Sandbox) -> None:
     sandbox.write("Dataflowfile", FAILING)
     sandbox.write("data/raw.txt", "wrong\n")

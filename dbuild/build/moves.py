@@ -27,7 +27,7 @@ def touched_by(world: World, routes: Routes) -> PartitionSet:
     keys: set[str] = set()
     found = PartitionSet.empty(routed.domain.axes)
     for partition in moved.all | turned:
-        before = routes.kept(partition) if not routes.has_returned(partition) else []
+        before = routes.kept(partition)
         if not before and _was_there(world, routed, moved, partition):
             found |= routed.readers([partition])
             continue
@@ -35,7 +35,8 @@ def touched_by(world: World, routes: Routes) -> PartitionSet:
         if now is None:  # no seal may outlast that, whoever finds out where they go
             found |= routed.readers([partition])
             continue
-        differing = _keys((*before, *now)) if partition in turned else _differences(before, now)
+        is_other = partition in turned or routes.has_returned(partition)  # who had rows of it then, and who has now
+        differing = _keys((*before, *now)) if is_other else _differences(before, now)
         if routed.is_free:
             keys |= differing
         else:

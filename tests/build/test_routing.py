@@ -602,3 +602,16 @@ def test_what_is_gone_for_longer_than_its_arrival_is_known_is_not_lacked(tmp_pat
         assert found.build(now="2016-04-09 00:00").summary.provisional == 0
     drop(found, "06", "06 1")
     assert found.build(now="2016-04-09 00:00").summary.provisional == 2  # the fifth was never there
+
+
+def test_what_comes_back_otherwise_touches_those_that_had_its_rows(tmp_path: Path) -> None:
+    made = Workshop(tmp_path / "project", KEEPING)
+    drop(made, "01", "01 1", "02 1")
+    drop(made, "02", "01 2", "02 2")
+    drop(made, "03", "03 5")
+    assert made.build().ran == days("01", "02", "03")
+    made.path("data/2013-01-02.csv").unlink()
+    assert made.build().ran == []
+    drop(made, "02", "02 3")  # no row of the first day any more
+    assert made.build().ran == days("01", "02")
+    check(made, tmp_path)

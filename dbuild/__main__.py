@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import sys
 
-from dbuild.cli.main import main
+
+def main() -> int:
+    """Runs the command line and returns its exit code, also where it is interrupted while it is still imported."""
+    try:
+        from dbuild.cli.main import main as run
+
+        return run()
+    except KeyboardInterrupt:
+        return 130
+
 
 if __name__ == "__main__":
     sys.exit(main())

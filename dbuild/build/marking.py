@@ -226,6 +226,9 @@ def _accept(looked: Looked, step: Step, index: Index, saying: Saying, run: int, 
     records = list(world.readings.recorded(step, index, world.readings.of(step, index, {})))
     label = partition_name(step.target.name, key)
     absent = [(r.dataset, k) for r in records for k, digest in r.items().items() if digest == UNSETTLED]
+    if not absent and index in world.supply.waiting.get(step.target.name, ()):
+        lacks = world.supply.lacks(looked.flow, step.target.name, index)
+        absent = [(dataset, joined_key(next(partitions.keys()))) for dataset, partitions in lacks]
     if absent:
         refused.append(_lack(looked, step, label, *absent[0]))
         return None

@@ -129,6 +129,15 @@ def test_fresh_is_refused_where_inputs_differ_unless_they_are_accepted_too(shop:
     assert shop.read("out/daily/2013-01-02.txt") == "01-02\n"
 
 
+def test_fresh_is_refused_where_an_input_is_not_there(shop: Marked) -> None:
+    shop.path("data/2013-01-02.txt").unlink()
+    shop.build()
+    for inputs_too in (False, True):
+        with pytest.raises(UserError) as caught:
+            shop.mark(DAY, "fresh", inputs_too=inputs_too)
+        assert f"{DAY} reads raw@2013-01-02, which is not there" in caught.value.what
+
+
 def test_fresh_does_not_mind_inputs_that_do_not_count(shop: Marked) -> None:
     shop.write("rates.txt", "one\n")
     shop.write("Dataflowfile", f"{FLOW}{PRICED}")

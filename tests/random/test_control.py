@@ -21,10 +21,9 @@ from dbuild.build.shifts import Shifts
 from dbuild.build.survey import Survey
 from dbuild.build.words import Words
 from dbuild.build.world import World
-from dbuild.core import domain, staleness
+from dbuild.core import provision, staleness
 from dbuild.core.graph import Flow
 from dbuild.core.links import Periods
-from dbuild.core.mapping import Mapping
 from dbuild.core.mark import Mark
 from dbuild.core.partitions import PartitionSet
 from dbuild.core.staleness import UNSETTLED, Declared, Reason, Verdict
@@ -174,16 +173,9 @@ def _out_of_shape() -> Iterator[None]:
 @contextmanager
 def _counting_gaps() -> Iterator[None]:
     """The last so many, there or not."""
-    with patch.object(domain, "_counting", lambda flow, mappings, sets, present: _all_there(flow, mappings, sets)):
+    known = provision._count
+    with patch.object(provision, "_count", lambda demand, absence, there: known(demand, absence, demand.reach)):
         yield
-
-
-def _all_there(
-    flow: Flow, mappings: dict[str, tuple[Mapping, ...]], sets: dict[str, PartitionSet]
-) -> dict[str, tuple[Mapping, ...]]:
-    steps = flow.steps.items()
-    pairs = {name: zip(step.inputs, mappings[name], strict=True) for name, step in steps}
-    return {name: tuple(one.counting(sets[given.dataset]) for given, one in pair) for name, pair in pairs.items()}
 
 
 @contextmanager
@@ -215,7 +207,7 @@ WRONG: dict[str, tuple[Callable[[], AbstractContextManager[None]], int]] = {
     "retries forget the failure": (lambda: _flattering(2), 6),
     "days have 24 hours": (_by_elapsed_time, 16),
     "dimensions don't come to an end": (_out_of_shape, 23),
-    "gaps are counted among the last": (_counting_gaps, 20),
+    "gaps are counted among the last": (_counting_gaps, 10),
     "what has no impact has one": (_careless, 0),
 }
 

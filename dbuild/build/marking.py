@@ -7,9 +7,10 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from itertools import islice
 
 from dbuild.build.arrivals import corrections
 from dbuild.build.locks import lock_folder, open_for_build
@@ -226,9 +227,7 @@ def _accept(looked: Looked, step: Step, index: Index, saying: Saying, run: int, 
     records = list(world.readings.recorded(step, index, world.readings.of(step, index, {})))
     label = partition_name(step.target.name, key)
     absent = [(r.dataset, k) for r in records for k, digest in r.items().items() if digest == UNSETTLED]
-    if not absent and index in world.supply.waiting.get(step.target.name, ()):
-        lacks = world.supply.lacks(looked.flow, step.target.name, index)
-        absent = [(dataset, joined_key(next(partitions.keys()))) for dataset, partitions in lacks]
+    absent = absent or list(islice(_absent(looked, step, index), 1))
     if absent:
         refused.append(_lack(looked, step, label, *absent[0]))
         return None
@@ -240,6 +239,17 @@ def _accept(looked: Looked, step: Step, index: Index, saying: Saying, run: int, 
             return None
         records = _as_read(records, was, uncounted)
     return key, _accepted_trace(looked, step, outputs, records, was, run), was
+
+
+def _absent(looked: Looked, step: Step, index: Index) -> Iterator[tuple[str, str]]:
+    """Dataset and joined key of what a partition waits for and isn't there; of a target that waits itself, old is."""
+    world, name = looked.world, step.target.name
+    if index not in world.supply.waiting.get(name, ()):
+        return
+    for dataset, partitions in world.supply.lacks(looked.flow, name, index):
+        is_made = dataset in looked.flow.steps
+        lacking = (each for each in partitions.indices() if not is_made or not world.is_there(dataset, each))
+        yield from ((dataset, joined_key(partitions.key(each))) for each in lacking)
 
 
 def _lack(looked: Looked, step: Step, label: str, dataset: str, key: str) -> str:

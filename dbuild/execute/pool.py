@@ -11,6 +11,7 @@ import signal
 import socket
 import time
 from collections.abc import Collection
+from dataclasses import replace
 
 from dbuild import failpoints
 from dbuild.core.model import ShellRecipe
@@ -148,6 +149,9 @@ class Pool:
         if kind == "child":
             worker.child = content
             return []
+        if worker.is_spent and content.error is None:
+            # Whoever kills a worker kills its children first: a recipe that waits for one of them may go on to its end.
+            content = replace(content, error="interrupted", causes=())
         result = worker.finish(content)
         self._busy.remove(worker)
         if worker.is_spent:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
 
 import pytest
 
+from dbuild.execute.process import Process
 from dbuild.recipes import processes
 from tests.build.workshop import await_that, is_running
 from tests.execute.crews import Crew, crew, say
@@ -85,6 +87,26 @@ def test_a_python_recipe_ends_with_what_it_started(tmp_path: Path, at_once: bool
     if not at_once:  # where it stood
         assert "recipe1.py" in made.printed(task)
         assert made.printed(task).endswith("child.wait()\nInterrupted: it was told to end here\n")
+
+
+def test_what_a_recipe_makes_once_its_child_was_killed_does_not_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Children are killed before their worker: for a moment the recipe may go on as if its child had done its work."""
+    known = Process.kill
+    with crew(tmp_path) as made:
+        task = made.python(WAITING)
+        made.pool.submit(task)
+        pids = made.said("ready")
+
+        def kill_child(worker: Process) -> None:
+            monkeypatch.setattr(Process, "kill", known)
+            os.kill(pids[1], signal.SIGKILL)
+
+        monkeypatch.setattr(Process, "kill", kill_child)
+        made.pool.end(task.number, at_once=True)
+        assert made.result().error == "interrupted"
+        assert is_well(made)
 
 
 def test_one_that_holds_the_interpreter_is_killed(tmp_path: Path) -> None:

@@ -202,8 +202,8 @@ class Holds:
             if gone is not None:
                 reads = mapping.of_index(index, self._world.reach.of(given.dataset)) & gone
                 keys = set(map(joined_key, reads.keys()))
-                if given.missing == "latest":
-                    record = self._read(target, index).get(given.name)
-                    keys.update(used for _, used in record.stand_ins) if record is not None else None
+                record = self._read(target, index).get(given.name) if given.missing == "latest" else None
+                if record is not None:
+                    keys.update(used for _, used in record.stand_ins)
                 found |= {(given.dataset, key) for key in keys}
         return frozenset(found)

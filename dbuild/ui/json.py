@@ -167,19 +167,9 @@ class JsonSink:
 
     def __call__(self, event: Event) -> None:
         self._notes(event)
-        match event:
-            case TaskEnded():
-                tell(sys.stdout, encode(task_record(event)))
-            case TaskRetried():
-                tell(sys.stdout, encode(retry_record(event)))
-            case Resting():
-                tell(sys.stdout, encode(resting_record(event)))
-            case Lacking():
-                tell(sys.stdout, encode(lacking_record(event)))
-            case LookedAt():
-                tell(sys.stdout, encode(grounds_record(event)))
-            case Summary():
-                tell(sys.stdout, encode(summary_record(event)), is_last=True)
+        record = event_record(event)
+        if record is not None:
+            tell(sys.stdout, encode(record), is_last=isinstance(event, Summary))
 
     def __enter__(self) -> JsonSink:
         return self

@@ -32,7 +32,6 @@ class Answers:
         self._catch_up = catch_up
         self._server: asyncio.Server | None = None
         self._identity: tuple[int, int] | None = None  # of the socket
-        self.answered = 0
 
     async def open(self) -> None:
         """Begins to answer, or does so anew. What a watch that was killed left at the path is replaced."""
@@ -79,7 +78,6 @@ class Answers:
             return None
         # All that happened before this question has to be counted before it is answered.
         self._catch_up()
-        self.answered += 1
         changed = [self._journal.changed(folder, depth, digest) for folder, depth, digest in said["ask"]]
         return {"number": self._journal.number, "changed": changed}
 

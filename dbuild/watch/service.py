@@ -71,7 +71,6 @@ class _Service:
     ) -> None:
         self._settings = settings
         self._claim = claim
-        self._targets = targets
         self._options = options
         self._tell = tell
         self._builder = Builder([*words, "--", *targets])
@@ -216,6 +215,8 @@ class _Service:
         if self._vigil.begin(time.monotonic()):
             self._ears.lose()  # else the build would ask, and take what was heard for all there is
         await asyncio.to_thread(self._texts.look)
+        if self._is_stopping:
+            return  # no build was cut
         outcome = await self._run()
         if outcome.ending == "project":
             if not self._has_begun:

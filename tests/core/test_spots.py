@@ -11,7 +11,7 @@ import pytest
 from dbuild.core.events import LookedAt
 from dbuild.observe.spots import Spot, spots_of
 
-ROOT = "/work/prices"
+ROOT = "/srv/prices"
 
 
 def at(path: str, depth: int = 1, *names: str, has_modules: bool = False) -> Spot:
@@ -40,7 +40,7 @@ def test_modules_and_files_of_a_folder_are_one() -> None:
 
 def test_trees_stay_as_they_were_listed() -> None:
     trees = (("data", 3, False), ("data/raw", 1, False), ("../shared", 2, False), ("/mnt/lake", 1, False))
-    shared, lake = Spot("/work/shared", 2), Spot("/mnt/lake", 1)
+    shared, lake = Spot("/srv/shared", 2), Spot("/mnt/lake", 1)
     assert spots_of(LookedAt((), trees, ()), ROOT) == (at("data", 3), at("data/raw", 1), shared, lake)
 
 

@@ -322,7 +322,7 @@ TABLE = """\
 @pytest.mark.parametrize(
     ("path", "kind"),
     [
-        ("/home/me", "ext4"),
+        ("/var/data", "ext4"),
         ("/mnt/share", "nfs4"),
         ("/mnt/share/in/2024", "nfs4"),
         ("/mnt/shared", "ext4"),

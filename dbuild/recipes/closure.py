@@ -176,9 +176,10 @@ def starred(modules: dict[str, Module], module: Module) -> Iterator[str]:
             yield from (f"{module.name}.{text}" for text in texts if isinstance(text, str))
 
 
-def canonical(tree: ast.AST) -> bytes:
+def canonical(tree: ast.AST, with_docstrings: bool = False) -> bytes:
     """The meaning of a syntax tree as bytes: equal for sources that differ in layout, comments or docstrings only.
 
+    Docstrings count where code that can look at them asks for it.
     Absent and empty fields are left out, so that a field which a newer Python added does not count. Walks with its
     own stack: a long chain of operators is deeper than Python's recursion limit.
     """
@@ -189,7 +190,7 @@ def canonical(tree: ast.AST) -> bytes:
         if isinstance(item, _Mark):
             parts.append(item)
         elif isinstance(item, ast.AST):
-            stack.extend(reversed(_opened(item)))
+            stack.extend(reversed(_opened(item, with_docstrings)))
         elif isinstance(item, list):
             stack.extend(reversed([_Mark("["), *item, _Mark("]")]))
         else:
@@ -206,7 +207,7 @@ class _Mark(str):
 _SILENT = frozenset({"ctx", "kind", "type_comment", "type_ignores"})  # follow from the rest, or say nothing
 
 
-def _opened(node: ast.AST) -> list[object]:
+def _opened(node: ast.AST, with_docstrings: bool) -> list[object]:
     if isinstance(node, ast.Constant):
         return [_Mark(f"{type(node.value).__name__}:{_literal(node.value)}")]
     pieces: list[object] = [_Mark(f"({type(node).__name__}")]
@@ -215,16 +216,16 @@ def _opened(node: ast.AST) -> list[object]:
         if isinstance(node, ast.JoinedStr):
             value = _joined(node.values)
         elif isinstance(value, list):
-            value = [part for part in value if not _is_idle(part)]
+            value = [part for part in value if not _is_idle(part, with_docstrings)]
         if name not in _SILENT and value is not None and value != []:
             pieces += [_Mark(f"{name}="), value]
     return [*pieces, _Mark(")")]
 
 
-def _is_idle(node: object) -> bool:
+def _is_idle(node: object, with_docstrings: bool) -> bool:
     """Whether a statement does nothing: `pass`, a docstring or another bare string."""
     if isinstance(node, ast.Expr):
-        return isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+        return not with_docstrings and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
     return isinstance(node, ast.Pass)
 
 

@@ -1,0 +1,133 @@
+"""Which units of the project's modules change more than their own names when their module is imported.
+
+A unit has an effect unless everything that it runs then is known to be harmless: by its name where it is from outside,
+by reading it where it is a function or a class of the project.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+
+from dbuild.recipes.demands import Demand, Role, bases_of, demands_of_call
+from dbuild.recipes.harmless import is_harmless_call, is_harmless_decorator, is_plain_base
+from dbuild.recipes.mentions import Mention
+from dbuild.recipes.resolution import Missing, Modules, Outside, Part, Target, Whole, resolve
+from dbuild.recipes.units import Unit
+
+_Claim = tuple[str, Demand]  # that a demand is met in a module
+_OUTSIDE: dict[Role, Callable[[str], bool]] = {
+    Role.CALL: is_harmless_call,
+    Role.DECORATOR: is_harmless_decorator,
+    Role.FACTORY: is_harmless_decorator,
+    Role.BASE: is_plain_base,
+}
+_MAKING = frozenset({"__init__", "__new__", "__post_init__", "__call__", "__getattr__"})  # run where one is made
+_ALL = frozenset({"__init_subclass__", "__set_name__", "__class_getitem__", "__prepare__"})
+
+
+class Effects:
+    """Answers for the modules of one project, each worked out once."""
+
+    def __init__(self, modules: Modules) -> None:
+        self._modules = modules
+        self._known: dict[Unit, bool] = {}
+        self._met: dict[_Claim, bool] = {}
+
+    def has(self, home: str, unit: Unit) -> bool:
+        """Whether importing the module has an effect by this unit of it."""
+        if unit not in self._known:
+            self._known[unit] = not unit.is_idle and not self._are_met(home, unit.demands)
+        return self._known[unit]
+
+    def _are_met(self, home: str, demands: tuple[Demand, ...] | None) -> bool:
+        """Whether all demands are met; those that they lead to are taken one after the other, whatever the depth."""
+        if demands is None:
+            return False
+        asked: dict[_Claim, None] = {}
+        stack: list[_Claim] = [(home, demand) for demand in demands]
+        while stack:
+            claim = stack.pop()
+            if claim in asked or self._met.get(claim):
+                continue
+            asked[claim] = None
+            further = None if self._met.get(claim) is False else self._further(*claim)
+            if further is None:
+                self._met[claim] = False
+                return False
+            stack.extend(further)
+        self._met.update(dict.fromkeys(asked, True))
+        return True
+
+    def _further(self, home: str, demand: Demand) -> list[_Claim] | None:
+        """What else has to be met for a demand to be; None where it isn't."""
+        name, *attributes = demand.chain
+        if demand.role is Role.METHOD:
+            return self._method(home, demand)
+        found = list(resolve(self._modules, home, Mention(name, tuple(attributes), 0, False)))
+        claims: list[_Claim] = []
+        for target in found:
+            further = self._of_target(target, demand)
+            if further is None:
+                return None
+            claims.extend(further)
+        return claims if found else None
+
+    def _of_target(self, target: Target, demand: Demand) -> list[_Claim] | None:
+        match target:
+            case Outside(name):
+                return [] if _OUTSIDE[demand.role](name) else None
+            case Part(home, unit):
+                if unit.alias:
+                    return []  # what it leads to is a target too
+                demands = _of_part(unit, demand)
+                return None if demands is None else [(home, one) for one in demands]
+        return None
+
+    def _method(self, home: str, demand: Demand) -> list[_Claim] | None:
+        """A method that by its name only reads: of a value that is made harmlessly, or of a name of Python's."""
+        name, *attributes = demand.chain
+        found = list(resolve(self._modules, home, Mention(name, tuple(attributes), 0, False)))
+        claims: list[_Claim] = []
+        for target in found:
+            if isinstance(target, Whole | Missing):
+                return None
+            if isinstance(target, Part) and not target.unit.alias:
+                unit = target.unit
+                if unit.is_definition or unit.demands is None or not isinstance(unit.node, ast.Assign | ast.AnnAssign):
+                    return None
+                claims.extend((target.module, one) for one in unit.demands)
+        return claims
+
+
+def _of_part(unit: Unit, demand: Demand) -> tuple[Demand, ...] | None:
+    """What using a unit of the project in a role demands; None for an effect, as far as can be told."""
+    is_whole = len(demand.chain) == 1 or unit.name == demand.chain[-1]
+    match unit.node:
+        case ast.ClassDef() as node if demand.role is Role.BASE:
+            return None if _defined(node) & _ALL or node.keywords else bases_of(node)
+        case ast.ClassDef() as node if demand.role is Role.CALL and is_whole:
+            is_simple = not _defined(node) & _MAKING and not node.keywords
+            return (*bases, *_values(bases)) if is_simple and (bases := bases_of(node)) is not None else None
+        case ast.FunctionDef() as node if demand.role is not Role.BASE and is_whole:
+            decorated = unit.demands if node.decorator_list else ()
+            own = demands_of_call(node, demand.role is Role.FACTORY)
+            return None if decorated is None or own is None else (*decorated, *own)
+        case ast.Assign(value=ast.Call()) if demand.role is Role.BASE:
+            return unit.demands  # namedtuple("…", …) and such
+    return None
+
+
+def _values(bases: tuple[Demand, ...]) -> tuple[Demand, ...]:
+    """Making an instance makes one of each base too."""
+    return tuple(Demand(Role.CALL, one.chain) for one in bases if one.chain[-1] not in _ABSTRACT)
+
+
+_ABSTRACT = frozenset({"ABC", "ABCMeta", "Protocol", "Generic", "NamedTuple", "TypedDict", "BaseModel", "object"})
+
+
+def _defined(node: ast.ClassDef) -> set[str]:
+    """The names that the body of a class binds, at any depth."""
+    functions = (part for part in ast.walk(node) if isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef))
+    stored = (part for part in ast.walk(node) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store))
+    return {part.name for part in functions} | {part.id for part in stored}

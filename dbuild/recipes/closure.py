@@ -184,42 +184,43 @@ def canonical(tree: ast.AST, with_docstrings: bool = False) -> bytes:
     own stack: a long chain of operators is deeper than Python's recursion limit.
     """
     parts: list[str] = []
-    stack: list[object] = [tree]
+    stack: list[ast.AST | str] = [tree]  # texts are written as they are
     while stack:
         item = stack.pop()
-        if isinstance(item, _Mark):
+        if isinstance(item, str):
             parts.append(item)
-        elif isinstance(item, ast.AST):
-            stack.extend(reversed(_opened(item, with_docstrings)))
-        elif isinstance(item, list):
-            stack.extend(reversed([_Mark("["), *item, _Mark("]")]))
         else:
-            parts.append(_literal(item))
+            pieces = _opened(item, with_docstrings)
+            pieces.reverse()
+            stack += pieces
     return " ".join(parts).encode("ascii")
-
-
-class _Mark(str):
-    """A piece of the canonical form that is already written."""
-
-    __slots__ = ()
 
 
 _SILENT = frozenset({"ctx", "kind", "type_comment", "type_ignores"})  # follow from the rest, or say nothing
 
 
-def _opened(node: ast.AST, with_docstrings: bool) -> list[object]:
+def _opened(node: ast.AST, with_docstrings: bool) -> list[ast.AST | str]:
+    """A node as its parts, and the texts between them."""
     if isinstance(node, ast.Constant):
-        return [_Mark(f"{type(node.value).__name__}:{_literal(node.value)}")]
-    pieces: list[object] = [_Mark(f"({type(node).__name__}")]
+        return [f"{type(node.value).__name__}:{_literal(node.value)}"]
+    pieces: list[ast.AST | str] = [f"({type(node).__name__}"]
     for name in node._fields:
         value = getattr(node, name, None)
-        if isinstance(node, ast.JoinedStr):
-            value = _joined(node.values)
-        elif isinstance(value, list):
-            value = [part for part in value if not _is_idle(part, with_docstrings)]
-        if name not in _SILENT and value is not None and value != []:
-            pieces += [_Mark(f"{name}="), value]
-    return [*pieces, _Mark(")")]
+        if value is None or value == [] or name in _SILENT:
+            continue
+        if isinstance(value, list):
+            parts = _joined(value) if isinstance(node, ast.JoinedStr) else value
+            parts = [_piece(part) for part in parts if not _is_idle(part, with_docstrings)]
+            if parts:
+                pieces += [f"{name}=", "[", *parts, "]"]
+        else:
+            pieces += [f"{name}=", _piece(value)]
+    pieces.append(")")
+    return pieces
+
+
+def _piece(value: object) -> ast.AST | str:
+    return value if isinstance(value, ast.AST) else _literal(value)
 
 
 def _is_idle(node: object, with_docstrings: bool) -> bool:

@@ -42,7 +42,8 @@ class Mention:
 class Names:
     """All that a statement says of names."""
 
-    bound: tuple[tuple[str, Import | None], ...]  # global names, those of `global` included; and what they import
+    bound: tuple[tuple[str, Import | None], ...]  # names of the module, and what they import
+    assigned: tuple[tuple[str, Import | None], ...]  # the same by `global` in a function, when it is called
     mentions: tuple[Mention, ...]
     early: tuple[Import, ...]  # run when the module is imported
     late: tuple[Import, ...]  # run when a function is called

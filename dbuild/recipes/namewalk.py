@@ -7,9 +7,10 @@ is no mention of the global of the same name. Walks with its own stack, however 
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from dbuild.recipes.blocks import Scope, binding_scope
 from dbuild.recipes.mentions import COMPUTED, WATCHED, Import, Mention, Names, chain_of, import_of
 
 _ATTRIBUTE_CALLS = frozenset({"getattr", "hasattr", "setattr", "delattr"})
@@ -23,6 +24,7 @@ def names_of(statement: ast.stmt) -> Names:
     walk.through(statement)
     return Names(
         tuple(dict.fromkeys(walk.bound)),
+        tuple(dict.fromkeys(walk.assigned)),
         tuple(dict.fromkeys(walk.mentions())),
         tuple(walk.early),
         tuple(walk.late),
@@ -30,38 +32,11 @@ def names_of(statement: ast.stmt) -> Names:
     )
 
 
-class _Scope:
-    """What binds names: the module, a class, or a function (a comprehension and type parameters are like functions)."""
-
-    __slots__ = (
-        "bound",
-        "is_class",
-        "is_comprehension",
-        "is_late",
-        "outer",
-        "parent",
-        "passed",
-        "placed",
-        "sees_class",
-    )
-
-    def __init__(self, parent: _Scope | None, *, is_class: bool = False, is_late: bool = False) -> None:
-        self.parent = parent
-        self.is_class = is_class
-        self.is_late = is_late
-        self.is_comprehension = False
-        self.sees_class = False  # type parameters see the names of the class around them
-        self.bound: dict[str, list[Import]] = {}
-        self.outer: set[str] = set()  # declared global
-        self.passed: set[str] = set()  # declared nonlocal
-        self.placed: set[str] = set()  # of a class: names that are surely bound by now
-
-
 @dataclass(frozen=True, slots=True)
 class _Load:
     chain: tuple[str, ...]
     line: int
-    scope: _Scope
+    scope: Scope
     is_soft: bool
     detail: ast.expr | None
 
@@ -74,7 +49,7 @@ class _Bind:
 
 
 _CERTAIN, _SOFT, _ANNOTATION = 1, 2, 4  # modes: surely run in its scope; a text's names; inside an annotation
-_Task = tuple["ast.AST | _Bind", _Scope, int]
+_Task = tuple["ast.AST | _Bind", Scope, int]
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 _Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 _Branching = ast.If | ast.For | ast.AsyncFor | ast.While | ast.Try | ast.TryStar | ast.Match
@@ -84,8 +59,9 @@ class _Walk:
     """One pass through a statement: loads are looked up at the end, when it is known what each scope binds."""
 
     def __init__(self) -> None:
-        self.module = _Scope(None)
+        self.module = Scope(None)
         self.bound: list[tuple[str, Import | None]] = []
+        self.assigned: list[tuple[str, Import | None]] = []
         self.early: list[Import] = []
         self.late: list[Import] = []
         self.watched: list[tuple[str, int]] = []
@@ -109,17 +85,17 @@ class _Walk:
         for load in self._loads:
             name, *attributes = load.chain
             said = (name, tuple(attributes), load.line, load.scope.is_late)
-            place, is_doubtful = _binding_scope(load.scope, name)
+            place, is_doubtful = binding_scope(load.scope, name)
             if place is None:
                 yield Mention(*said, load.is_soft or is_doubtful, (), load.detail)
             elif place.bound[name]:
                 yield Mention(*said, False, tuple(place.bound[name]), load.detail)
 
-    def _bind(self, name: str, scope: _Scope, mode: int, imported: Import | None = None) -> None:
+    def _bind(self, name: str, scope: Scope, mode: int, imported: Import | None = None) -> None:
         if name in scope.passed:
             return
         if scope.parent is None or name in scope.outer:
-            self.bound.append((name, imported))
+            (self.assigned if scope.is_late else self.bound).append((name, imported))
             return
         known = scope.bound.setdefault(name, [])
         if imported:
@@ -127,7 +103,7 @@ class _Walk:
         if mode & _CERTAIN:
             scope.placed.add(name)
 
-    def _load(self, chain: Sequence[str], node: ast.expr, scope: _Scope, mode: int, detail: ast.expr | None) -> None:
+    def _load(self, chain: Sequence[str], node: ast.expr, scope: Scope, mode: int, detail: ast.expr | None) -> None:
         self._watch(chain[1:], node)
         if not (scope.is_class and chain[0] in scope.placed):
             self._loads.append(_Load(tuple(chain), node.lineno, scope, bool(mode & _SOFT), detail))
@@ -135,14 +111,14 @@ class _Walk:
     def _watch(self, attributes: Sequence[str], node: ast.expr) -> None:
         self.watched.extend((attribute, node.lineno) for attribute in attributes if attribute in WATCHED)
 
-    def name(self, node: ast.Name, scope: _Scope, mode: int) -> Iterator[_Task]:
+    def name(self, node: ast.Name, scope: Scope, mode: int) -> Iterable[_Task]:
         if not isinstance(node.ctx, ast.Store):
             self._load((node.id,), node, scope, mode, None)
         if not isinstance(node.ctx, ast.Load):
             self._bind(node.id, scope, mode)
-        return iter(())
+        return ()
 
-    def attribute(self, node: ast.Attribute, scope: _Scope, mode: int) -> Iterator[_Task]:
+    def attribute(self, node: ast.Attribute, scope: Scope, mode: int) -> Iterable[_Task]:
         chain = chain_of(node)
         if chain:
             self._load(chain, node, scope, mode, None)
@@ -150,7 +126,7 @@ class _Walk:
         self._watch((node.attr,), node)
         yield node.value, scope, mode
 
-    def call(self, node: ast.Call, scope: _Scope, mode: int) -> Iterator[_Task]:
+    def call(self, node: ast.Call, scope: Scope, mode: int) -> Iterable[_Task]:
         chain = chain_of(node.func)
         arguments: list[ast.expr] = list(node.args)
         if chain:
@@ -167,7 +143,7 @@ class _Walk:
                 self._watch([str(getattr(arguments[1], "value", ""))], node)
         yield from ((argument, scope, mode) for argument in (*arguments, *node.keywords))
 
-    def subscript(self, node: ast.Subscript, scope: _Scope, mode: int) -> Iterator[_Task]:
+    def subscript(self, node: ast.Subscript, scope: Scope, mode: int) -> Iterable[_Task]:
         chain = chain_of(node.value)
         if chain and chain[-1] == "modules":
             self._load(chain, node.value, scope, mode, node)
@@ -177,14 +153,14 @@ class _Walk:
         if not (mode & _ANNOTATION and chain[-1:] == ("Literal",)):  # its texts are no names
             yield node.slice, scope, mode
 
-    def compare(self, node: ast.Compare, scope: _Scope, mode: int) -> Iterator[_Task]:
+    def compare(self, node: ast.Compare, scope: Scope, mode: int) -> Iterable[_Task]:
         """Asking whether a name is in `sys.modules` takes nothing from there."""
         for part, test in zip(node.comparators, node.ops, strict=True):
             is_asked = isinstance(test, ast.In | ast.NotIn) and chain_of(part)[-1:] == ("modules",)
             yield getattr(part, "value", part) if is_asked else part, scope, mode
         yield node.left, scope, mode
 
-    def constant(self, node: ast.Constant, scope: _Scope, mode: int) -> Iterator[_Task]:
+    def constant(self, node: ast.Constant, scope: Scope, mode: int) -> Iterable[_Task]:
         if mode & _ANNOTATION and isinstance(node.value, str):
             try:
                 text = ast.parse(node.value.strip(), mode="eval").body
@@ -195,18 +171,18 @@ class _Walk:
                     part.lineno = node.lineno
             yield text, scope, _SOFT  # of texts inside the text no names are taken: it ends
 
-    def function(self, node: _Function, scope: _Scope, mode: int) -> Iterator[_Task]:
+    def function(self, node: _Function, scope: Scope, mode: int) -> Iterable[_Task]:
         yield from ((part, scope, mode) for part in node.decorator_list)
         around, parameters = _with_types(node, scope)
         yield from ((part, around, mode) for part in parameters)
-        inner = _Scope(around, is_late=True)
+        inner = Scope(around, is_late=True)
         yield from self._signature(node.args, around, inner, mode)
         if node.returns:
             yield node.returns, around, mode | _ANNOTATION
         yield from ((part, inner, _CERTAIN) for part in node.body)
         yield _Bind(node.name), scope, mode
 
-    def _signature(self, given: ast.arguments, around: _Scope, inner: _Scope, mode: int) -> Iterator[_Task]:
+    def _signature(self, given: ast.arguments, around: Scope, inner: Scope, mode: int) -> Iterable[_Task]:
         defaults = (*given.defaults, *(default for default in given.kw_defaults if default))
         yield from ((default, around, mode) for default in defaults)
         stars = (one for one in (given.vararg, given.kwarg) if one)
@@ -215,22 +191,22 @@ class _Walk:
             if argument.annotation:
                 yield argument.annotation, around, mode | _ANNOTATION
 
-    def function_expression(self, node: ast.Lambda, scope: _Scope, mode: int) -> Iterator[_Task]:
-        inner = _Scope(scope, is_late=True)
+    def function_expression(self, node: ast.Lambda, scope: Scope, mode: int) -> Iterable[_Task]:
+        inner = Scope(scope, is_late=True)
         yield from self._signature(node.args, scope, inner, mode)
         yield node.body, inner, mode & _SOFT
 
-    def definition(self, node: ast.ClassDef, scope: _Scope, mode: int) -> Iterator[_Task]:
+    def definition(self, node: ast.ClassDef, scope: Scope, mode: int) -> Iterable[_Task]:
         yield from ((part, scope, mode) for part in node.decorator_list)
         around, parameters = _with_types(node, scope)
         yield from ((part, around, mode) for part in (*parameters, *node.bases, *node.keywords))
-        inner = _Scope(around, is_class=True, is_late=scope.is_late)
+        inner = Scope(around, is_class=True, is_late=scope.is_late)
         inner.bound.update({name: [] for name in ("__module__", "__qualname__")})
         yield from ((part, inner, _CERTAIN) for part in node.body)
         yield _Bind(node.name), scope, mode
 
-    def comprehension(self, node: _Comprehension, scope: _Scope, mode: int) -> Iterator[_Task]:
-        inner = _Scope(scope, is_late=scope.is_late)
+    def comprehension(self, node: _Comprehension, scope: Scope, mode: int) -> Iterable[_Task]:
+        inner = Scope(scope, is_late=scope.is_late)
         inner.is_comprehension = True
         yield node.generators[0].iter, scope, mode
         for position, part in enumerate(node.generators):
@@ -238,100 +214,91 @@ class _Walk:
         results = (node.key, node.value) if isinstance(node, ast.DictComp) else (node.elt,)
         yield from ((part, inner, mode) for part in results)
 
-    def named(self, node: ast.NamedExpr, scope: _Scope, mode: int) -> Iterator[_Task]:
+    def named(self, node: ast.NamedExpr, scope: Scope, mode: int) -> Iterable[_Task]:
         yield node.value, scope, mode
         while scope.is_comprehension and scope.parent:
             scope = scope.parent
         yield node.target, scope, mode & ~_CERTAIN
 
-    def declared(self, node: ast.Global | ast.Nonlocal, scope: _Scope, mode: int) -> Iterator[_Task]:
+    def declared(self, node: ast.Global | ast.Nonlocal, scope: Scope, mode: int) -> Iterable[_Task]:
         (scope.outer if isinstance(node, ast.Global) else scope.passed).update(node.names)
-        return iter(())
+        return ()
 
-    def imports(self, node: ast.Import | ast.ImportFrom, scope: _Scope, mode: int) -> Iterator[_Task]:
+    def imports(self, node: ast.Import | ast.ImportFrom, scope: Scope, mode: int) -> Iterable[_Task]:
         for alias in node.names:
             imported = import_of(node, alias)
             (self.late if scope.is_late else self.early).append(imported)
             self._bind(imported.bound, scope, mode, imported)
             if scope.is_class:  # also an attribute of what the class makes
                 self._own.append(Mention(imported.bound, (), node.lineno, scope.is_late, False, (imported,)))
-        return iter(())
+        return ()
 
-    def assigned(self, node: ast.Assign, scope: _Scope, mode: int) -> Iterator[_Task]:
+    def assigned(self, node: ast.Assign, scope: Scope, mode: int) -> Iterable[_Task]:
         yield from ((part, scope, mode) for part in (node.value, *node.targets))
 
-    def annotated(self, node: ast.AnnAssign, scope: _Scope, mode: int) -> Iterator[_Task]:
+    def annotated(self, node: ast.AnnAssign, scope: Scope, mode: int) -> Iterable[_Task]:
         yield node.annotation, scope, mode | _ANNOTATION
         if node.value:
             yield node.value, scope, mode
         yield node.target, scope, mode if node.value else mode & ~_CERTAIN
 
-    def augmented(self, node: ast.AugAssign, scope: _Scope, mode: int) -> Iterator[_Task]:
+    def augmented(self, node: ast.AugAssign, scope: Scope, mode: int) -> Iterable[_Task]:
         yield node.value, scope, mode
         if isinstance(node.target, ast.Name):
             self._load((node.target.id,), node.target, scope, mode, None)
         yield node.target, scope, mode
 
-    def branch(self, node: _Branching, scope: _Scope, mode: int) -> Iterator[_Task]:
+    def branch(self, node: _Branching, scope: Scope, mode: int) -> Iterable[_Task]:
         return _inside(node, scope, mode & ~_CERTAIN)
 
-    def caught(self, node: ast.ExceptHandler, scope: _Scope, mode: int) -> Iterator[_Task]:
+    def caught(self, node: ast.ExceptHandler, scope: Scope, mode: int) -> Iterable[_Task]:
         if node.name:
             self._bind(node.name, scope, mode)
         return _inside(node, scope, mode)
 
     def captured(
-        self, node: ast.MatchAs | ast.MatchStar | ast.MatchMapping, scope: _Scope, mode: int
-    ) -> Iterator[_Task]:
+        self, node: ast.MatchAs | ast.MatchStar | ast.MatchMapping, scope: Scope, mode: int
+    ) -> Iterable[_Task]:
         name = node.rest if isinstance(node, ast.MatchMapping) else node.name
         if name:
             self._bind(name, scope, mode)
         return _inside(node, scope, mode)
 
-    def aliased(self, node: ast.AST, scope: _Scope, mode: int) -> Iterator[_Task]:
+    def aliased(self, node: ast.AST, scope: Scope, mode: int) -> Iterable[_Task]:
         """`type X[T] = …` of Python 3.12."""
         around, parameters = _with_types(node, scope)
         yield from ((part, around, mode) for part in parameters)
         yield node.value, around, mode  # type: ignore[attr-defined]
         yield node.name, scope, mode  # type: ignore[attr-defined]
 
-    def parameter(self, node: ast.AST, scope: _Scope, mode: int) -> Iterator[_Task]:
+    def parameter(self, node: ast.AST, scope: Scope, mode: int) -> Iterable[_Task]:
         """A type parameter of Python 3.12; its default, of 3.13."""
         self._bind(node.name, scope, mode)  # type: ignore[attr-defined]
         return _inside(node, scope, mode)
 
 
-def _inside(node: ast.AST, scope: _Scope, mode: int) -> Iterator[_Task]:
-    return ((part, scope, mode) for part in ast.iter_child_nodes(node))
+def _inside(node: ast.AST, scope: Scope, mode: int) -> list[_Task]:
+    parts: list[_Task] = []
+    for field in node._fields:
+        value = getattr(node, field, None)
+        if isinstance(value, ast.AST):
+            parts.append((value, scope, mode))
+        elif isinstance(value, list):
+            parts += [(part, scope, mode) for part in value if isinstance(part, ast.AST)]
+    return parts
 
 
-def _with_types(node: ast.AST, scope: _Scope) -> tuple[_Scope, list[ast.AST]]:
+def _with_types(node: ast.AST, scope: Scope) -> tuple[Scope, list[ast.AST]]:
     """The scope of a definition's type parameters, if it has any, and these."""
     parameters: list[ast.AST] = getattr(node, "type_params", [])
     if not parameters:
         return scope, []
-    around = _Scope(scope, is_late=scope.is_late)
+    around = Scope(scope, is_late=scope.is_late)
     around.sees_class = True
     return around, parameters
 
 
-def _binding_scope(scope: _Scope, name: str) -> tuple[_Scope | None, bool]:
-    """The scope whose variable a load is of (None: the module's), and whether it may be another's."""
-    is_visible, is_doubtful = True, False
-    place: _Scope | None = scope
-    while place is not None and place.parent is not None:
-        if not place.is_class or is_visible:
-            if name in place.outer:
-                return None, False
-            if name in place.bound and not place.is_class:
-                return place, False
-            is_doubtful = is_doubtful or name in place.bound
-        is_visible = place.sees_class
-        place = place.parent
-    return None, is_doubtful
-
-
-_HANDLERS: dict[type, Callable[..., Iterator[_Task]]] = {
+_HANDLERS: dict[type, Callable[..., Iterable[_Task]]] = {
     ast.Name: _Walk.name,
     ast.Attribute: _Walk.attribute,
     ast.Call: _Walk.call,

@@ -85,7 +85,7 @@ def outline(tree: ast.Module) -> Outline:
     units = tuple(_units(tree))
     bindings: dict[str, list[tuple[Unit, Import | None]]] = {}
     for unit in units:
-        for name, imported in unit.names.bound:
+        for name, imported in (*unit.names.bound, *unit.names.assigned):
             bindings.setdefault(name, []).append((unit, imported))
     stars = [(unit, one) for unit in units for one in unit.names.early if one.name == "*" and not unit.is_idle]
     given = [unit.node for unit, _ in bindings.get("__all__", ())]
@@ -115,7 +115,7 @@ def _units(tree: ast.Module) -> Iterator[Unit]:
 
 def _import_unit(node: ast.Import | ast.ImportFrom, imported: Import, is_idle: bool) -> Unit:
     bound = () if imported.name == "*" else ((imported.bound, imported),)
-    return Unit(node, imported, Names(bound, (), (imported,), (), ()), (), is_idle)
+    return Unit(node, imported, Names(bound, (), (), (imported,), (), ()), (), is_idle)
 
 
 def _idle_part(node: ast.stmt) -> tuple[list[ast.stmt] | None, list[ast.stmt]]:

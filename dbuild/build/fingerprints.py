@@ -11,7 +11,8 @@ from dbuild.core.layout import layout_of
 from dbuild.core.shape import Shape, shape_of
 from dbuild.observe.digests import digest_bytes
 
-Pair = tuple[bytes, bytes]  # a fingerprint, and the same as version 0.1 had it: its traces vouch for what they did
+# A fingerprint, and the same as earlier versions had it: their traces vouch for what they did. The last is that of 0.1.
+Prints = tuple[bytes, ...]
 
 
 class Fingerprints:
@@ -20,22 +21,31 @@ class Fingerprints:
     def __init__(self, flow: Flow, survey: Survey) -> None:
         self._flow = flow
         self._survey = survey
-        self._known: dict[str, Pair] = {}
+        self._known: dict[str, Prints] = {}
 
-    def of(self, target: str) -> Pair:
+    def of(self, target: str) -> Prints:
         """The fingerprints of a target as it is declared."""
         if target not in self._known:
             step = self._flow.steps[target]
             self._known[target] = self.in_shape(step, shape_of(self._flow.project, step))
         return self._known[target]
 
-    def in_shape(self, step: Step, shape: Shape, codes: Mapping[str, bytes] | None = None) -> Pair:
+    def in_shape(self, step: Step, shape: Shape, codes: Mapping[str, bytes] | None = None) -> Prints:
         """The fingerprints that a target's recipe has, or had, in a shape.
 
         `codes` has the identities of its code ("") and its views, by their names in the shape, where they were others.
         """
         codes = codes or {}
-        parts: list[bytes] = [codes.get("", step.analysis.fingerprint)]
+        code = codes.get("", step.analysis.fingerprint)
+        former = codes.get("", step.analysis.former or code)
+        before = self._parts(step, shape, former, codes)
+        layout = repr(layout_of(step, shape)).encode("utf-8", "surrogateescape")
+        found = [digest_bytes(b"\0".join((*before, layout))), digest_bytes(b"\0".join(before))]
+        return tuple(found) if former == code else (digest_bytes(b"\0".join((code, *before[1:], layout))), *found)
+
+    def _parts(self, step: Step, shape: Shape, code: bytes, codes: Mapping[str, bytes]) -> list[bytes]:
+        """All that version 0.1 made a fingerprint of, the code first."""
+        parts = [code]
         for path in step.target.uses:
             used = self._survey.file_digest(path, SINGLES)
             parts += (path.encode("utf-8", "surrogateescape"), used or b"absent")
@@ -47,6 +57,4 @@ class Fingerprints:
             parts += (name.encode(), codes.get(name, self._flow.views[use.view].analysis.fingerprint))
         if step.target.env or step.target.secrets:  # of secrets the names: a new password makes nothing stale
             parts.append(repr((sorted(step.target.env), sorted(step.target.secrets))).encode())
-        before = digest_bytes(b"\0".join(parts))
-        parts.append(repr(layout_of(step, shape)).encode("utf-8", "surrogateescape"))
-        return digest_bytes(b"\0".join(parts)), before
+        return parts

@@ -89,7 +89,7 @@ def _fingerprints(world: World, found: Inheritance, step: Step) -> dict[bytes, b
     rekeyings = (found.own, *(keys for _, _, keys in found.inputs))
     if all(keys is not None and keys.is_identity for keys in rekeyings):
         return dict(zip(before, now, strict=True))
-    return {before[0]: now[0]}  # what version 0.1 kept doesn't say which dimensions there were
+    return dict(zip(before[:-1], now[:-1], strict=True))  # version 0.1 kept nothing of which dimensions there were
 
 
 def _former_codes(flow: Flow, found: Inheritance, step: Step) -> dict[str, bytes] | None:

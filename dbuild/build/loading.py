@@ -32,7 +32,7 @@ from dbuild.observe.machine import engine_stamp
 from dbuild.project import load_project
 from dbuild.state.store import State
 
-_FORM = 2  # of kept analyses: another number, and none that was kept before is taken
+_FORM = 3  # of kept analyses: another number, and none that was kept before is taken
 Memos = Callable[[str, bytes, str], None]  # keeps a memo; does nothing for a reader
 
 
@@ -213,21 +213,33 @@ def dump_analysis(analysis: Analysis) -> str:
             analysis.params,
             analysis.files,
             sorted(analysis.calls),
-            [[p.what, *((p.place.file, p.place.line) if p.place else ("", 0)), p.hint] for p in analysis.problems],
+            _dumped(analysis.problems),
             analysis.is_single,
+            analysis.former.hex(),
+            _dumped(analysis.notes),
         ]
     )
 
 
 def load_analysis(text: str) -> Analysis:
     """What `dump_analysis` wrote."""
-    fingerprint, reads, params, files, calls, problems, is_single = json.loads(text)
+    fingerprint, reads, params, files, calls, problems, is_single, former, notes = json.loads(text)
     return Analysis(
         bytes.fromhex(fingerprint),
         tuple(Reference(name, Place(file, line), optional) for name, file, line, optional in reads),
         tuple(params) if params is not None else None,
         tuple(files),
         frozenset(calls),
-        tuple(UserError(what, Place(file, line) if file else None, hint) for what, file, line, hint in problems),
+        _restored(problems),
         is_single,
+        bytes.fromhex(former),
+        _restored(notes),
     )
+
+
+def _dumped(said: Iterable[UserError]) -> list[list[object]]:
+    return [[each.what, *((each.place.file, each.place.line) if each.place else ("", 0)), each.hint] for each in said]
+
+
+def _restored(said: Iterable[tuple[str, str, int, str | None]]) -> tuple[UserError, ...]:
+    return tuple(UserError(what, Place(file, line) if file else None, hint) for what, file, line, hint in said)

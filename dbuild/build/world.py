@@ -261,7 +261,7 @@ class World:
             self.declarations.params_of(step),
             self.declarations.params_read(step),
             self.readings.recorded(step, index, self.readings.of(step, index, unsettled)) if trace is not None else (),
-            self.fingerprints.of(target)[1],
+            self.fingerprints.of(target)[1:],
             uncounted=self.declarations.uncounted(step),
             gone=self.holds.missed(target, index),
         )

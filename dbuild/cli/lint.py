@@ -9,7 +9,7 @@ from dbuild.cli.options import Common, common_options
 from dbuild.errors import UserError
 from dbuild.project import schema_text
 from dbuild.ui.json import print_record
-from dbuild.ui.problems import problem_lines, problems_of, problems_record
+from dbuild.ui.problems import note_lines, problem_lines, problems_of, problems_record
 from dbuild.ui.stream import print_lines, print_notes
 from dbuild.ui.text import counted
 
@@ -36,15 +36,17 @@ def command(
         print_lines(schema_text().rstrip("\n"))
         return 0
     problems: tuple[UserError, ...] = ()
+    notes: tuple[UserError, ...] = ()
     try:
         flow = building.lint(common.settings())
         sizes = f"{counted(len(flow.project.sources), 'source')}, {counted(len(flow.project.targets), 'target')}"
         found = f"no mistakes: {sizes}"
+        notes = tuple(note for step in flow.steps.values() for note in step.analysis.notes)
     except UserError as error:
         problems = problems_of(error)
         found = counted(len(problems), "mistake")
     if common.is_json:
-        print_record(problems_record(problems))
+        print_record(problems_record(problems, notes))
     else:
-        print_notes(*problem_lines(problems), *(() if common.is_quiet else (found,)))
+        print_notes(*problem_lines(problems), *(() if common.is_quiet else (*note_lines(notes), found)))
     return max((problem.exit_code for problem in problems), default=0)

@@ -325,3 +325,5 @@ class Analysis:
     calls: frozenset[str] = frozenset()  # extras that the recipe asks for: output, key, params, provisional
     problems: tuple[UserError, ...] = field(default=())  # mistakes found, with place and hint
     is_single: bool = True  # SQL: whether it is one SELECT, which a view has to be
+    former: bytes = b""  # the identity that earlier versions gave the same code; empty: the same one
+    notes: tuple[UserError, ...] = ()  # no mistakes, but good to know: with place and hint

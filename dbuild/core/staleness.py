@@ -74,7 +74,7 @@ class Declared:
     params: dict[str, str]  # all values that could be read, as JSON
     params_read: tuple[str, ...] | None  # those that the recipe reads; None: as the trace recorded
     inputs: Sequence[InputRecord]  # a digest, or a schema, is UNSETTLED where it isn't known yet
-    fingerprint_0_1: bytes = b""  # as the traces of version 0.1 have it; newer ones never do
+    former: tuple[bytes, ...] = ()  # the same as traces of earlier versions have it; newer ones never do
     uncounted: frozenset[str] = frozenset()  # names of inputs of which no difference is a reason
     gone: frozenset[tuple[str, str]] = frozenset()  # dataset and key of what was there, and may be missed
 
@@ -101,7 +101,7 @@ def judge(
         reasons.append(Reason("failed before", f"in run {failed}"))
     if trace is None:
         return Verdict((*reasons, Reason("never built")), _is_unsettled(declared))
-    if trace.fingerprint not in (declared.fingerprint, declared.fingerprint_0_1):
+    if trace.fingerprint not in (declared.fingerprint, *declared.former):
         reasons.append(Reason("recipe changed", "", trace.fingerprint.hex()[:12], declared.fingerprint.hex()[:12]))
     reasons.extend(_compare_params(declared, trace))
     ignored: list[Reason] = []

@@ -113,6 +113,11 @@ def read_module(root: str, name: str, file: str) -> Module:
             source = stream.read()
     except OSError as error:
         raise UserError(f"the module {name} can't be read: {error.strerror}", Place(file)) from None
+    return parse_module(name, file, source)
+
+
+def parse_module(name: str, file: str, source: bytes) -> Module:
+    """A module of which the source is known; UserError with its file and line where it can't be parsed."""
     try:
         tree, form = _parsed(source)
     except SyntaxError as error:

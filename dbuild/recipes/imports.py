@@ -13,14 +13,12 @@ from collections.abc import Callable, Iterable
 from types import CodeType, ModuleType
 from typing import TYPE_CHECKING
 
-import xxhash
-
 if TYPE_CHECKING:
     from _typeshed.importlib import PathEntryFinderProtocol
 
 FOREIGN = ("site-packages", "dist-packages")  # an environment may lie inside the project
 _hooked: set[str] = set()
-_compiled: dict[str, bytes] = {}  # file -> digest of the source that this process imported
+_compiled: dict[str, bytes] = {}  # file -> the source that this process imported
 
 
 class _SourceLoader(machinery.SourceFileLoader):
@@ -30,7 +28,7 @@ class _SourceLoader(machinery.SourceFileLoader):
         path = self.get_filename(fullname)
         source = self.get_data(path)
         code: CodeType = self.source_to_code(source, path)
-        _compiled[path] = xxhash.xxh3_128_digest(source)
+        _compiled[path] = source
         return code
 
 
@@ -56,6 +54,11 @@ def outdated(names: Iterable[str]) -> list[str]:
     return [name for name in names if name in sys.modules and not _is_current(sys.modules[name])]
 
 
+def imported_source(name: str) -> bytes | None:
+    """The source that this process imported a module of the project from; None where it hasn't."""
+    return _compiled.get(getattr(sys.modules.get(name), "__file__", None) or "")
+
+
 def forget_outdated(names: Iterable[str]) -> None:
     """Let modules be imported anew where one of them has changed: what imported it holds on to the old one."""
     known = tuple(names)
@@ -70,7 +73,7 @@ def _is_current(module: ModuleType) -> bool:
         return True
     try:
         with open(path, "rb") as stream:
-            return xxhash.xxh3_128_digest(stream.read()) == _compiled[path]
+            return stream.read() == _compiled[path]
     except OSError:
         return False
 

@@ -24,7 +24,7 @@ def names_of(statement: ast.stmt) -> Names:
     walk.through(statement)
     return Names(
         tuple(dict.fromkeys(walk.bound)),
-        tuple(dict.fromkeys(walk.assigned)),
+        tuple(dict.fromkeys(walk.declared_global)),
         tuple(dict.fromkeys(walk.mentions())),
         tuple(walk.early),
         tuple(walk.late),
@@ -61,7 +61,7 @@ class _Walk:
     def __init__(self) -> None:
         self.module = Scope(None)
         self.bound: list[tuple[str, Import | None]] = []
-        self.assigned: list[tuple[str, Import | None]] = []
+        self.declared_global: list[tuple[str, Import | None]] = []
         self.early: list[Import] = []
         self.late: list[Import] = []
         self.watched: list[tuple[str, int]] = []
@@ -95,7 +95,7 @@ class _Walk:
         if name in scope.passed:
             return
         if scope.parent is None or name in scope.outer:
-            (self.assigned if scope.is_late else self.bound).append((name, imported))
+            (self.declared_global if scope.is_late else self.bound).append((name, imported))
             return
         known = scope.bound.setdefault(name, [])
         if imported:
@@ -120,11 +120,11 @@ class _Walk:
 
     def attribute(self, node: ast.Attribute, scope: Scope, mode: int) -> Iterable[_Task]:
         chain = chain_of(node)
-        if chain:
-            self._load(chain, node, scope, mode, None)
-            return
+        if chain:  # what is stored into need not be there
+            self._load(chain, node, scope, mode if isinstance(node.ctx, ast.Load) else mode | _SOFT, None)
+            return ()
         self._watch((node.attr,), node)
-        yield node.value, scope, mode
+        return ((node.value, scope, mode),)
 
     def call(self, node: ast.Call, scope: Scope, mode: int) -> Iterable[_Task]:
         chain = chain_of(node.func)
@@ -137,7 +137,8 @@ class _Walk:
             of = chain_of(arguments[0])
             if of:
                 text = arguments[1].value if isinstance(arguments[1], ast.Constant) else COMPUTED
-                self._load((*of, str(text)), arguments[0], scope, mode, None)
+                is_needed = chain[-1] == "getattr" and len(arguments) == 2
+                self._load((*of, str(text)), arguments[0], scope, mode if is_needed else mode | _SOFT, None)
                 arguments = arguments[1:]
             else:
                 self._watch([str(getattr(arguments[1], "value", ""))], node)

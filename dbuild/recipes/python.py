@@ -16,7 +16,8 @@ from dbuild.core.task import Produced, Task
 from dbuild.errors import Place, RecipeError, UserError, nearest
 from dbuild.recipes.arguments import EXTRAS, Parameter, Params, gather, inspect_parameters
 from dbuild.recipes.closure import Closure, Module, absolute, find_closure, lineage, locate, siblings
-from dbuild.recipes.imports import forget_outdated, outdated, prepare_imports
+from dbuild.recipes.imports import forget_outdated, imported_source, prepare_imports
+from dbuild.recipes.reach import Widening, reach_of
 from dbuild.recipes.returns import write_returned
 from dbuild.recipes.tracebacks import causes_of, trim_traceback
 
@@ -33,26 +34,34 @@ def analyse(recipe: PythonRecipe, root: str) -> Analysis:
     function's own setting unless an input has its name.
     """
     closure = find_closure(root, recipe.module)
-    fingerprint = closure.fingerprint(_entry(recipe))
+    former = closure.fingerprint(_entry(recipe))
     problems = list(closure.problems)
     if locate(root, recipe.module) is None:
         problems.append(_no_module(recipe, root))
-        return Analysis(fingerprint, files=closure.files, problems=tuple(problems))
+        return Analysis(former, files=closure.files, problems=tuple(problems))
     found = _find_function(closure, recipe.module, recipe.function)
     if found is None:
         if recipe.module in closure.modules:
             problems.append(_no_function(recipe, closure.modules[recipe.module]))
-        return Analysis(fingerprint, files=closure.files, problems=tuple(problems))
+        return Analysis(former, files=closure.files, problems=tuple(problems))
     module, function = found
     problems += _signature_problems(function, module.file)
+    reach = reach_of(root, recipe.module, recipe.function)
     return Analysis(
-        fingerprint,
+        reach.fingerprint(_entry(recipe)),
         reads=tuple(_reads(function, module.file)),
         params=None if "params" in _names(function) else (),
-        files=closure.files,
+        files=tuple(sorted({*closure.files, *reach.files})),
         calls=frozenset(EXTRAS) & frozenset(_names(function)),
         problems=tuple(problems),
+        former=former,
+        notes=tuple(_note(recipe, widening) for widening in reach.widened),
     )
+
+
+def _note(recipe: PythonRecipe, widening: Widening) -> UserError:
+    what = f"{widening.why}, so more than {_entry(recipe)} reaches by name counts as its code"
+    return UserError(what, Place(widening.file, widening.line))
 
 
 def source_of(recipe: PythonRecipe, root: str) -> tuple[str, Place]:
@@ -231,12 +240,16 @@ def _import_function(task: Task, recipe: PythonRecipe) -> Callable[..., Any]:
 
 
 def _check_code(task: Task) -> None:
-    """RecipeError unless the files, and what was imported from them, are the code that the task expects."""
+    """RecipeError unless what was imported, and the files of what wasn't yet, are the code that the task expects.
+
+    An edit of the files since then, in what the function doesn't reach, is none of it.
+    """
     recipe = task.recipe
     assert isinstance(recipe, PythonRecipe)
-    closure = find_closure(task.root, recipe.module)
-    is_expected = closure.fingerprint(_entry(recipe)) == task.code and not outdated(closure.modules)
-    if task.code and not is_expected:
+    if not task.code:
+        return
+    running = reach_of(task.root, recipe.module, recipe.function, imported_source)
+    if running.fingerprint(_entry(recipe)) != task.code:
         raise RecipeError(
             f"the code of {recipe.module}:{recipe.function} changed while the build ran", hint="build again"
         )

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import xxhash
 
 from dbuild.errors import UserError
-from dbuild.recipes.closure import Closure, Module, find_closure, lineage, locate, read_module
+from dbuild.recipes.closure import Closure, Module, find_closure, lineage, locate, parse_module, read_module
 from dbuild.recipes.effects import Effects
 from dbuild.recipes.foreseen import Surprise, surprise_of
 from dbuild.recipes.harmless import is_standard
@@ -73,10 +73,11 @@ class Reach:
         return digest.digest()
 
 
-def reach_of(root: str, module: str, function: str) -> Reach:
+def reach_of(root: str, module: str, function: str, held: Callable[[str], bytes | None] | None = None) -> Reach:
     """What a function of a project's module reaches; modules that can't be read or parsed are as if they weren't there.
 
-    dbuild is no project code, also where the project is the directory that dbuild itself lies in.
+    `held` gives the source of a module that is to be taken in place of its file's. dbuild is no project code, also
+    where the project is the directory that dbuild itself lies in.
     """
     tops: dict[str, bool] = {"dbuild": False, "": False}
 
@@ -85,7 +86,10 @@ def reach_of(root: str, module: str, function: str) -> Reach:
         if top not in tops:
             tops[top] = os.path.isdir(os.path.join(root, top)) or os.path.isfile(os.path.join(root, f"{top}.py"))
         file = locate(root, name) if tops[top] else None
+        source = held(name) if file and held else None
         try:
+            if file and source is not None:
+                return parse_module(name, file, source)
             return read_module(root, name, file) if file else None
         except UserError:
             return None
@@ -119,6 +123,8 @@ class _Search:
         self._widened: dict[Widening, None] = {}
         self._taken: set[str] = set()  # modules of which all counts
         self._outside: set[str] = set()
+        self._missed: list[tuple[str, str, int, str]] = []  # names without a binding: full, and where they are used
+        self._stored: set[str] = set()  # names that a module gets from others
         self._wants: set[Surprise] = set()  # what holds for all modules that are imported, now and later
 
     def begin(self, entry: str, name: str) -> None:
@@ -128,6 +134,15 @@ class _Search:
                 self._reach(target.module, target.unit)
 
     def run(self) -> None:
+        while self._queue:
+            self._run_queue()
+            missed, self._missed = self._missed, []
+            for name, home, line, why in missed:
+                if name not in self._stored:
+                    self._report(home, line, why)
+                    self._take_all(home)
+
+    def _run_queue(self) -> None:
         while self._queue:
             unit = self._queue.pop()
             home = self._reached[unit]
@@ -247,9 +262,10 @@ class _Search:
                 case Outside(name):
                     self._use(name)
                     self._meet(home, *surprise_of(name, mention, home))
-                case Missing(why) if not mention.is_soft:
-                    self._report(home, mention.line, why)
-                    self._take_all(home)
+                case Missing(why, name) if not mention.is_soft:
+                    self._missed.append((name, home, mention.line, why))
+                case Missing(name=name) if mention.attributes:
+                    self._stored.add(name)
         if mention.name == "__doc__":
             self._meet(home, Surprise.DOCSTRINGS, mention.line, "")
 

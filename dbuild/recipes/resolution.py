@@ -48,6 +48,7 @@ class Missing:
     """Nothing that could be found."""
 
     why: str
+    name: str = ""  # full, where its module is the project's
 
 
 Target = Part | Whole | Outside | Missing
@@ -190,7 +191,7 @@ def _unbound(modules: Modules, step: _Look) -> Iterator[_Step]:
     origins = [modules.origin(step.module, star) for _, star in shape.stars] if shape else []
     outside = [origin for origin in origins if not modules.find(origin)]
     if not outside:
-        yield Missing(f"{step.name} is bound nowhere in {step.module}")
+        yield Missing(f"{step.name} is bound nowhere in {step.module}", f"{step.module}.{step.name}")
     for origin in outside:
         if is_standard(origin):
             yield Outside(".".join((origin, step.name, *step.rest)))

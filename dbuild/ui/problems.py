@@ -48,16 +48,20 @@ def problem_lines(problems: Iterable[UserError]) -> list[str]:
     return [line for each in problems for line in error_lines(each.what, str(each.place or ""), each.hint)]
 
 
-def problems_record(problems: Iterable[UserError]) -> dict[str, object]:
-    """The mistakes with their places; a line of null stands for the file as a whole."""
+def note_lines(notes: Iterable[UserError]) -> list[str]:
+    """What is no mistake but good to know, with its place."""
+    return [f"note: {line}" for each in notes for line in clean_lines(f"{each.place}: {each.what}")]
+
+
+def problems_record(problems: Iterable[UserError], notes: Iterable[UserError] = ()) -> dict[str, object]:
+    """The mistakes with their places, and what is only good to know; a line of null stands for the file as a whole."""
+    return {"problems": [_record(each) for each in problems], "notes": [_record(each) for each in notes]}
+
+
+def _record(said: UserError) -> dict[str, object]:
     return {
-        "problems": [
-            {
-                "file": each.place.file if each.place else None,
-                "line": (each.place.line or None) if each.place else None,
-                "what": each.what,
-                "hint": each.hint,
-            }
-            for each in problems
-        ]
+        "file": said.place.file if said.place else None,
+        "line": (said.place.line or None) if said.place else None,
+        "what": said.what,
+        "hint": said.hint,
     }

@@ -48,9 +48,9 @@ def test_what_is_as_it_was_is_fresh() -> None:
 
 
 def test_a_trace_of_an_older_version_vouches_as_it_did() -> None:
-    newer = replace(DECLARED, fingerprint=OTHER_CODE, fingerprint_0_1=CODE)
+    newer = replace(DECLARED, fingerprint=OTHER_CODE, former=(b"x" * 16, CODE))
     assert judge(newer, TRACE, FOUND).is_fresh
-    assert not judge(replace(newer, fingerprint_0_1=OTHER_CODE), TRACE, FOUND).is_fresh
+    assert not judge(replace(newer, former=(OTHER_CODE,)), TRACE, FOUND).is_fresh
 
 
 def after_stand_in(now: InputRecord, **options: object) -> list[Reason]:

@@ -37,6 +37,7 @@ import os  # the system
 def f(a, *, b=1):
     """What it does."""
     x = a + 1
+    y = os.name, C
     return f"{x!r:>{b}} and {x:}"
 
 class C:
@@ -179,7 +180,7 @@ def test_dbuild_is_no_project_code(tmp_path: Path) -> None:
 
 
 def test_an_imported_module_counts(tmp_path: Path) -> None:
-    write(tmp_path, m="import lib\ndef f(): pass", lib="x = 1", other="x = 1")
+    write(tmp_path, m="import lib\ndef f(): return lib.x", lib="x = 1", other="x = 1")
     before = fingerprint(tmp_path)
     write(tmp_path, other="x = 2")
     assert fingerprint(tmp_path) == before

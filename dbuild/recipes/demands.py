@@ -19,6 +19,7 @@ class Role(Enum):
     """What a name does in a demand."""
 
     CALL = auto()
+    VALUE = auto()  # called, and what it gives isn't of a class of the project
     METHOD = auto()  # called, and by its name it only reads, as long as it isn't a module's function
     DECORATOR = auto()  # it gets the function or class
     FACTORY = auto()  # it is called, and what it gives gets the function or class
@@ -223,6 +224,8 @@ def _called(node: ast.Call, own: set[str]) -> Iterator[Demand]:
     is_reading = isinstance(node.func, ast.Attribute) and node.func.attr in METHODS
     if chain and chain[0] not in own:
         yield Demand(Role.METHOD if is_reading else Role.CALL, chain)
+    elif is_reading and not chain:
+        yield from _made(node.func)
     elif not is_text and not is_reading:
         raise _Effect
     for function in _handed(node):
@@ -233,7 +236,17 @@ def _called(node: ast.Call, own: set[str]) -> Iterator[Demand]:
             yield Demand(Role.CALL, inner)
 
 
+def _made(node: ast.expr) -> Iterator[Demand]:
+    """That what a method is called on was made by something that isn't the project's."""
+    while isinstance(node, ast.Attribute | ast.Subscript | ast.Call):
+        chain = chain_of(node.func) if isinstance(node, ast.Call) else ()
+        if chain:
+            yield Demand(Role.VALUE if chain[-1] not in METHODS else Role.METHOD, chain)
+            return
+        node = node.func if isinstance(node, ast.Call) else node.value
+
+
 def _handed(node: ast.Call) -> list[ast.expr]:
     """The functions that a harmless call may itself call: `map(f, …)`, `filter(f, …)`, `sorted(…, key=f)`."""
     first = node.args[:1] if chain_of(node.func) in (("map",), ("filter",)) else []
-    return [*first, *(word.value for word in node.keywords if word.arg == "key")]
+    return [*first, *(word.value for word in node.keywords if word.arg in ("key", "default_factory"))]

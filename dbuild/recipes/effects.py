@@ -18,10 +18,13 @@ from dbuild.recipes.units import Unit
 _Claim = tuple[str, Demand]  # that a demand is met in a module
 _OUTSIDE: dict[Role, Callable[[str], bool]] = {
     Role.CALL: is_harmless_call,
+    Role.VALUE: is_harmless_call,
     Role.DECORATOR: is_harmless_decorator,
     Role.FACTORY: is_harmless_decorator,
     Role.BASE: is_plain_base,
 }
+# What a statement gives a name that is of Python's own classes, or of what is called.
+_VALUES = (ast.Constant, ast.JoinedStr, ast.Call, ast.List, ast.Tuple, ast.Set, ast.Dict, ast.ListComp, ast.SetComp)
 _MAKING = frozenset({"__init__", "__new__", "__post_init__", "__call__", "__getattr__"})  # run where one is made
 _ALL = frozenset({"__init_subclass__", "__set_name__", "__class_getitem__", "__prepare__"})
 
@@ -94,22 +97,28 @@ class Effects:
                 return None
             if isinstance(target, Part) and not target.unit.alias:
                 unit = target.unit
-                if unit.is_definition or unit.demands is None or not isinstance(unit.node, ast.Assign | ast.AnnAssign):
+                if unit.demands is None or not isinstance(getattr(unit.node, "value", None), _VALUES):
                     return None
-                claims.extend((target.module, one) for one in unit.demands)
+                claims.extend((target.module, _as_value(one)) for one in unit.demands)
         return claims
+
+
+def _as_value(demand: Demand) -> Demand:
+    return Demand(Role.VALUE, demand.chain) if demand.role is Role.CALL else demand
 
 
 def _of_part(unit: Unit, demand: Demand) -> tuple[Demand, ...] | None:
     """What using a unit of the project in a role demands; None for an effect, as far as can be told."""
     is_whole = len(demand.chain) == 1 or unit.name == demand.chain[-1]
     match unit.node:
+        case _ if not is_whole or demand.role is Role.VALUE:
+            return None
         case ast.ClassDef() as node if demand.role is Role.BASE:
             return None if _defined(node) & _ALL or node.keywords else bases_of(node)
-        case ast.ClassDef() as node if demand.role is Role.CALL and is_whole:
-            is_simple = not _defined(node) & _MAKING and not node.keywords
-            return (*bases, *_values(bases)) if is_simple and (bases := bases_of(node)) is not None else None
-        case ast.FunctionDef() as node if demand.role is not Role.BASE and is_whole:
+        case ast.ClassDef() as node if demand.role is Role.CALL:
+            bases = None if _defined(node) & _MAKING or node.keywords else bases_of(node)
+            return None if bases is None or unit.demands is None else (*unit.demands, *_values(bases))
+        case ast.FunctionDef() as node if demand.role is not Role.BASE:
             decorated = unit.demands if node.decorator_list else ()
             own = demands_of_call(node, demand.role is Role.FACTORY)
             return None if decorated is None or own is None else (*decorated, *own)

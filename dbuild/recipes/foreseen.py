@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from enum import Enum, auto
 
-from dbuild.recipes.mentions import COMPUTED, Mention
+from dbuild.recipes.mentions import COMPUTED, READING_TEXTS, Mention
 
 
 class Surprise(Enum):
@@ -17,14 +17,20 @@ class Surprise(Enum):
     MODULES = auto()  # all of every module that is imported
     ANYTHING = auto()  # all that could be imported
     CLASSES = auto()  # all classes of the modules that are imported
+    TEXTS = auto()  # the variables of its module that texts name: `frame.query("x > @LIMIT")`, `sql("FROM frame")`
     DOCSTRINGS = auto()  # the docstrings of all that is reached
 
     @staticmethod
     def of_attribute(name: str) -> Surprise:
         """Of an attribute that is watched."""
-        return {"__doc__": Surprise.DOCSTRINGS, "__subclasses__": Surprise.CLASSES}.get(name, Surprise.HOME)
+        return _ATTRIBUTES.get(name, Surprise.TEXTS)
 
 
+_ATTRIBUTES = {
+    "__doc__": Surprise.DOCSTRINGS,
+    "__subclasses__": Surprise.CLASSES,
+    "__globals__": Surprise.HOME,
+}
 _HOME = frozenset(f"builtins.{name}" for name in ("globals", "exec", "eval", "compile"))
 _IMPORTING = frozenset({"builtins.__import__", "importlib.import_module", "importlib.__import__", "runpy.run_module"})
 _LOADING = frozenset(
@@ -59,6 +65,8 @@ def surprise_of(name: str, mention: Mention, home: str) -> _Said:
         return Surprise.MODULES, line, f"{name} makes what a file names", ""
     if name.partition(".")[0] in _READING or name == "builtins.help":
         return Surprise.DOCSTRINGS, line, "", ""
+    if name.rpartition(".")[2] in READING_TEXTS:
+        return Surprise.TEXTS, line, "", ""
     return Surprise.NONE, line, "", ""
 
 

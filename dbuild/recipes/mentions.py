@@ -6,7 +6,8 @@ import ast
 from dataclasses import dataclass
 
 COMPUTED = "*"  # stands for an attribute whose name isn't written in the source
-WATCHED = frozenset({"__doc__", "__subclasses__", "__globals__"})  # attributes that reach further than they look
+READING_TEXTS = frozenset({"query", "eval", "sql", "execute"})  # of pandas, polars, DuckDB: texts can name variables
+WATCHED = frozenset({"__doc__", "__subclasses__", "__globals__"}) | READING_TEXTS  # reach further than they look
 
 
 @dataclass(frozen=True, slots=True)

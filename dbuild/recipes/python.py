@@ -17,7 +17,8 @@ from dbuild.errors import Place, RecipeError, UserError, nearest
 from dbuild.recipes.arguments import EXTRAS, Parameter, Params, gather, inspect_parameters
 from dbuild.recipes.closure import Closure, Module, absolute, find_closure, lineage, locate, siblings
 from dbuild.recipes.imports import forget_outdated, imported_source, prepare_imports
-from dbuild.recipes.reach import Widening, reach_of
+from dbuild.recipes.reach import reach_of
+from dbuild.recipes.reached import Widening
 from dbuild.recipes.returns import write_returned
 from dbuild.recipes.tracebacks import causes_of, trim_traceback
 

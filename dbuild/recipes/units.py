@@ -7,6 +7,7 @@ A statement that imports several names is as many units. What stands inside `if 
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -15,6 +16,8 @@ from dbuild.recipes.closure import canonical
 from dbuild.recipes.demands import Demand, demands_of
 from dbuild.recipes.mentions import Import, Names, chain_of, import_of
 from dbuild.recipes.namewalk import names_of
+
+_WORD = re.compile(r"[^\W\d]\w*")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,6 +29,7 @@ class Unit:
     names: Names
     demands: tuple[Demand, ...] | None  # what must be harmless, or it has an effect; None: it has one
     is_idle: bool  # never runs when the module is imported
+    _words: list[frozenset[str]] = field(default_factory=list)  # empty: not looked for yet
     _forms: dict[bool, bytes] = field(default_factory=dict)
 
     @property
@@ -53,6 +57,16 @@ class Unit:
     def is_text(self) -> bool:
         """Whether it is a bare string, as the docstring of the module."""
         return isinstance(self.node, ast.Expr) and isinstance(self.node.value, ast.Constant)
+
+    @property
+    def words(self) -> frozenset[str]:
+        """What could be names in its texts."""
+        if not self._words:
+            idle = {part.value for part in ast.walk(self.node) if isinstance(part, ast.Expr)}  # docstrings
+            parts = (part for part in ast.walk(self.node) if isinstance(part, ast.Constant) and part not in idle)
+            texts = (part.value for part in parts if isinstance(part.value, str))
+            self._words.append(frozenset(word for text in texts for word in _WORD.findall(text)))
+        return self._words[0]
 
     def form(self, with_docstrings: bool) -> bytes:
         """Its canonical form; not of an import, whose names depend on where its module lies."""

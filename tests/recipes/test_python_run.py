@@ -426,6 +426,22 @@ def test_code_that_changed_since_the_build_began_is_not_run(tmp_path: Path) -> N
     assert not os.path.exists(made.outputs[0].path)
 
 
+def test_an_edit_of_what_the_function_does_not_reach_is_no_change_of_its_code(tmp_path: Path) -> None:
+    (tmp_path / "lib.py").write_text("X = 'a'\nY = 'b'")
+    (tmp_path / "late.py").write_text("Z = 'c'")
+    source = "import lib\ndef f(params):\n  if params['n'] > 1:\n    import late\n  return lib.X + str(params['n'])"
+    made = task(tmp_path, source, params={"n": 1})
+    (tmp_path / "lib.py").write_text("Y = 'other'\nX = 'a'")
+    assert text_of(made) == "a1"
+    os.unlink(made.outputs[0].path)
+    (tmp_path / "lib.py").write_text("X = 'a'")
+    (tmp_path / "late.py").write_text("Z = 'other'")
+    assert text_of(replace(made, params=(("n", 2),))) == "a2"  # a module that comes late is looked at with the rest
+    os.unlink(made.outputs[0].path)
+    (tmp_path / "lib.py").write_text("X = 'another'")
+    assert task(tmp_path, source).code != made.code
+
+
 def test_a_late_import_of_changed_code_is_noticed(tmp_path: Path) -> None:
     (tmp_path / "late.py").write_text("X = 'old'")
     made = task(tmp_path, "def f(params):\n  if 'go' in params:\n    import late\n    return late.X\n  return ''")

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from dbuild.recipes.closure import Closure, Module, canonical
-from dbuild.recipes.reach import Reach, find_reach
+from dbuild.recipes.reached import Reach
+from dbuild.recipes.search import find_reach
 from dbuild.recipes.units import outline
 
 
@@ -86,6 +87,16 @@ def widened(found: Reach) -> list[str]:
         ("L = []\ndef d(g): L.append(g)\n@d\ndef h(): pass\ndef f(): pass", ["L", "d", "f", "h"]),
         ("class Made:\n  x: int = 1\nX = Made()\ndef f(): pass", ["f"]),
         ("class Made:\n  def __init__(self): print(1)\nX = Made()\ndef f(): pass", ["Made", "f", "X"]),
+        ("class Made:\n  def copy(self): print(1)\nX = Made().copy()\ndef f(): pass", ["Made", "f", "X"]),
+        ("class Made:\n  def copy(self): print(1)\nA = Made()\nX = A.copy()\ndef f(): pass", ["Made", "f", "A", "X"]),
+        ("A = [1]\nB = {}\nX = A.copy()\nY = B.keys()\ndef f(): pass", ["f"]),
+        (
+            "class A:\n  class B:\n    def __init_subclass__(c): print(c)\nclass D(A.B): pass\ndef f(): pass",
+            ["A", "f", "D"],
+        ),
+        ("LIMIT = 3\nOTHER = 4\ndef f(x): return x.query('a > @LIMIT')", ["LIMIT", "f"]),
+        ("LIMIT = 3\nQ = 'FROM LIMIT'\ndef f(): return sql(Q)\nfrom duckdb import sql", ["LIMIT", "Q", "f", "sql"]),
+        ("LIMIT = 3\ndef f(x): return x.find('a > @LIMIT')", ["f"]),
         ("__all__ = ['f']\n__all__ += ['g']\ndef f(): pass", ["f"]),
         ("from __future__ import annotations\ndef f(): pass", ["annotations", "f"]),
     ],

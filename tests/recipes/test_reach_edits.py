@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from dbuild.recipes.reach import Reach, reach_of
+from dbuild.recipes.reach import reach_of
+from dbuild.recipes.reached import Reach
 
 
 @dataclass(frozen=True)

@@ -125,7 +125,8 @@ class _Search:
             return Reached(home, unit.name, unit.form(Surprise.DOCSTRINGS in self._wants))
         origin = self._modules.origin(home, unit.alias)
         named = origin if unit.alias.alias or unit.alias.name else unit.alias.bound
-        return Reached(home, unit.name, f"{named}:{unit.alias.name or ''}".encode())
+        whose = "ours" if self._modules.is_ours(named) else "others"  # a module may come to stand before Python's own
+        return Reached(home, unit.name, f"{whose} {named}:{unit.alias.name or ''}".encode())
 
     def _reach(self, home: str, unit: Unit) -> None:
         if unit not in self._reached:

@@ -257,6 +257,8 @@ def test_outputs_views_and_functions(tmp_path: Path) -> None:
     made.write("Dataflowfile", text)
     assert made.build().ran == []
     made.write("recipes.py", made.read("recipes.py") + "\n\ndef other(model):\n    return 'x'\n")
+    assert made.build().ran == []
+    made.swap("recipes.py", "return given", "return '' + given")
     assert made.build().ran == ["by_name"]
 
 

@@ -138,16 +138,25 @@ def _parsed(source: bytes) -> tuple[ast.Module, bytes]:
 def imported(module: Module) -> set[str]:
     """The dotted names that a module may import; some may be no modules (names imported from one)."""
     found: set[str] = set()
-    for node in ast.walk(module.tree):
-        if isinstance(node, ast.Import):
-            found.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            origin = absolute(module, node.module or "", node.level)
-            if origin:
-                found.update({origin, *(f"{origin}.{alias.name}" for alias in node.names)})
-        elif isinstance(node, ast.Call):
-            found.update(_called(module, node))
+    for origin, level, names in _imports_in(module.tree):
+        full = absolute(module, origin, level)
+        if full:
+            found.update({full, *(f"{full}.{name}" for name in names)})
     return found - {""}
+
+
+@lru_cache(maxsize=256)
+def _imports_in(tree: ast.Module) -> tuple[tuple[str, int, tuple[str, ...]], ...]:
+    """What the imports in a module name, as they are written: the module, its dots, what is taken from it."""
+    found: list[tuple[str, int, tuple[str, ...]]] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found.extend((alias.name, 0, ()) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            found.append((node.module or "", node.level, tuple(alias.name for alias in node.names)))
+        elif isinstance(node, ast.Call):
+            found.extend(_called(node))
+    return tuple(found)
 
 
 def absolute(module: Module, name: str, level: int) -> str:
@@ -160,14 +169,14 @@ def absolute(module: Module, name: str, level: int) -> str:
     return ".".join([*parts[: len(parts) - (level - 1)], *([name] if name else [])])
 
 
-def _called(module: Module, call: ast.Call) -> Iterator[str]:
+def _called(call: ast.Call) -> Iterator[tuple[str, int, tuple[str, ...]]]:
     """The constant argument of `import_module("x")`, `importlib.import_module("x")` or `__import__("x")`."""
     function = call.func
     name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
     first = call.args[0] if call.args else None
     if name in ("import_module", "__import__") and isinstance(first, ast.Constant) and isinstance(first.value, str):
         level = len(first.value) - len(first.value.lstrip("."))
-        yield absolute(module, first.value[level:], level)
+        yield first.value[level:], level, ()
 
 
 def starred(modules: dict[str, Module], module: Module) -> Iterator[str]:

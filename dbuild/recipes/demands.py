@@ -140,6 +140,8 @@ def _simple(node: ast.AST, own: set[str]) -> Iterator[Demand]:
             yield from _expressions([value] if value else [], own)
         case ast.AugAssign():
             raise _Effect
+        case ast.ImportFrom(names=[ast.alias(name="*")]):  # in a branch: it may hide anything, or nothing
+            raise _Effect
         case ast.Expr(value):
             if not isinstance(value, ast.Constant):
                 raise _Effect

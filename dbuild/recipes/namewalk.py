@@ -10,7 +10,7 @@ import ast
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from dbuild.recipes.blocks import Scope, binding_scope
+from dbuild.recipes.blocks import ANNOTATION, CERTAIN, OPENERS, SOFT, Bind, Scope, Task, binding_scope
 from dbuild.recipes.mentions import COMPUTED, WATCHED, Import, Mention, Names, chain_of, import_of
 
 _ATTRIBUTE_CALLS = frozenset({"getattr", "hasattr", "setattr", "delattr"})
@@ -41,17 +41,6 @@ class _Load:
     detail: ast.expr | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Bind:
-    """To be done after the parts before it."""
-
-    name: str
-
-
-_CERTAIN, _SOFT, _ANNOTATION = 1, 2, 4  # modes: surely run in its scope; a text's names; inside an annotation
-_Task = tuple["ast.AST | _Bind", Scope, int]
-_Function = ast.FunctionDef | ast.AsyncFunctionDef
-_Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 _Branching = ast.If | ast.For | ast.AsyncFor | ast.While | ast.Try | ast.TryStar | ast.Match
 
 
@@ -69,14 +58,17 @@ class _Walk:
         self._own: list[Mention] = []
 
     def through(self, statement: ast.stmt) -> None:
-        stack: list[_Task] = [(statement, self.module, _CERTAIN)]
+        stack: list[Task] = [(statement, self.module, CERTAIN)]
         while stack:
             item, scope, mode = stack.pop()
-            if isinstance(item, _Bind):
+            if isinstance(item, Bind):
                 self._bind(item.name, scope, mode)
                 continue
-            handler = _HANDLERS.get(type(item))
-            parts = handler(self, item, scope, mode) if handler else _inside(item, scope, mode)
+            if opener := OPENERS.get(type(item)):
+                parts = opener(item, scope, mode)
+            else:
+                handler = _HANDLERS.get(type(item))
+                parts = handler(self, item, scope, mode) if handler else _inside(item, scope, mode)
             stack.extend(reversed(list(parts)))
 
     def mentions(self) -> Iterator[Mention]:
@@ -100,33 +92,33 @@ class _Walk:
         known = scope.bound.setdefault(name, [])
         if imported:
             known.append(imported)
-        if mode & _CERTAIN:
+        if mode & CERTAIN:
             scope.placed.add(name)
 
     def _load(self, chain: Sequence[str], node: ast.expr, scope: Scope, mode: int, detail: ast.expr | None) -> None:
         self._watch(chain[1:], node)
         if not (scope.is_class and chain[0] in scope.placed):
-            self._loads.append(_Load(tuple(chain), node.lineno, scope, bool(mode & _SOFT), detail))
+            self._loads.append(_Load(tuple(chain), node.lineno, scope, bool(mode & SOFT), detail))
 
     def _watch(self, attributes: Sequence[str], node: ast.expr) -> None:
         self.watched.extend((attribute, node.lineno) for attribute in attributes if attribute in WATCHED)
 
-    def name(self, node: ast.Name, scope: Scope, mode: int) -> Iterable[_Task]:
+    def name(self, node: ast.Name, scope: Scope, mode: int) -> Iterable[Task]:
         if not isinstance(node.ctx, ast.Store):
             self._load((node.id,), node, scope, mode, None)
         if not isinstance(node.ctx, ast.Load):
             self._bind(node.id, scope, mode)
         return ()
 
-    def attribute(self, node: ast.Attribute, scope: Scope, mode: int) -> Iterable[_Task]:
+    def attribute(self, node: ast.Attribute, scope: Scope, mode: int) -> Iterable[Task]:
         chain = chain_of(node)
         if chain:  # what is stored into need not be there
-            self._load(chain, node, scope, mode if isinstance(node.ctx, ast.Load) else mode | _SOFT, None)
+            self._load(chain, node, scope, mode if isinstance(node.ctx, ast.Load) else mode | SOFT, None)
             return ()
         self._watch((node.attr,), node)
         return ((node.value, scope, mode),)
 
-    def call(self, node: ast.Call, scope: Scope, mode: int) -> Iterable[_Task]:
+    def call(self, node: ast.Call, scope: Scope, mode: int) -> Iterable[Task]:
         chain = chain_of(node.func)
         arguments: list[ast.expr] = list(node.args)
         if chain:
@@ -138,31 +130,31 @@ class _Walk:
             if of:
                 text = arguments[1].value if isinstance(arguments[1], ast.Constant) else COMPUTED
                 is_needed = chain[-1] == "getattr" and len(arguments) == 2
-                self._load((*of, str(text)), arguments[0], scope, mode if is_needed else mode | _SOFT, None)
+                self._load((*of, str(text)), arguments[0], scope, mode if is_needed else mode | SOFT, None)
                 arguments = arguments[1:]
             else:
                 self._watch([str(getattr(arguments[1], "value", ""))], node)
         yield from ((argument, scope, mode) for argument in (*arguments, *node.keywords))
 
-    def subscript(self, node: ast.Subscript, scope: Scope, mode: int) -> Iterable[_Task]:
+    def subscript(self, node: ast.Subscript, scope: Scope, mode: int) -> Iterable[Task]:
         chain = chain_of(node.value)
         if chain and chain[-1] == "modules":
             self._load(chain, node.value, scope, mode, node)
             yield node.slice, scope, mode
             return
         yield node.value, scope, mode
-        if not (mode & _ANNOTATION and chain[-1:] == ("Literal",)):  # its texts are no names
+        if not (mode & ANNOTATION and chain[-1:] == ("Literal",)):  # its texts are no names
             yield node.slice, scope, mode
 
-    def compare(self, node: ast.Compare, scope: Scope, mode: int) -> Iterable[_Task]:
+    def compare(self, node: ast.Compare, scope: Scope, mode: int) -> Iterable[Task]:
         """Asking whether a name is in `sys.modules` takes nothing from there."""
         for part, test in zip(node.comparators, node.ops, strict=True):
             is_asked = isinstance(test, ast.In | ast.NotIn) and chain_of(part)[-1:] == ("modules",)
             yield getattr(part, "value", part) if is_asked else part, scope, mode
         yield node.left, scope, mode
 
-    def constant(self, node: ast.Constant, scope: Scope, mode: int) -> Iterable[_Task]:
-        if mode & _ANNOTATION and isinstance(node.value, str):
+    def constant(self, node: ast.Constant, scope: Scope, mode: int) -> Iterable[Task]:
+        if mode & ANNOTATION and isinstance(node.value, str):
             try:
                 text = ast.parse(node.value.strip(), mode="eval").body
             except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -170,116 +162,65 @@ class _Walk:
             for part in ast.walk(text):
                 if isinstance(part, ast.expr):
                     part.lineno = node.lineno
-            yield text, scope, _SOFT  # of texts inside the text no names are taken: it ends
+            yield text, scope, SOFT  # of texts inside the text no names are taken: it ends
 
-    def function(self, node: _Function, scope: Scope, mode: int) -> Iterable[_Task]:
-        yield from ((part, scope, mode) for part in node.decorator_list)
-        around, parameters = _with_types(node, scope)
-        yield from ((part, around, mode) for part in parameters)
-        inner = Scope(around, is_late=True)
-        yield from self._signature(node.args, around, inner, mode)
-        if node.returns:
-            yield node.returns, around, mode | _ANNOTATION
-        yield from ((part, inner, _CERTAIN) for part in node.body)
-        yield _Bind(node.name), scope, mode
-
-    def _signature(self, given: ast.arguments, around: Scope, inner: Scope, mode: int) -> Iterable[_Task]:
-        defaults = (*given.defaults, *(default for default in given.kw_defaults if default))
-        yield from ((default, around, mode) for default in defaults)
-        stars = (one for one in (given.vararg, given.kwarg) if one)
-        for argument in (*given.posonlyargs, *given.args, *given.kwonlyargs, *stars):
-            inner.bound.setdefault(argument.arg, [])
-            if argument.annotation:
-                yield argument.annotation, around, mode | _ANNOTATION
-
-    def function_expression(self, node: ast.Lambda, scope: Scope, mode: int) -> Iterable[_Task]:
-        inner = Scope(scope, is_late=True)
-        yield from self._signature(node.args, scope, inner, mode)
-        yield node.body, inner, mode & _SOFT
-
-    def definition(self, node: ast.ClassDef, scope: Scope, mode: int) -> Iterable[_Task]:
-        yield from ((part, scope, mode) for part in node.decorator_list)
-        around, parameters = _with_types(node, scope)
-        yield from ((part, around, mode) for part in (*parameters, *node.bases, *node.keywords))
-        inner = Scope(around, is_class=True, is_late=scope.is_late)
-        inner.bound.update({name: [] for name in ("__module__", "__qualname__")})
-        yield from ((part, inner, _CERTAIN) for part in node.body)
-        yield _Bind(node.name), scope, mode
-
-    def comprehension(self, node: _Comprehension, scope: Scope, mode: int) -> Iterable[_Task]:
-        inner = Scope(scope, is_late=scope.is_late)
-        inner.is_comprehension = True
-        yield node.generators[0].iter, scope, mode
-        for position, part in enumerate(node.generators):
-            yield from ((one, inner, mode) for one in (([part.iter] if position else []) + [part.target, *part.ifs]))
-        results = (node.key, node.value) if isinstance(node, ast.DictComp) else (node.elt,)
-        yield from ((part, inner, mode) for part in results)
-
-    def named(self, node: ast.NamedExpr, scope: Scope, mode: int) -> Iterable[_Task]:
+    def named(self, node: ast.NamedExpr, scope: Scope, mode: int) -> Iterable[Task]:
         yield node.value, scope, mode
         while scope.is_comprehension and scope.parent:
             scope = scope.parent
-        yield node.target, scope, mode & ~_CERTAIN
+        yield node.target, scope, mode & ~CERTAIN
 
-    def declared(self, node: ast.Global | ast.Nonlocal, scope: Scope, mode: int) -> Iterable[_Task]:
+    def declared(self, node: ast.Global | ast.Nonlocal, scope: Scope, mode: int) -> Iterable[Task]:
         (scope.outer if isinstance(node, ast.Global) else scope.passed).update(node.names)
         return ()
 
-    def imports(self, node: ast.Import | ast.ImportFrom, scope: Scope, mode: int) -> Iterable[_Task]:
+    def imports(self, node: ast.Import | ast.ImportFrom, scope: Scope, mode: int) -> Iterable[Task]:
         for alias in node.names:
             imported = import_of(node, alias)
             (self.late if scope.is_late else self.early).append(imported)
-            self._bind(imported.bound, scope, mode, imported)
+            if imported.name != "*":
+                self._bind(imported.bound, scope, mode, imported)
             if scope.is_class:  # also an attribute of what the class makes
                 self._own.append(Mention(imported.bound, (), node.lineno, scope.is_late, False, (imported,)))
         return ()
 
-    def assigned(self, node: ast.Assign, scope: Scope, mode: int) -> Iterable[_Task]:
+    def assigned(self, node: ast.Assign, scope: Scope, mode: int) -> Iterable[Task]:
         yield from ((part, scope, mode) for part in (node.value, *node.targets))
 
-    def annotated(self, node: ast.AnnAssign, scope: Scope, mode: int) -> Iterable[_Task]:
-        yield node.annotation, scope, mode | _ANNOTATION
+    def annotated(self, node: ast.AnnAssign, scope: Scope, mode: int) -> Iterable[Task]:
+        yield node.annotation, scope, mode | ANNOTATION
         if node.value:
             yield node.value, scope, mode
-        yield node.target, scope, mode if node.value else mode & ~_CERTAIN
+        yield node.target, scope, mode if node.value else mode & ~CERTAIN
 
-    def augmented(self, node: ast.AugAssign, scope: Scope, mode: int) -> Iterable[_Task]:
+    def augmented(self, node: ast.AugAssign, scope: Scope, mode: int) -> Iterable[Task]:
         yield node.value, scope, mode
         if isinstance(node.target, ast.Name):
             self._load((node.target.id,), node.target, scope, mode, None)
         yield node.target, scope, mode
 
-    def branch(self, node: _Branching, scope: Scope, mode: int) -> Iterable[_Task]:
-        return _inside(node, scope, mode & ~_CERTAIN)
+    def branch(self, node: _Branching, scope: Scope, mode: int) -> Iterable[Task]:
+        return _inside(node, scope, mode & ~CERTAIN)
 
-    def caught(self, node: ast.ExceptHandler, scope: Scope, mode: int) -> Iterable[_Task]:
+    def caught(self, node: ast.ExceptHandler, scope: Scope, mode: int) -> Iterable[Task]:
         if node.name:
             self._bind(node.name, scope, mode)
         return _inside(node, scope, mode)
 
-    def captured(
-        self, node: ast.MatchAs | ast.MatchStar | ast.MatchMapping, scope: Scope, mode: int
-    ) -> Iterable[_Task]:
+    def captured(self, node: ast.MatchAs | ast.MatchStar | ast.MatchMapping, scope: Scope, mode: int) -> Iterable[Task]:
         name = node.rest if isinstance(node, ast.MatchMapping) else node.name
         if name:
             self._bind(name, scope, mode)
         return _inside(node, scope, mode)
 
-    def aliased(self, node: ast.AST, scope: Scope, mode: int) -> Iterable[_Task]:
-        """`type X[T] = …` of Python 3.12."""
-        around, parameters = _with_types(node, scope)
-        yield from ((part, around, mode) for part in parameters)
-        yield node.value, around, mode  # type: ignore[attr-defined]
-        yield node.name, scope, mode  # type: ignore[attr-defined]
-
-    def parameter(self, node: ast.AST, scope: Scope, mode: int) -> Iterable[_Task]:
+    def parameter(self, node: ast.AST, scope: Scope, mode: int) -> Iterable[Task]:
         """A type parameter of Python 3.12; its default, of 3.13."""
         self._bind(node.name, scope, mode)  # type: ignore[attr-defined]
         return _inside(node, scope, mode)
 
 
-def _inside(node: ast.AST, scope: Scope, mode: int) -> list[_Task]:
-    parts: list[_Task] = []
+def _inside(node: ast.AST, scope: Scope, mode: int) -> list[Task]:
+    parts: list[Task] = []
     for field in node._fields:
         value = getattr(node, field, None)
         if isinstance(value, ast.AST):
@@ -289,31 +230,13 @@ def _inside(node: ast.AST, scope: Scope, mode: int) -> list[_Task]:
     return parts
 
 
-def _with_types(node: ast.AST, scope: Scope) -> tuple[Scope, list[ast.AST]]:
-    """The scope of a definition's type parameters, if it has any, and these."""
-    parameters: list[ast.AST] = getattr(node, "type_params", [])
-    if not parameters:
-        return scope, []
-    around = Scope(scope, is_late=scope.is_late)
-    around.sees_class = True
-    return around, parameters
-
-
-_HANDLERS: dict[type, Callable[..., Iterable[_Task]]] = {
+_HANDLERS: dict[type, Callable[..., Iterable[Task]]] = {
     ast.Name: _Walk.name,
     ast.Attribute: _Walk.attribute,
     ast.Call: _Walk.call,
     ast.Subscript: _Walk.subscript,
     ast.Compare: _Walk.compare,
     ast.Constant: _Walk.constant,
-    ast.FunctionDef: _Walk.function,
-    ast.AsyncFunctionDef: _Walk.function,
-    ast.Lambda: _Walk.function_expression,
-    ast.ClassDef: _Walk.definition,
-    ast.ListComp: _Walk.comprehension,
-    ast.SetComp: _Walk.comprehension,
-    ast.DictComp: _Walk.comprehension,
-    ast.GeneratorExp: _Walk.comprehension,
     ast.NamedExpr: _Walk.named,
     ast.Global: _Walk.declared,
     ast.Nonlocal: _Walk.declared,
@@ -326,7 +249,6 @@ _HANDLERS: dict[type, Callable[..., Iterable[_Task]]] = {
     ast.ExceptHandler: _Walk.caught,
     **dict.fromkeys((ast.MatchAs, ast.MatchStar, ast.MatchMapping), _Walk.captured),
 }
-_HANDLERS |= {getattr(ast, kind): _Walk.aliased for kind in ("TypeAlias",) if hasattr(ast, kind)}
 _HANDLERS |= {
     getattr(ast, kind): _Walk.parameter for kind in ("TypeVar", "ParamSpec", "TypeVarTuple") if hasattr(ast, kind)
 }

@@ -162,8 +162,8 @@ class _Search:
         name = unit.alias.bound
         if name in shape.mentioned or (shape.listed and name in shape.listed):
             return False
-        targets = resolve_import(self._modules, home, unit.alias)
-        return any(isinstance(target, Outside) and not is_standard(target.name) for target in targets)
+        outside = [t.name for t in resolve_import(self._modules, home, unit.alias) if isinstance(t, Outside)]
+        return bool(outside) and (name == "*" or not all(map(is_standard, outside)))  # "*" may hide Python's own names
 
     def _take(self, home: str, unit: Unit) -> None:
         """Count a unit that isn't reached by its name; of an import also what it leads to."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import symtable
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from dbuild.recipes.closure import Closure, Module, canonical
+from dbuild.recipes.namewalk import names_of
 from dbuild.recipes.reached import Reach
 from dbuild.recipes.search import find_reach
 from dbuild.recipes.units import outline
@@ -97,6 +100,8 @@ def widened(found: Reach) -> list[str]:
         ("LIMIT = 3\nOTHER = 4\ndef f(x): return x.query('a > @LIMIT')", ["LIMIT", "f"]),
         ("LIMIT = 3\nQ = 'FROM LIMIT'\ndef f(): return sql(Q)\nfrom duckdb import sql", ["LIMIT", "Q", "f", "sql"]),
         ("LIMIT = 3\ndef f(x): return x.find('a > @LIMIT')", ["f"]),
+        ("from math import *\ndef f(x): return pow(x, 2)", ["", "f"]),
+        ("try: from math import *\nexcept ImportError: pass\ndef f(x): return pow(x, 2)", ["f", ""]),
         ("__all__ = ['f']\n__all__ += ['g']\ndef f(): pass", ["f"]),
         ("from __future__ import annotations\ndef f(): pass", ["annotations", "f"]),
     ],
@@ -105,6 +110,21 @@ def test_the_scopes_of_python(source: str, expected: list[str]) -> None:
     found = reach(m=source)
     assert [name.removeprefix("m.") for name in names(found)] == expected
     assert widened(found) == []
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="its tables tell of comprehensions in another way")
+def test_python_itself_finds_the_same_names() -> None:
+    for path in sorted((Path(__file__).parents[2] / "dbuild/recipes").glob("*.py")):
+        source = path.read_text(encoding="utf-8").replace("from __future__ import annotations\n", "")
+        mentions = [mention for unit in ast.parse(source).body for mention in names_of(unit).mentions]
+        own = {mention.name for mention in mentions if not mention.origins and not mention.is_soft}
+        tables = [symtable.symtable(source, path.name, "exec")]
+        expected = {symbol.get_name() for symbol in tables[0].get_symbols() if symbol.is_referenced()}
+        while tables:
+            table = tables.pop()
+            tables.extend(table.get_children())
+            expected |= {each.get_name() for each in table.get_symbols() if each.is_global() and each.is_referenced()}
+        assert own == expected, path.name
 
 
 @pytest.mark.skipif(not hasattr(ast, "TypeAlias"), reason="from Python 3.12")

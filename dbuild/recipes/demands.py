@@ -54,14 +54,18 @@ def demands_of(statement: ast.stmt) -> tuple[Demand, ...] | None:
         return None
 
 
-def demands_of_call(function: _Function, is_factory: bool = False) -> tuple[Demand, ...] | None:
+def demands_of_call(
+    function: _Function, is_factory: bool = False, is_making: bool = False
+) -> tuple[Demand, ...] | None:
     """The demands of calling a function of the project; of calling what it gives too, where it is a factory.
 
-    None where that has an effect for certain, as far as can be told.
+    One that is making what it gets first (`__init__`) may store into that. None where the call has an effect for
+    certain, as far as can be told.
     """
     own = _locals(function)
+    made = function.args.args[0].arg if is_making and function.args.args else ""
     try:
-        found = list(_statements(function.body, own, is_called=True))
+        found = list(_statements(function.body, own, is_called=True, made=made))
         for inner in function.body if is_factory else ():
             if isinstance(inner, _Function):
                 found.extend(_statements(inner.body, own | _locals(inner), is_called=True))
@@ -91,8 +95,11 @@ def _locals(function: _Function) -> set[str]:
     return names
 
 
-def _statements(body: Iterable[ast.AST], own: set[str], is_called: bool = False) -> Iterator[Demand]:
-    """The demands of statements; `own` are names that are no globals, `is_called` whether they are a function's."""
+def _statements(body: Iterable[ast.AST], own: set[str], is_called: bool = False, made: str = "") -> Iterator[Demand]:
+    """The demands of statements; `own` are names that are no globals, `is_called` whether they are a function's.
+
+    `made` is a name into the attributes of which they may store.
+    """
     changing = _CHANGING_CALLED if is_called else _CHANGING
     classes: list[set[str]] = []  # those around, innermost last: the names that are no globals outside
     stack: list[ast.AST | None] = list(reversed(list(body)))  # None: where the body of a class ends
@@ -112,7 +119,7 @@ def _statements(body: Iterable[ast.AST], own: set[str], is_called: bool = False)
             classes.append(own)
             stack += [None, *reversed(node.body)]
         else:
-            yield from _simple(node, own)
+            yield from _simple(node, own, made)
             if classes and isinstance(node, ast.Assign | ast.AnnAssign):
                 own = own | {part.id for part in ast.walk(node) if isinstance(part, ast.Name) and _is_stored(part)}
             inner = [part for field in _FIELDS for part in getattr(node, field, ()) if isinstance(part, ast.AST)]
@@ -127,14 +134,14 @@ def _is_stored(node: ast.Name) -> bool:
     return isinstance(node.ctx, ast.Store)
 
 
-def _simple(node: ast.AST, own: set[str]) -> Iterator[Demand]:
+def _simple(node: ast.AST, own: set[str], made: str) -> Iterator[Demand]:
     """The demands of a statement's own expressions."""
     match node:
         case ast.Assign(targets, value):
-            _must_be_names(targets)
+            _must_be_names(targets, made)
             yield from _expressions([value], own)
         case ast.AnnAssign(target=target, value=value):
-            _must_be_names([target])
+            _must_be_names([target], made)
             yield from _expressions([value] if value else [], own)
         case ast.AugAssign(target=ast.Name(id="__all__"), value=value) | ast.Return(value=value):
             yield from _expressions([value] if value else [], own)
@@ -159,10 +166,11 @@ def _simple(node: ast.AST, own: set[str]) -> Iterator[Demand]:
             yield from _expressions([kind] if kind else [], own)
 
 
-def _must_be_names(targets: Iterable[ast.expr]) -> None:
-    """Stores into attributes and items change what others see."""
+def _must_be_names(targets: Iterable[ast.expr], made: str) -> None:
+    """Stores into attributes and items change what others see, but for attributes of what is just being made."""
     for target in targets:
-        if any(isinstance(part, ast.Attribute | ast.Subscript) for part in ast.walk(target)):
+        is_own = isinstance(target, ast.Attribute) and chain_of(target)[:-1] == (made,)
+        if not is_own and any(isinstance(part, ast.Attribute | ast.Subscript) for part in ast.walk(target)):
             raise _Effect
 
 

@@ -25,7 +25,9 @@ _OUTSIDE: dict[Role, Callable[[str], bool]] = {
 }
 # What a statement gives a name that is of Python's own classes, or of what is called.
 _VALUES = (ast.Constant, ast.JoinedStr, ast.Call, ast.List, ast.Tuple, ast.Set, ast.Dict, ast.ListComp, ast.SetComp)
-_MAKING = frozenset({"__init__", "__new__", "__post_init__", "__call__", "__getattr__"})  # run where one is made
+_MAKING = frozenset(
+    {"__new__", "__call__", "__getattr__", "__setattr__", "__getattribute__"}
+)  # can run where one is made
 _ALL = frozenset({"__init_subclass__", "__set_name__", "__class_getitem__", "__prepare__"})
 
 
@@ -95,12 +97,19 @@ class Effects:
         for target in found:
             if isinstance(target, Whole | Missing):
                 return None
+            if isinstance(target, Outside) and not (_is_of_builtin(target.name) or is_harmless_call(target.name)):
+                return None
             if isinstance(target, Part) and not target.unit.alias:
                 unit = target.unit
                 if unit.demands is None or not isinstance(getattr(unit.node, "value", None), _VALUES):
                     return None
                 claims.extend((target.module, _as_value(one)) for one in unit.demands)
         return claims
+
+
+def _is_of_builtin(name: str) -> bool:
+    """`str.upper`, and not a function of a module."""
+    return name.startswith("builtins.") and name.count(".") == 2
 
 
 def _as_value(demand: Demand) -> Demand:
@@ -116,8 +125,11 @@ def _of_part(unit: Unit, demand: Demand) -> tuple[Demand, ...] | None:
         case ast.ClassDef() as node if demand.role is Role.BASE:
             return None if _defined(node) & _ALL or node.keywords else bases_of(node)
         case ast.ClassDef() as node if demand.role is Role.CALL:
-            bases = None if _defined(node) & _MAKING or node.keywords else bases_of(node)
-            return None if bases is None or unit.demands is None else (*unit.demands, *_values(bases))
+            bases = None if _defined(node) & _MAKING or node.keywords or _has_setters(node) else bases_of(node)
+            made = _making(node)
+            if bases is None or unit.demands is None or made is None:
+                return None
+            return (*unit.demands, *_values(bases), *made)
         case ast.FunctionDef() as node if demand.role is not Role.BASE:
             decorated = unit.demands if node.decorator_list else ()
             own = demands_of_call(node, demand.role is Role.FACTORY)
@@ -133,6 +145,24 @@ def _values(bases: tuple[Demand, ...]) -> tuple[Demand, ...]:
 
 
 _ABSTRACT = frozenset({"ABC", "ABCMeta", "Protocol", "Generic", "NamedTuple", "TypedDict", "BaseModel", "object"})
+
+
+def _making(node: ast.ClassDef) -> tuple[Demand, ...] | None:
+    """The demands of what a class runs to make an instance."""
+    demands: list[Demand] = []
+    for part in node.body:
+        if isinstance(part, ast.FunctionDef) and part.name in ("__init__", "__post_init__"):
+            found = demands_of_call(part, is_making=True)
+            if found is None or part.decorator_list:
+                return None
+            demands.extend(found)
+    return tuple(demands)
+
+
+def _has_setters(node: ast.ClassDef) -> bool:
+    """Whether storing into an attribute may run a method of the class."""
+    decorators = (each for part in node.body if isinstance(part, ast.FunctionDef) for each in part.decorator_list)
+    return any(isinstance(each, ast.Attribute) and each.attr == "setter" for each in decorators)
 
 
 def _defined(node: ast.ClassDef) -> set[str]:

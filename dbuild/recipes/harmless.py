@@ -98,6 +98,7 @@ _BASES = frozenset(
     numpy.ndarray msgspec.Struct typing_extensions.Protocol typing_extensions.TypedDict typing_extensions.NamedTuple
     typing_extensions.Generic""".split()  # noqa: SIM905
 )
+_UNCHANGING = tuple(f"builtins.{kind}." for kind in ("str", "bytes", "int", "float", "tuple", "frozenset"))
 _BUILTIN = frozenset(dir(builtins))
 
 
@@ -113,6 +114,8 @@ def is_standard(dotted: str) -> bool:
 
 def is_harmless_call(dotted: str) -> bool:
     """Whether calling what has this full name changes nothing; exceptions are only made."""
+    if dotted.startswith(_UNCHANGING):
+        return True
     own = dotted.removeprefix("builtins.")
     made = getattr(builtins, own, None) if dotted.startswith("builtins.") else None
     return dotted in CALLS or (isinstance(made, type) and issubclass(made, BaseException))

@@ -105,7 +105,7 @@ class _Search:
         order = run_order(self._modules, entry, self._imported)
         counted = [(home, unit) for home, unit in order if unit in self._reached]
         effects = {unit for home, unit in counted if self._effects.has(home, unit)}
-        placed = order_matters_of(counted, effects, self._readers & self._reached.keys())
+        placed = order_matters_of(self._modules, counted, effects, self._readers & self._reached.keys())
         free = {self._described(unit) for unit in self._reached if unit not in placed}
         return Reach(
             tuple(sorted(free, key=lambda unit: (unit.module, unit.name, unit.form))),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 
 from dbuild.recipes.closure import lineage
-from dbuild.recipes.resolution import Modules, named_modules
+from dbuild.recipes.mentions import Import
+from dbuild.recipes.resolution import Modules, has_name, named_modules
 from dbuild.recipes.units import Unit
 
 _Placed = tuple[str, Unit]  # a unit with its module
+_Name = tuple[str, str]  # a name with its module
 
 
 def run_order(modules: Modules, first: str, imported: Collection[str]) -> Iterator[_Placed]:
@@ -37,20 +39,33 @@ def _steps(modules: Modules, home: str) -> Iterator[str | _Placed]:
             yield home, unit
 
 
-def order_matters_of(counted: Iterable[_Placed], effects: set[Unit], readers: set[Unit]) -> set[Unit]:
+def order_matters_of(
+    modules: Modules, counted: Collection[_Placed], effects: set[Unit], readers: set[Unit]
+) -> set[Unit]:
     """Those units of which the order may make a difference.
 
     Effects and all that give one name its value; and where there are such, what reads values while it is imported.
     """
-    placed = effects | _rebinding(counted)
+    placed = effects | _rebinding(modules, counted)
     return placed | readers if placed else placed
 
 
-def _rebinding(counted: Iterable[_Placed]) -> set[Unit]:
+def _rebinding(modules: Modules, counted: Collection[_Placed]) -> set[Unit]:
     """The units that bind names which others bind too. `import a.b` and `import a.c` both bind `a` to the same."""
-    binding: dict[tuple[str, str], dict[object, Unit]] = {}
+    binding: dict[_Name, dict[object, Unit]] = {}
     for home, unit in counted:
         for name, imported in unit.names.bound:
             is_same = imported is not None and imported.name is None and imported.alias is None
             binding.setdefault((home, name), {})[name if is_same else unit] = unit
+    for home, unit in counted:
+        if unit.alias and unit.alias.name == "*":
+            for name in [name for name in binding if name[0] == home and _may_bind(modules, home, unit.alias, name[1])]:
+                binding[name][unit] = unit
     return {unit for units in binding.values() if len(units) > 1 for unit in units.values()}
+
+
+def _may_bind(modules: Modules, home: str, star: Import, name: str) -> bool:
+    """Whether a star import may bind a name; what comes from outside may bind any."""
+    origin = modules.origin(home, star)
+    shape = modules.outline(origin)
+    return shape is None or (shape.exports(name) and has_name(modules, origin, name))

@@ -424,6 +424,16 @@ def free():
 READ_DOCS = DOCS.replace("return helper()", "return helper.__doc__")
 INSPECTED = DOCS.replace("return helper()", "import inspect\n    return inspect.getdoc(helper)")
 
+STARRED = """
+# m.py
+from names import *
+one = 1
+two = 2
+three = 3
+def f(): return one, two, three
+# names.py
+def one(): return 1
+"""
 ORDER = """
 # m.py
 A = 1
@@ -710,6 +720,12 @@ EDITS = [
         ORDERED,
         ('COPY = dict(TABLE)\nTABLE["a"] = 1\n', 'TABLE["a"] = 1\nCOPY = dict(TABLE)\n', YES),
         ("def g(): return COPY\ndef h(): return TABLE\n", "def h(): return TABLE\ndef g(): return COPY\n", NO),
+    ),
+    *edits(
+        "a star over a name",
+        STARRED,
+        ("from names import *\none = 1\n", "one = 1\nfrom names import *\n", YES),
+        ("two = 2\nthree = 3", "three = 3\ntwo = 2", NO),
     ),
     *edits("a name bound again", REBOUND, ("B = A\nA = 2\n", "A = 2\nB = A\n", YES), ("A = 1", "A = 0", YES)),
     *edits("a module's getattr", GETATTR, ("return 1", "return 2", YES), ("def free(): return 2", "x = 1", YES)),

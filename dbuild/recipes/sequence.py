@@ -59,8 +59,9 @@ def _rebinding(modules: Modules, counted: Collection[_Placed]) -> set[Unit]:
             binding.setdefault((home, name), {})[name if is_same else unit] = unit
     for home, unit in counted:
         if unit.alias and unit.alias.name == "*":
-            for name in [name for name in binding if name[0] == home and _may_bind(modules, home, unit.alias, name[1])]:
-                binding[name][unit] = unit
+            hidden = [key for key in binding if key[0] == home and _may_bind(modules, home, unit.alias, key[1])]
+            for key in hidden:
+                binding[key][unit] = unit
     return {unit for units in binding.values() if len(units) > 1 for unit in units.values()}
 
 

@@ -56,6 +56,7 @@ class _Search:
         self._widened: dict[Widening, None] = {}
         self._taken: set[str] = set()  # modules of which all counts
         self._outside: set[str] = set()
+        self._overwritten: set[Unit] = set()  # that bind names which others store into, or may
         self._missed: list[tuple[str, str, int, str]] = []  # names without a binding: full, and where they are used
         self._readers_of_texts: set[str] = set()  # modules that hand texts to what finds variables by them
         self._stored: set[str] = set()  # names that a module gets from others
@@ -104,8 +105,9 @@ class _Search:
     def result(self, entry: str) -> Reach:
         order = run_order(self._modules, entry, self._imported)
         counted = [(home, unit) for home, unit in order if unit in self._reached]
-        effects = {unit for home, unit in counted if self._effects.has(home, unit)}
-        placed = order_matters_of(self._modules, counted, effects, self._readers & self._reached.keys())
+        changing = {unit for home, unit in counted if self._effects.has(home, unit) or home in self._taken}
+        changing |= self._overwritten & {unit for _, unit in counted}
+        placed = order_matters_of(self._modules, counted, changing, self._readers & self._reached.keys())
         free = {self._described(unit) for unit in self._reached if unit not in placed}
         return Reach(
             tuple(sorted(free, key=lambda unit: (unit.module, unit.name, unit.form))),
@@ -201,6 +203,8 @@ class _Search:
             match target:
                 case Part(module, found):
                     self._reach(module, found)
+                    if mention.is_soft and mention.attributes:
+                        self._overwritten.add(found)
                     if not mention.is_late and not found.alias and not (unit.is_definition and found.is_definition):
                         self._readers.add(unit)
                 case Whole(module, why):

@@ -40,13 +40,14 @@ def _steps(modules: Modules, home: str) -> Iterator[str | _Placed]:
 
 
 def order_matters_of(
-    modules: Modules, counted: Collection[_Placed], effects: set[Unit], readers: set[Unit]
+    modules: Modules, counted: Collection[_Placed], changing: set[Unit], readers: set[Unit]
 ) -> set[Unit]:
     """Those units of which the order may make a difference.
 
-    Effects and all that give one name its value; and where there are such, what reads values while it is imported.
+    `changing` are those that have an effect, or bind names to which another may give a value. To these come all that
+    give one name its value, and where there are any, what reads values while it is imported.
     """
-    placed = effects | _rebinding(modules, counted)
+    placed = changing | _rebinding(modules, counted)
     return placed | readers if placed else placed
 
 
@@ -54,7 +55,7 @@ def _rebinding(modules: Modules, counted: Collection[_Placed]) -> set[Unit]:
     """The units that bind names which others bind too. `import a.b` and `import a.c` both bind `a` to the same."""
     binding: dict[_Name, dict[object, Unit]] = {}
     for home, unit in counted:
-        for name, imported in unit.names.bound:
+        for name, imported in (*unit.names.bound, *unit.names.assigned):
             is_same = imported is not None and imported.name is None and imported.alias is None
             binding.setdefault((home, name), {})[name if is_same else unit] = unit
     for home, unit in counted:

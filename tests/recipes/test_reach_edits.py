@@ -424,6 +424,21 @@ def free():
 READ_DOCS = DOCS.replace("return helper()", "return helper.__doc__")
 INSPECTED = DOCS.replace("return helper()", "import inspect\n    return inspect.getdoc(helper)")
 
+MADE = """
+# m.py
+globals()['a'] = 9
+a = 1
+def f(): return a
+"""
+CALLED = """
+# m.py
+def set_a():
+    global a
+    a = 2
+a = 1
+set_a()
+def f(): return a
+"""
 STARRED = """
 # m.py
 from names import *
@@ -721,6 +736,8 @@ EDITS = [
         ('COPY = dict(TABLE)\nTABLE["a"] = 1\n', 'TABLE["a"] = 1\nCOPY = dict(TABLE)\n', YES),
         ("def g(): return COPY\ndef h(): return TABLE\n", "def h(): return TABLE\ndef g(): return COPY\n", NO),
     ),
+    *edits("a name made by text", MADE, ("globals()['a'] = 9\na = 1\n", "a = 1\nglobals()['a'] = 9\n", YES)),
+    *edits("a name set by a call", CALLED, ("a = 1\nset_a()\n", "set_a()\na = 1\n", YES)),
     *edits(
         "a star over a name",
         STARRED,

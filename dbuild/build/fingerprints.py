@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from dbuild.build.locations import SINGLES
 from dbuild.build.survey import Survey
 from dbuild.core.graph import Flow, Step
-from dbuild.core.layout import layout_of
+from dbuild.core.layout import layout_of, settings_of
+from dbuild.core.model import Analysis
+from dbuild.core.part import Part, packed_parts
 from dbuild.core.shape import Shape, shape_of
 from dbuild.observe.digests import digest_bytes
 
 # A fingerprint, and the same as earlier versions had it: their traces vouch for what they did. The last is that of 0.1.
 Prints = tuple[bytes, ...]
+NO_CODES: Mapping[str, Analysis] = {}
 
 
 class Fingerprints:
@@ -30,20 +33,39 @@ class Fingerprints:
             self._known[target] = self.in_shape(step, shape_of(self._flow.project, step))
         return self._known[target]
 
-    def in_shape(self, step: Step, shape: Shape, codes: Mapping[str, bytes] | None = None) -> Prints:
+    def parts(self, target: str) -> tuple[Part, ...]:
+        """What the fingerprint of a target as it is declared is made of."""
+        step = self._flow.steps[target]
+        return tuple(self._parts(step, shape_of(self._flow.project, step), NO_CODES))
+
+    def in_shape(self, step: Step, shape: Shape, codes: Mapping[str, Analysis] = NO_CODES) -> Prints:
         """The fingerprints that a target's recipe has, or had, in a shape.
 
         `codes` has the identities of its code ("") and its views, by their names in the shape, where they were others.
         """
-        codes = codes or {}
-        code = codes.get("", step.analysis.fingerprint)
-        former = codes.get("", step.analysis.former or code)
-        before = self._parts(step, shape, former, codes)
+        present = digest_bytes(packed_parts(self._parts(step, shape, codes)))
+        return (present, *self._former(step, shape, codes))
+
+    def _parts(self, step: Step, shape: Shape, codes: Mapping[str, Analysis]) -> Iterator[Part]:
+        yield from codes.get("", step.analysis).parts
+        for name, use in zip(shape.views, step.views, strict=True):
+            analysis = codes.get(name, self._flow.views[use.view].analysis)
+            yield from (part.inside(name) for part in analysis.parts)
+        for path in step.target.uses:
+            yield Part("file", path, self._survey.file_digest(path, SINGLES) or b"")
+        for name, meaning, words in settings_of(step, shape):
+            yield Part("setting", name, digest_bytes(meaning.encode("utf-8", "surrogateescape")), words)
+
+    def _former(self, step: Step, shape: Shape, codes: Mapping[str, Analysis]) -> Prints:
+        """The same as versions had it whose traces didn't know of parts."""
+        analysis = codes.get("", step.analysis)
+        code, former = analysis.fingerprint, analysis.former or analysis.fingerprint
+        before = self._listed(step, shape, former, codes)
         layout = repr(layout_of(step, shape)).encode("utf-8", "surrogateescape")
         found = [digest_bytes(b"\0".join((*before, layout))), digest_bytes(b"\0".join(before))]
         return tuple(found) if former == code else (digest_bytes(b"\0".join((code, *before[1:], layout))), *found)
 
-    def _parts(self, step: Step, shape: Shape, code: bytes, codes: Mapping[str, bytes]) -> list[bytes]:
+    def _listed(self, step: Step, shape: Shape, code: bytes, codes: Mapping[str, Analysis]) -> list[bytes]:
         """All that version 0.1 made a fingerprint of, the code first."""
         parts = [code]
         for path in step.target.uses:
@@ -54,7 +76,7 @@ class Fingerprints:
             parts.append(f"{output.name}:{output.path[output.path.rfind('.') :]}".encode())
         parts.append(repr([(given.name, given.dataset, given.output) for given in shape.inputs]).encode())
         for name, use in zip(shape.views, step.views, strict=True):
-            parts += (name.encode(), codes.get(name, self._flow.views[use.view].analysis.fingerprint))
+            parts += (name.encode(), codes.get(name, self._flow.views[use.view].analysis).fingerprint)
         if step.target.env or step.target.secrets:  # of secrets the names: a new password makes nothing stale
             parts.append(repr((sorted(step.target.env), sorted(step.target.secrets))).encode())
         return parts

@@ -15,11 +15,11 @@ from dbuild.build.legacy import Legacy
 from dbuild.build.world import World
 from dbuild.core.graph import Flow, Step
 from dbuild.core.inheritance import Inheritance, inherit, name_now
-from dbuild.core.model import PythonRecipe, ShellRecipe, SqlRecipe
+from dbuild.core.model import Analysis, PythonRecipe, ShellRecipe, SqlRecipe
 from dbuild.core.partitions import ListAxis
 from dbuild.core.shape import Cut, Shape, dump_shapes
 from dbuild.core.trace import Trace
-from dbuild.recipes.former import can_see_column, can_see_variable, fingerprint_as, given_as_paths
+from dbuild.recipes.former import analysis_as, can_see_column, can_see_variable, given_as_paths
 from dbuild.state.store import State
 
 
@@ -92,8 +92,8 @@ def _fingerprints(world: World, found: Inheritance, step: Step) -> dict[bytes, b
     return dict(zip(before[:-1], now[:-1], strict=True))  # version 0.1 kept nothing of which dimensions there were
 
 
-def _former_codes(flow: Flow, found: Inheritance, step: Step) -> dict[str, bytes] | None:
-    """The fingerprints of a recipe ("") and its views as they would be with the former names; None: not to be told.
+def _former_codes(flow: Flow, found: Inheritance, step: Step) -> dict[str, Analysis] | None:
+    """The identities of a recipe ("") and its views as they would be with the former names; None: not to be told.
 
     Only those that differ.
     """
@@ -101,14 +101,14 @@ def _former_codes(flow: Flow, found: Inheritance, step: Step) -> dict[str, bytes
     pairs += zip(found.before.views, found.now.views, strict=True)
     recipes = {"": step.target.recipe}
     recipes |= {use.name: flow.views[use.view].target.recipe for use in step.views}
-    codes: dict[str, bytes] = {}
+    codes: dict[str, Analysis] = {}
     for scope, recipe in recipes.items():
         inside = f"{scope}/" if scope else ""
         own = [pair for pair in pairs if pair[1].startswith(inside) and "/" not in pair[1][len(inside) :]]
         former = {now.rpartition("/")[2]: before.rpartition("/")[2] for before, now in own}
         former = {now: before for now, before in former.items() if now != before}
         if former:
-            code = fingerprint_as(recipe, former) if isinstance(recipe, SqlRecipe) else None
+            code = analysis_as(recipe, former) if isinstance(recipe, SqlRecipe) else None
             if code is None:
                 return None
             codes[dict(zip(found.now.views, found.before.views, strict=True)).get(scope, "")] = code

@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from typing import Any
 
 from dbuild.build.answer import names_in
 from dbuild.build.settings import Settings
@@ -25,6 +26,7 @@ from dbuild.core.model import (
     SqlRecipe,
     Target,
 )
+from dbuild.core.part import Part
 from dbuild.core.queries import queries_of
 from dbuild.errors import Place, ProjectError, UserError
 from dbuild.observe.digests import digest_bytes
@@ -32,7 +34,7 @@ from dbuild.observe.machine import engine_stamp
 from dbuild.project import load_project
 from dbuild.state.store import State
 
-_FORM = 3  # of kept analyses: another number, and none that was kept before is taken
+_FORM = 4  # of kept analyses: another number, and none that was kept before is taken
 Memos = Callable[[str, bytes, str], None]  # keeps a memo; does nothing for a reader
 
 
@@ -217,13 +219,14 @@ def dump_analysis(analysis: Analysis) -> str:
             analysis.is_single,
             analysis.former.hex(),
             _dumped(analysis.notes),
+            [_dumped_part(part) for part in analysis.parts],
         ]
     )
 
 
 def load_analysis(text: str) -> Analysis:
     """What `dump_analysis` wrote."""
-    fingerprint, reads, params, files, calls, problems, is_single, former, notes = json.loads(text)
+    fingerprint, reads, params, files, calls, problems, is_single, former, notes, parts = json.loads(text)
     return Analysis(
         bytes.fromhex(fingerprint),
         tuple(Reference(name, Place(file, line), optional) for name, file, line, optional in reads),
@@ -234,7 +237,18 @@ def load_analysis(text: str) -> Analysis:
         is_single,
         bytes.fromhex(former),
         _restored(notes),
+        tuple(map(_restored_part, parts)),
     )
+
+
+def _dumped_part(part: Part) -> list[object]:
+    place = part.place or Place("")
+    return [part.kind, part.name, part.digest.hex(), part.value, place.file, place.line, part.lines]
+
+
+def _restored_part(found: list[Any]) -> Part:
+    kind, name, digest, value, file, line, lines = found
+    return Part(kind, name, bytes.fromhex(digest), value, Place(file, line) if file else None, lines)
 
 
 def _dumped(said: Iterable[UserError]) -> list[list[object]]:

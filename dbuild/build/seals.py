@@ -37,6 +37,8 @@ def seal(world: World, plan: Plan, run: Run | None) -> None:
         for name, vouched in fresh.items():
             written = (world.declarations.basis(name), identity_of(vouched.axes), dump_body(vouched.body))
             if store.seal(name) != written:
+                if is_declared_anew(world, name):
+                    store.renew_fingerprints(name, *world.fingerprints.of(name))
                 store.put_seal(name, *written)
         for name, kept in others.items():
             if kept is not None:
@@ -46,6 +48,12 @@ def seal(world: World, plan: Plan, run: Run | None) -> None:
         _keep_news(news, store)
         store.put_files(world.survey.hashed.values())
         world.survey.keep(store, run.published.made if run else {})
+
+
+def is_declared_anew(world: World, name: str) -> bool:
+    """Whether the seal of a target is of other declarations, or of another version's fingerprints."""
+    kept = world.state.seal(name)
+    return kept is None or kept[0] != world.declarations.basis(name)
 
 
 def _fresh(world: World, plan: Plan, run: Run | None, name: str) -> PartitionSet:

@@ -22,7 +22,7 @@ from dbuild.build.looks import Looked, look
 from dbuild.build.plans import make
 from dbuild.build.preconditions import check_folders, check_secrets, claim_outputs
 from dbuild.build.recovery import recover, sweep
-from dbuild.build.seals import seal
+from dbuild.build.seals import is_declared_anew, seal
 from dbuild.build.settings import Settings
 from dbuild.build.shortcut import journal_path
 from dbuild.build.sight import Sight
@@ -108,7 +108,7 @@ def _build(
     for notice in planned.notices:
         emit(Notice(notice))
     if not planned.will_run and not planned.may_run:
-        if not looked.world.survey.is_known or _has_news(looked.world):
+        if not looked.world.survey.is_known or _has_news(looked.world, planned):
             seal(looked.world, planned, None)
         until = changes_at(looked, planned)
         keep_quiet_answer(settings, state, arguments, looked, planned, until)
@@ -123,8 +123,10 @@ def _build(
     return _run(settings, state, looked, planned, options, emit, started)
 
 
-def _has_news(world: World) -> bool:
-    return world.routing is not None and world.routing.has_news
+def _has_news(world: World, planned: Plan) -> bool:
+    """Whether there is more to keep than listings: where rows go, or what is fresh under other declarations."""
+    has_routes = world.routing is not None and world.routing.has_news
+    return has_routes or any(is_declared_anew(world, name) for name in planned.targets)
 
 
 def _quiet_summary(planned: Plan, started: float) -> Summary:

@@ -10,6 +10,7 @@ from datetime import date
 from typing import Literal
 
 from dbuild.core.grain import Grain
+from dbuild.core.part import Part
 from dbuild.core.sending import sendable
 from dbuild.errors import Place, UserError
 
@@ -327,3 +328,4 @@ class Analysis:
     is_single: bool = True  # SQL: whether it is one SELECT, which a view has to be
     former: bytes = b""  # the identity that earlier versions gave the same code; empty: the same one
     notes: tuple[UserError, ...] = ()  # no mistakes, but good to know: with place and hint
+    parts: tuple[Part, ...] = ()  # what the code consists of

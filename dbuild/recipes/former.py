@@ -7,20 +7,20 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from dbuild.core.model import PythonRecipe, ShellRecipe, SqlRecipe
+from dbuild.core.model import Analysis, PythonRecipe, ShellRecipe, SqlRecipe
 
 # What may show a command all of its environment, or its own variables under names that it puts together.
 _LOOKS_AROUND = re.compile(r"env|dbuild|\b(?:declare|typeset|compgen|export)\b|\bset\b(?!\s+[-+])|\$\{!", re.IGNORECASE)
 _PATHS = frozenset({"Path", "pathlib.Path", "list[Path]", "list[pathlib.Path]"})
 
 
-def fingerprint_as(recipe: SqlRecipe, former: Mapping[str, str]) -> bytes | None:
-    """The fingerprint of the same SQL if tables had their former names (by those that they have now).
+def analysis_as(recipe: SqlRecipe, former: Mapping[str, str]) -> Analysis | None:
+    """The identity of the same SQL if tables had their former names (by those that they have now).
 
     None where a name means more than which table is read: qualified columns and subqueries give columns their names.
     """
     from dbuild.recipes.scopes import parsed
-    from dbuild.recipes.sql import fingerprint_of
+    from dbuild.recipes.sql import fingerprint_of, parts_of
 
     found = parsed(recipe)
     if found.script.problems:
@@ -32,7 +32,7 @@ def fingerprint_as(recipe: SqlRecipe, former: Mapping[str, str]) -> bytes | None
     macros = "".join(macro.form for macro in found.macros).lower()
     if words & seen or any(f'"{word}"' in macros for word in words):
         return None
-    return fingerprint_of(forms, found.macros)
+    return Analysis(fingerprint_of(forms, found.macros), parts=parts_of(recipe, forms, found.macros))
 
 
 def _renamed(node: Any, tables: Mapping[str, str], seen: set[str]) -> Any:

@@ -37,6 +37,11 @@ class Macro:
         """Where it is defined."""
         return self.script.place(self.statement.start)
 
+    @property
+    def lines(self) -> int:
+        """How many lines its definition takes."""
+        return self.statement.text.count("\n") + 1
+
 
 @dataclass(frozen=True, slots=True)
 class Library:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import xxhash
+
+from dbuild.core.part import Part
+from dbuild.errors import Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,13 @@ class Reached:
     module: str
     name: str  # the names that it binds; "" for a statement that binds none
     form: bytes
+    place: Place | None = field(default=None, compare=False)  # where it is written
+    lines: int = field(default=0, compare=False)  # how many it takes
+
+    @property
+    def full_name(self) -> str:
+        """The name as people know it; of a statement that binds none, its module's."""
+        return f"{self.module}.{self.name}" if self.name else self.module
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,3 +54,25 @@ class Reach:
                 digest.update(f"\0{unit.module}\0{unit.name}\0{len(unit.form)}\0".encode())
                 digest.update(unit.form)
         return digest.digest()
+
+    def parts(self, entry: str) -> tuple[Part, ...]:
+        """The same as parts, the function itself first."""
+        function = Part("setting", "function", xxhash.xxh3_128_digest(entry.encode()), entry)
+        units = [_part(unit) for unit in (*self.free, *self.ordered)]
+        return (function, *units, *_order(self.ordered))
+
+
+def _part(unit: Reached) -> Part:
+    return Part("code", unit.full_name, xxhash.xxh3_128_digest(unit.form), "", unit.place, unit.lines)
+
+
+def _order(ordered: tuple[Reached, ...]) -> tuple[Part, ...]:
+    """What runs in which order, where that can matter."""
+    if len(ordered) < 2:
+        return ()
+    digest = xxhash.xxh3_128()
+    for unit in ordered:
+        digest.update(f"\0{unit.module}\0{unit.name}\0{len(unit.form)}\0".encode())
+        digest.update(unit.form)
+    names = "\n".join(unit.full_name for unit in ordered)
+    return (Part("order", "", digest.digest(), names),)

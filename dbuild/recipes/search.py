@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from dbuild.errors import Place
 from dbuild.recipes.closure import Closure, Module, lineage
 from dbuild.recipes.effects import Effects
 from dbuild.recipes.foreseen import Surprise, surprise_of
@@ -123,12 +124,15 @@ class _Search:
 
     def _described(self, unit: Unit) -> Reached:
         home = self._reached[unit]
+        module = self._modules.find(home)
+        assert module
+        place = Place(module.file, unit.first_line)
         if unit.alias is None:
-            return Reached(home, unit.name, unit.form(Surprise.DOCSTRINGS in self._wants))
+            return Reached(home, unit.name, unit.form(Surprise.DOCSTRINGS in self._wants), place, unit.lines)
         origin = self._modules.origin(home, unit.alias)
         named = origin if unit.alias.alias or unit.alias.name else unit.alias.bound
         whose = "ours" if self._modules.is_ours(named) else "others"  # a module may come to stand before Python's own
-        return Reached(home, unit.name, f"{whose} {named}:{unit.alias.name or ''}".encode())
+        return Reached(home, unit.name, f"{whose} {named}:{unit.alias.name or ''}".encode(), place, unit.lines)
 
     def _reach(self, home: str, unit: Unit) -> None:
         if unit not in self._reached:

@@ -35,6 +35,7 @@ from functools import lru_cache
 import xxhash
 
 from dbuild.core.model import Analysis, Reference, Scalar, ShellRecipe
+from dbuild.core.part import Part
 from dbuild.core.task import Produced, Task
 from dbuild.errors import Place, RecipeError, UserError
 from dbuild.recipes.keys import moment
@@ -92,6 +93,7 @@ def analyse(recipe: ShellRecipe, dimensions: Collection[str], params: Collection
         params=tuple(sorted({one.name for one in found if _kind(one, dimensions, params) == "param"})),
         calls=frozenset(one.name for one in found if _kind(one, dimensions, params) == "output") | _told(recipe),
         problems=tuple(_problems(recipe, dimensions, params)),
+        parts=_parts(recipe),
     )
 
 
@@ -115,6 +117,14 @@ def _told(recipe: ShellRecipe) -> frozenset[str]:
 
 def _fingerprint(recipe: ShellRecipe) -> bytes:
     return xxhash.xxh3_128_digest(f"{recipe.interpreter}\0{recipe.text}".encode())
+
+
+def _parts(recipe: ShellRecipe) -> tuple[Part, ...]:
+    command = Part("shell", "", xxhash.xxh3_128_digest(recipe.text.encode()), "", recipe.place)
+    if not recipe.interpreter:
+        return (command,)
+    digest = xxhash.xxh3_128_digest(recipe.interpreter.encode())
+    return (command, Part("setting", "interpreter", digest, recipe.interpreter))
 
 
 def _place(recipe: ShellRecipe, one: Placeholder) -> Place:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from dbuild.core.model import Analysis, Scalar, SqlRecipe
+from dbuild.core.part import Part
 from dbuild.core.task import Column, Task, TaskOutput
 from dbuild.errors import Place, RecipeError, nearest
 from dbuild.recipes.composition import Step, Text, written
@@ -40,6 +41,7 @@ def analyse(recipe: SqlRecipe) -> Analysis:
         calls=frozenset({_PROVISIONAL} & set(found.findings.params)),
         problems=tuple(dict.fromkeys(found.problems)),
         is_single=all(statement.kind == "query" for statement in found.script.statements),
+        parts=() if found.script.problems else parts_of(found.recipe, _forms(found), found.macros),
     )
 
 
@@ -52,7 +54,11 @@ def _fingerprint(found: Parsed) -> bytes:
         from xxhash import xxh3_128
 
         return xxh3_128(found.recipe.text.encode(errors="surrogateescape")).digest()
-    return fingerprint_of([statement.form for statement in found.script.statements], found.macros)
+    return fingerprint_of(_forms(found), found.macros)
+
+
+def _forms(found: Parsed) -> list[Any]:
+    return [statement.form for statement in found.script.statements]
 
 
 def fingerprint_of(forms: list[Any], macros: Sequence[Macro]) -> bytes:
@@ -61,6 +67,14 @@ def fingerprint_of(forms: list[Any], macros: Sequence[Macro]) -> bytes:
 
     parts = [forms, sorted(macro.form for macro in macros)] if macros else forms
     return xxh3_128(json.dumps(parts, sort_keys=True).encode()).digest()
+
+
+def parts_of(recipe: SqlRecipe, forms: list[Any], macros: Sequence[Macro]) -> tuple[Part, ...]:
+    """The parts of a recipe's code: its statements, by their canonical forms, and each macro of files that they use."""
+    from xxhash import xxh3_128_digest
+
+    own = Part("sql", "", xxh3_128_digest(json.dumps(forms, sort_keys=True).encode()), "", recipe.place)
+    return (own, *(Part("macro", m.name, xxh3_128_digest(m.form.encode()), "", m.place, m.lines) for m in macros))
 
 
 def run(task: Task, engine: Engine) -> tuple[Column, ...] | None:

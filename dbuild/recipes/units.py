@@ -42,6 +42,17 @@ class Unit:
         return self.node.lineno
 
     @property
+    def first_line(self) -> int:
+        """The line on which it begins, its decorators included."""
+        decorators: list[ast.expr] = getattr(self.node, "decorator_list", [])
+        return min([self.node.lineno, *(one.lineno for one in decorators)])
+
+    @property
+    def lines(self) -> int:
+        """How many lines it takes."""
+        return (self.node.end_lineno or self.node.lineno) - self.first_line + 1
+
+    @property
     def is_definition(self) -> bool:
         """Whether it is a function or a class."""
         return isinstance(self.node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)

@@ -173,6 +173,14 @@ class State(Files, Ledger):
         )
         self._db.executemany("DELETE FROM failure WHERE target = ? AND key = ?", [row[:2] for row in packed])
 
+    def renew_fingerprints(self, target: str, present: bytes, *former: bytes) -> None:
+        """Gives traces that earlier versions made of the same recipe its present fingerprint."""
+        marks = ", ".join("?" * len(former))
+        self._db.execute(
+            f"UPDATE trace SET fingerprint = ? WHERE target = ? AND fingerprint IN ({marks})",
+            (present, self.target_id(target, is_made=False), *former),
+        )
+
     # -- failures --------------------------------------------------------------------------------------------------
 
     def failures(self, target: str) -> dict[str, Failure]:

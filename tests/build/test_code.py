@@ -127,3 +127,20 @@ def test_lint_says_what_could_not_be_followed(made: Workshop) -> None:
     assert "note: steps/all.py:12: something of steps.calc" in made.run("lint").stderr
     (record,) = made.json("lint")
     assert record["problems"] == [] and record["notes"][0]["line"] == 12
+
+
+def test_what_an_earlier_version_built_is_known_by_its_parts_after_one_build(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = Workshop(tmp_path / "project", FLOW, **FILES)
+    present = Fingerprints.of
+
+    def former(self: Fingerprints, target: str) -> Prints:
+        return present(self, target)[1:]
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Fingerprints, "of", former)
+        shop.build()
+    assert shop.build().ran == []
+    shop.swap("steps/calc.py", "return 3", "return 4")  # which whole modules would have counted
+    assert shop.build().ran == ["named"]

@@ -243,6 +243,16 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Environment:
+    """What counts of all that is installed, where a Dataflowfile says it; with nothing of these, nothing does."""
+
+    place: Place
+    files: tuple[str, ...] = ()  # whose contents count
+    names: tuple[Reference, ...] = ()  # distributions of Python whose versions count
+    command: str = ""  # whose output counts
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """A dataset that a recipe makes."""
 
@@ -267,6 +277,12 @@ class Target:
     secrets: tuple[str, ...] = ()  # names of variables that it takes from dbuild's own environment
     freeze_after: float | None = None  # seconds after a period's end from which on what was built stays as it is
     was: tuple[str, ...] = ()  # names that it had before, under which the state may know it
+    environment: Environment | None = None  # None: what its recipe imports, or the engine that runs it
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """All files whose contents count beside its recipe's: of `uses`, then of its environment."""
+        return (*self.uses, *(self.environment.files if self.environment else ()))
 
     @property
     def is_view(self) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dbuild.core.model import (
+    Environment,
     Limits,
     Needs,
     Output,
@@ -27,9 +28,10 @@ from dbuild.project.outputs import OutputPaths
 from dbuild.project.paths import DatasetPath
 from dbuild.project.quantities import read_duration
 from dbuild.project.recipe import Macros, read_recipe, read_uses
+from dbuild.project.requirements import read_environment
 from dbuild.project.resources import Pools, SaidNeeds, read_needs
 
-_OF_TASKS = ("needs", "retries", "retry_on", "timeout", "timezone")  # keys that say how a recipe runs
+_OF_TASKS = ("needs", "retries", "retry_on", "timeout", "timezone", "environment")  # keys that say how a recipe runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ class Shared:
     needs: SaidNeeds  # of [defaults]
     policy: Policy  # of [defaults]
     variables: Variables  # of [defaults]
+    environment: Environment | None  # of [project]
 
 
 def read_source(name: str, table: Table, path: DatasetPath, arrival: Arrival) -> Source:
@@ -103,6 +106,7 @@ def read_target(name: str, table: Table, made: OutputPaths, shared: Shared) -> t
         secrets=variables.secrets,
         freeze_after=_read_freezing(table, made, shared.datasets, is_view),
         was=tuple(dict.fromkeys(table.one_or_more("was"))),
+        environment=None if is_view else read_environment(table, shared.root, shared.environment),
     )
     return target, files
 

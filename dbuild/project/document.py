@@ -157,6 +157,8 @@ def _elsewhere(name: str, section: str) -> str | None:
         return "it belongs into [sources.NAME]"
     if name in KEYS["expect"] and section == "sources":
         return f"it belongs into expect = {{ {name} = {KEYS['expect'][name].example} }}"
+    if name == "environment" and section in ("", "defaults"):
+        return "it belongs into [project] or [targets.NAME]"
     if name in KEYS["targets"] and section in ("", "project", "sources"):
         return f"it belongs into {'[defaults] or ' if name in KEYS['defaults'] else ''}[targets.NAME]"
     return None

@@ -26,6 +26,7 @@ Kind = Literal[
     "routes",  # a string or a table of strings
     "discovery",
     "names",  # one, or a list of them
+    "environment",
 ]
 ANY = "NAME"  # stands for keys whose names are free
 
@@ -55,6 +56,12 @@ _ROWS: dict[str, tuple[tuple[str, Kind, str, str], ...]] = {
         ("macros", "strings", '["sql/macros.sql"]', "Files of CREATE MACRO statements that SQL recipes may use."),
         ("timezone", "string", '"Europe/Zurich"', 'The time zone of recipes that name none; "UTC" without it.'),
         ("holidays", "dates", "[2024-12-25]", "Days on which nobody works, for all sources; or a file of them."),
+        (
+            "environment",
+            "environment",
+            '["uv.lock"]',
+            'What counts of all that is installed, for targets that don\'t say it: files, names, a command, "ignore".',
+        ),
         ("description", "string", '"What the project is for"', "A text for people."),
         ("owner", "string", '"data team"', "Who to ask; a text for people."),
     ),
@@ -140,6 +147,12 @@ _ROWS: dict[str, tuple[tuple[str, Kind, str, str], ...]] = {
         ("macros", "strings", '["sql/macros.sql"]', "More files of CREATE MACRO statements for its SQL."),
         ("env", "table", '{ LOG_LEVEL = "info" }', "Environment variables of its recipe."),
         ("secrets", "strings", '["DB_PASSWORD"]', "Variables that it takes from dbuild's own environment, unseen."),
+        (
+            "environment",
+            "environment",
+            '{ cmd = "Rscript --version" }',
+            "What counts of all that is installed; without it, what its recipe imports, or DuckDB.",
+        ),
         ("needs", "table", '{ cpus = 2, memory = "2GB" }', "What it takes of the machine and of pools while it runs."),
         ("retries", "retries", "2", "How often a failed task is tried again: a number, or a table."),
         ("retry_on", "causes", '[75, "TimeoutError"]', "The failures that are tried again; all without it."),
@@ -179,6 +192,9 @@ _ROWS: dict[str, tuple[tuple[str, Kind, str, str], ...]] = {
     "discover": (
         ("sql", "string", '"SELECT name FROM customers"', "SQL over sources that gives the keys: a file, or the text."),
     ),
+    "environment": (
+        ("cmd", "string", '"Rscript --version"', "A command whose output counts; it is run once in each build."),
+    ),
     "needs": (
         ("cpus", "number", "2", "How many of the `-j` tasks at once it counts for; 1 without it."),
         ("memory", "size", '"2GB"', "The most memory that it may use; more ends it."),
@@ -201,12 +217,10 @@ _ROWS: dict[str, tuple[tuple[str, Kind, str, str], ...]] = {
 
 # Known to the format, but not to this version: said so, instead of guessing at a misspelling.
 UNSUPPORTED: dict[str, frozenset[str]] = {
-    "": frozenset({"environment"}),
-    "project": frozenset({"environment"}),
-    "defaults": frozenset({"missing", "environment"}),
+    "defaults": frozenset({"missing"}),
     "partitions": frozenset({"was"}),
     "sources": frozenset({"was"}),
-    "targets": frozenset({"batch", "environment"}),
+    "targets": frozenset({"batch"}),
 }
 
 # The options of DuckDB's readers that are taken, each with the type of its value.
@@ -242,7 +256,7 @@ READER_OPTIONS: dict[str, dict[str, tuple[type, ...]]] = {
     },
 }
 
-INNER = ("inputs", "discover", "expect", "needs", "retries", "timeout")  # tables that are values of keys
+INNER = ("inputs", "discover", "environment", "expect", "needs", "retries", "timeout")  # tables that are values of keys
 SECTIONS = tuple(name for name in _ROWS if name not in INNER)
 RESERVED = frozenset({"output", "key", "params", "provisional"})  # what recipes are offered beside their inputs
 

@@ -76,6 +76,10 @@ _KINDS: dict[str, tuple[str, Callable[[object], bool]]] = {
         lambda value: _is_text(value) or isinstance(value, dict),
     ),
     "names": ("a name, or a list of names", lambda value: _is_text(value) or _is_list(value, least=0)),
+    "environment": (
+        '"ignore", a list of files and names, or a table with cmd',
+        lambda value: value == "ignore" or _is_list(value, least=1) or isinstance(value, dict),
+    ),
     "causes": ("a list of exit statuses and names", lambda value: isinstance(value, list)),
     "time": ('a time of day ("06:00")', lambda value: _is_quantity(_said(value), read_time)),
     "dates": ("a list of dates, or a file's name", lambda value: isinstance(value, list) or _is_text(value)),

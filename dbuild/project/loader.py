@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 
-from dbuild.core.model import Dimension, DiscoveredDimension, Project, PythonRecipe, Reference, Target
+from dbuild.core.model import Dimension, DiscoveredDimension, Environment, Project, PythonRecipe, Reference, Target
 from dbuild.core.naming import is_pattern
 from dbuild.core.overlap import Component
 from dbuild.core.selection import parse_selector
@@ -26,6 +26,7 @@ from dbuild.project.params import override_params, read_params
 from dbuild.project.paths import Axes, DatasetPath, read_path
 from dbuild.project.reader import Reader
 from dbuild.project.recipe import read_uses
+from dbuild.project.requirements import read_environment
 from dbuild.project.resources import Pools, read_needs, read_pools
 from dbuild.project.texts import read_macros
 
@@ -122,7 +123,8 @@ def _assemble(
     offers = {name: Offer.of_target(targets[name], made) for name, made in outputs.items()}
     offers |= {name: Offer.of_source(path) for name, path in origins.items()}
     pools = read_pools(single_table(main, "pools"))
-    shared = _read_shared(root, around, defaults, params, pools, Datasets(offers, axes.dimensions, is_whole))
+    datasets = Datasets(offers, axes.dimensions, is_whole)
+    shared = _read_shared(root, around, defaults, params, pools, datasets, read_environment(project, root))
     made = {name: read_target(name, table, outputs[name], shared) for name, table in targets.items()}
     _check_retry_on(defaults, targets)
     files = {file: place for file, (_, place) in shared.macros.items()} | around.files
@@ -154,7 +156,7 @@ def _assemble(
 
 
 def _globs(project: Table, targets: Sequence[Target]) -> tuple[str, ...]:
-    patterns = [*(project.strings("include") or ()), *(path for target in targets for path in target.uses)]
+    patterns = [*(project.strings("include") or ()), *(path for target in targets for path in target.files)]
     return tuple(dict.fromkeys(pattern for pattern in patterns if set(pattern) & set("*?[")))
 
 
@@ -176,6 +178,7 @@ def _read_shared(
     params: Mapping[str, object],
     pools: Pools,
     datasets: Datasets,
+    environment: Environment | None,
 ) -> Shared:
     return Shared(
         root=root,
@@ -191,6 +194,7 @@ def _read_shared(
         needs=read_needs(defaults, pools),
         policy=read_policy(defaults),
         variables=read_variables(defaults),
+        environment=environment,
     )
 
 
@@ -267,7 +271,7 @@ def _file_claims(
     """The project's own files, which no output may replace."""
     own = {document.file: Place(document.file) for document in documents} | dict(files)
     for target in targets:
-        for file in target.uses:
+        for file in target.files:
             own.setdefault(file, target.place)
         if isinstance(target.recipe, PythonRecipe):
             module = target.recipe.module.replace(".", "/")

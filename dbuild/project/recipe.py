@@ -98,14 +98,23 @@ def _read_python(table: Table) -> Recipe | None:
 
 def read_uses(table: Table, root: str) -> tuple[str, ...]:
     """The files that count as the recipe, as given; those without globs have to exist."""
-    taken = []
-    for position, text in enumerate(table.strings("uses") or ()):
-        if os.path.isabs(text) or "\0" in text or text.startswith("~"):
-            hint = 'paths and globs relative to the project, as in "lib/*.py"'
-            table.report(f"{text!r} can't be used", "uses", position, hint=hint)
-        elif not _GLOB.search(text) and not os.path.exists(os.path.join(root, text)):
-            hint = "paths are relative to the project's folder"
-            table.report(f'the file "{text}" doesn\'t exist', "uses", position, hint=hint)
-        else:
-            taken.append(os.path.normpath(text))
-    return tuple(dict.fromkeys(taken))
+    texts = enumerate(table.strings("uses") or ())
+    found = (read_file_name(table, root, text, "uses", position) for position, text in texts)
+    return tuple(dict.fromkeys(name for name in found if name is not None))
+
+
+def read_file_name(table: Table, root: str, text: str, *path: str | int) -> str | None:
+    """A file of the project, or a glob; None, and a mistake reported at that key, for what can't be one."""
+    if os.path.isabs(text) or "\0" in text or text.startswith("~"):
+        hint = 'paths and globs relative to the project, as in "lib/*.py"'
+        table.report(f"{text!r} can't be used", *path, hint=hint)
+        return None
+    if not is_pattern_of_files(text) and not os.path.exists(os.path.join(root, text)):
+        table.report(f'the file "{text}" doesn\'t exist', *path, hint="paths are relative to the project's folder")
+        return None
+    return os.path.normpath(text)
+
+
+def is_pattern_of_files(text: str) -> bool:
+    """Whether a text is a glob."""
+    return bool(_GLOB.search(text))

@@ -134,6 +134,9 @@ def _kind(key: AcceptedKey) -> Schema:
             return {"anyOf": [_QUANTITIES["duration"], {**_table("timeout"), "required": ["after"]}]}
         case "discovery":
             return {"anyOf": [_TEXT, {**_table("discover"), "required": ["sql"]}]}
+        case "environment":
+            listed = {**_LIST, "minItems": 1}
+            return {"anyOf": [{"const": "ignore"}, listed, {**_table("environment"), "required": ["cmd"]}]}
         case "table" if key.name == "needs":
             return _table("needs")
         case "table" if key.name == "expect":

@@ -44,7 +44,7 @@ from dbuild.recipes.processes import GRACE, run_in_group
 from dbuild.recipes.quotes import Scanner, Spot, is_inside_string, is_shell, literal, place_word
 
 _PROVISIONAL = "DBUILD_PROVISIONAL"  # set only for commands that name it, as only these are run anew when it changes
-_BASH = ("bash", "-euo", "pipefail")
+BASH = ("bash", "-euo", "pipefail")
 _LONGEST = 100_000  # bytes of one argument or variable: Linux takes 128 KiB
 _MOST = 400_000  # bytes of all variables: macOS takes 1 MB for arguments and environment together
 _LOCALE = "en_US.UTF-8" if sys.platform == "darwin" else "C.UTF-8"  # macOS has no C.UTF-8
@@ -193,7 +193,7 @@ def render(task: Task) -> Command:
     secrets = _checked(task.secrets)
     if not is_shell(program):
         return Command(tuple(words), environment, secrets, text, text)
-    start = tuple(words) or _BASH
+    start = tuple(words) or BASH
     if len(os.fsencode(text)) > _LONGEST:  # more than fits in one argument; a shell reads it from a file just as well
         return Command(start, environment, secrets, text, text)
     return Command((*start, "-c", text), environment, secrets, text, None)
@@ -313,11 +313,19 @@ def environment_of(task: Task, withheld: Collection[str] = ()) -> dict[str, str]
     return {os.fsdecode(name): os.fsdecode(value) for name, value in found.items()}
 
 
+def surroundings(withheld: Collection[bytes]) -> dict[bytes, bytes]:
+    """The environment of a command that belongs to no task: dbuild's own without these variables, and in UTC."""
+    return _inherited(withheld) | {b"TZ": b"UTC", b"LC_ALL": _LOCALE.encode()}
+
+
 def _surroundings(command: Command, withheld: Collection[bytes] = ()) -> dict[bytes, bytes]:
-    own = os.environb.items()  # as bytes: decoding it all for each task would be for nothing
-    found = {name: value for name, value in own if not name.startswith(_OURS) and name not in withheld}
     given = (*command.environment, *command.secrets)
-    return found | {os.fsencode(name): os.fsencode(value) for name, value in given}
+    return _inherited(withheld) | {os.fsencode(name): os.fsencode(value) for name, value in given}
+
+
+def _inherited(withheld: Collection[bytes]) -> dict[bytes, bytes]:
+    own = os.environb.items()  # as bytes: decoding it all for each task would be for nothing
+    return {name: value for name, value in own if not name.startswith(_OURS) and name not in withheld}
 
 
 def run(task: Task, started: Callable[[int], None], log: int, grace: Callable[[], float] = lambda: GRACE) -> Produced:

@@ -1,0 +1,185 @@
+"""The installed distributions, as data: their versions, whose modules are whose, and what each of them requires.
+
+To read what all of them say of themselves takes a tenth of a second or more, so it is read once, and kept for as long
+as the folders of the import path hold the same distributions: their names tell the versions.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from dbuild.observe.digests import digest_bytes
+from dbuild.observe.markers import holds, normal
+
+if TYPE_CHECKING:
+    from importlib.metadata import Distribution
+
+_FORM = 1  # of what is kept
+_ENDINGS = (".dist-info", ".egg-info", ".egg-link")
+_REQUIREMENT = re.compile(r"\s*([A-Za-z0-9._-]+)\s*(?:\[([^]]*)\])?([^;]*)(?:;(.*))?", re.DOTALL)
+_MODULE = re.compile(r"([^\W\d]\w*)(?:\.py|\.pyd|(?:\.[\w-]+)*\.so)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """One installed distribution."""
+
+    name: str  # as it calls itself
+    version: str
+    modules: tuple[str, ...]  # at the top
+    requires: tuple[tuple[str, tuple[str, ...], str], ...]  # name and extras in their normal forms, marker
+    is_editable: bool = False  # its code lies in a working copy, and counts as the project's own
+
+
+class Packages:
+    """All that are installed."""
+
+    def __init__(self, found: Iterable[Package]) -> None:
+        self.all = tuple(found)
+
+    @cached_property
+    def by_name(self) -> dict[str, Package]:
+        """By the normal form of their names; of several, the first on the import path, as Python imports it."""
+        return {normal(package.name): package for package in reversed(self.all)}
+
+    @cached_property
+    def by_module(self) -> dict[str, tuple[str, ...]]:
+        """Whose a module at the top is: normal names. Of a namespace package these are several."""
+        found: dict[str, tuple[str, ...]] = {}
+        for name, package in self.by_name.items():
+            for module in package.modules:
+                found[module] = (*found.get(module, ()), name)
+        return found
+
+    def versions(self, modules: Iterable[str]) -> dict[str, str]:
+        """Name -> version of what these modules belong to, and of all that this requires; sorted by name.
+
+        Modules of Python itself, of nobody, and dbuild's are left out; so is what is required and isn't installed, and
+        what is installed in editable form.
+        """
+        owners = (
+            self.by_module.get(module, ()) for module in modules if module not in sys.stdlib_module_names
+        )
+        found = self._required(name for names in owners for name in names if name != "dbuild")
+        return {name: self.by_name[name].version for name in sorted(found) if not self.by_name[name].is_editable}
+
+    def _required(self, names: Iterable[str]) -> set[str]:
+        """Distributions and all that they require, by normal names."""
+        open_names: list[tuple[str, tuple[str, ...]]] = [(name, ()) for name in names]
+        known: dict[str, frozenset[str]] = {}
+        while open_names:
+            name, extras = open_names.pop()
+            before = known.get(name)
+            if name not in self.by_name or (before is not None and before.issuperset(extras)):
+                continue
+            known[name] = (before or frozenset()).union(extras)
+            for required, asked, marker in self.by_name[name].requires:
+                if not marker or holds(marker, known[name]):
+                    open_names.append((required, asked))
+        return set(known)
+
+    def text(self) -> str:
+        """All of it, for `packages_of`."""
+        return json.dumps([(p.name, p.version, p.modules, p.requires, p.is_editable) for p in self.all])
+
+
+def packages_of(text: str) -> Packages:
+    """What `Packages.text` gave."""
+    return Packages(
+        Package(name, version, tuple(modules), tuple((n, tuple(e), m) for n, e, m in requires), editable)
+        for name, version, modules, requires, editable in json.loads(text)
+    )
+
+
+def folders(root: str) -> tuple[str, ...]:
+    """The folders of the import path that may hold distributions: not the project's own, nor where Python was started.
+
+    These are full of files that come and go, and what they hold is the project's code.
+    """
+    own = {os.path.realpath(root), os.path.realpath(os.getcwd())}
+    paths = (os.path.abspath(path) for path in sys.path if path)
+    return tuple(dict.fromkeys(path for path in paths if os.path.realpath(path) not in own))
+
+
+def folders_stamp(root: str) -> str:
+    """What differs when a distribution was installed, upgraded or removed, at the cost of a stat for each folder."""
+    found = []
+    for folder in folders(root):
+        try:
+            stat = os.stat(folder)
+        except OSError:
+            continue
+        found.append(f"{folder} {stat.st_mtime_ns} {stat.st_ino}")
+    return "\n".join(found)
+
+
+def packages_witness(root: str) -> bytes:
+    """Identity of which distributions are installed in which versions, by the names in the folders alone."""
+    names = [
+        f"{folder}/{name}" for folder in folders(root) for name in sorted(_entries(folder)) if name.endswith(_ENDINGS)
+    ]
+    text = "\n".join((f"{_FORM} {sys.version}", *names))
+    return digest_bytes(text.encode("utf-8", "surrogateescape"))
+
+
+def read_packages(root: str) -> Packages:
+    """All distributions, as they say of themselves; what can't be read is left out."""
+    from importlib.metadata import distributions
+
+    found = (_read(distribution) for distribution in distributions(path=list(folders(root))))
+    return Packages(package for package in found if package)
+
+
+def _entries(folder: str) -> Collection[str]:
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return ()
+
+
+def _read(distribution: Distribution) -> Package | None:
+    try:
+        name, version = distribution.metadata["Name"], distribution.version
+        if not name or not version:
+            return None
+        requires = tuple(_requirement(text) for text in distribution.requires or ())
+        modules = tuple(sorted(_modules(distribution)))
+        return Package(name, version, modules, tuple(filter(None, requires)), _is_editable(distribution))
+    except (OSError, ValueError, KeyError):  # half of it removed, or written by hand
+        return None
+
+
+def _requirement(text: str) -> tuple[str, tuple[str, ...], str] | None:
+    found = _REQUIREMENT.fullmatch(text)
+    if found is None:
+        return None
+    name, extras, _, marker = found.groups()
+    asked = tuple(sorted(normal(extra.strip()) for extra in (extras or "").split(",") if extra.strip()))
+    return normal(name), asked, (marker or "").strip()
+
+
+def _modules(distribution: Distribution) -> set[str]:
+    """The modules and packages at the top of what it installed: by its record, else by the list of older tools."""
+    record = distribution.read_text("RECORD")
+    if record:
+        tops = {line.split("/", 1)[0].split(",", 1)[0] for line in record.splitlines()}
+    else:
+        tops = set((distribution.read_text("top_level.txt") or "").split())
+    found = (_MODULE.fullmatch(top.strip('"')) for top in tops)
+    return {match[1] for match in found if match and match[1] != "__pycache__"}
+
+
+def _is_editable(distribution: Distribution) -> bool:
+    text = distribution.read_text("direct_url.json")
+    if text is None:
+        return False
+    found = json.loads(text)
+    info = found.get("dir_info") if isinstance(found, dict) else None
+    return isinstance(info, dict) and bool(info.get("editable"))

@@ -57,11 +57,16 @@ class Grounds:
     folders: tuple[str, ...]  # folders of whose modules' names it matters which there are
     globs: tuple[str, ...]  # patterns whose matches matter
     period: Period
+    packages: tuple[str, ...] = ()  # folders of installed packages, where it matters what is installed
+    programs: tuple[tuple[str, str], ...] = ()  # commands that count, with the identity of what they printed
+    withheld: tuple[str, ...] = ()  # variables that these don't see
 
     def told(self) -> LookedAt:
         """The same for whoever wants to hear of changes."""
         trees = [(path, depth, False) for path, depth, *_ in self.trees]
-        return LookedAt(self.singles, (*trees, *((folder, 1, True) for folder in self.folders)), self.globs)
+        return LookedAt(
+            self.singles, (*trees, *((folder, 1, True) for folder in (*self.folders, *self.packages))), self.globs
+        )
 
 
 class Answer(NamedTuple):
@@ -87,6 +92,9 @@ def find_answer(root: str, state: State, question: Question, now: float, sight: 
         tuple(found["folders"]),
         tuple(found["globs"]),
         Period(*found["period"]),
+        tuple(found.get("packages", ())),
+        tuple((command, said) for command, said in found.get("programs", ())),
+        tuple(found.get("withheld", ())),
     )
     if not grounds.period.holds(now):
         return None
@@ -96,7 +104,17 @@ def find_answer(root: str, state: State, question: Question, now: float, sight: 
     listed = sight.look(wanted, state.listing, has_content=False)
     if any(one.digest != before.digest for one, before in zip(listed, wanted, strict=True)):
         return None
-    return Answer(found["counts"], grounds)
+    return Answer(found["counts"], grounds) if _say_the_same(grounds, sight) else None
+
+
+def _say_the_same(grounds: Grounds, sight: Sight) -> bool:
+    """Whether the commands that count print what they did. Raises UserError where one fails."""
+    if not grounds.programs:
+        return True
+    from dbuild.build.programs import Asked, identity
+
+    said = sight.programs.ask([Asked(command, "", None) for command, _ in grounds.programs], grounds.withheld)
+    return all(identity(said[command]) == before for command, before in grounds.programs)
 
 
 def keep_answer(
@@ -118,6 +136,9 @@ def keep_answer(
             "globs": grounds.globs,
             "period": (grounds.period.since, grounds.period.until),
             "counts": counts,
+            "packages": grounds.packages,
+            "programs": grounds.programs,
+            "withheld": grounds.withheld,
         }
     )
     state.put_answer(question.text, _stamp(root, grounds, state.generation()), text)
@@ -131,6 +152,10 @@ def _stamp(root: str, grounds: Grounds, generation: int) -> bytes:
         parts.append(pack_record(path, stat) if stat else f"{path} is absent".encode("utf-8", "surrogateescape"))
     parts.append(names_in(root, grounds.folders))
     parts.extend(_matches(root, grounds.globs))
+    if grounds.packages:
+        from dbuild.observe.importpath import folders_stamp
+
+        parts.append(folders_stamp(root).encode("utf-8", "surrogateescape"))
     return digest_bytes(b"\0".join(parts))
 
 

@@ -103,7 +103,7 @@ def _own_files(looked: Looked) -> set[str]:
     for step in (*looked.flow.steps.values(), *looked.flow.views.values()):
         recipe = step.target.recipe
         macros = recipe.macros if isinstance(recipe, SqlRecipe) else ()
-        found |= {*step.target.uses, *step.analysis.files, recipe.place.file, *(one.place.file for one in macros)}
+        found |= {*step.target.files, *step.analysis.files, recipe.place.file, *(one.place.file for one in macros)}
     return found
 
 

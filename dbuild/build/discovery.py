@@ -28,6 +28,7 @@ from dbuild.core.trace import InputRecord, joined_key, pack_inputs
 from dbuild.errors import RecipeError
 from dbuild.observe.digests import digest_bytes
 from dbuild.observe.listing import stat_file
+from dbuild.observe.machine import engine_version
 from dbuild.state.store import State
 
 _KIND = "keys"  # of the memos
@@ -179,6 +180,7 @@ class Question:
         parts = [
             step.analysis.fingerprint.hex(),
             step.target.timezone,
+            engine_version(),
             repr(sorted(world.declarations.params_of(step).items())),
             repr([(given.name, given.dataset) for given in step.inputs]),
             repr([(use.name, world.flow.views[use.view].analysis.fingerprint.hex()) for use in step.views]),

@@ -51,7 +51,8 @@ class Fingerprints:
         for name, use in zip(shape.views, step.views, strict=True):
             analysis = codes.get(name, self._flow.views[use.view].analysis)
             yield from (part.inside(name) for part in analysis.parts)
-        for path in step.target.uses:
+        yield from step.environment
+        for path in step.target.files:
             yield Part("file", path, self._survey.file_digest(path, SINGLES) or b"")
         for name, meaning, words in settings_of(step, shape):
             yield Part("setting", name, digest_bytes(meaning.encode("utf-8", "surrogateescape")), words)

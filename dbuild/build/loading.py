@@ -8,11 +8,12 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
 from dbuild.build.answer import names_in
+from dbuild.build.environments import Installed, Memos, with_installed
 from dbuild.build.settings import Settings
 from dbuild.core.events import LookedAt
 from dbuild.core.graph import Flow, link
@@ -34,8 +35,7 @@ from dbuild.observe.machine import engine_stamp
 from dbuild.project import load_project
 from dbuild.state.store import State
 
-_FORM = 4  # of kept analyses: another number, and none that was kept before is taken
-Memos = Callable[[str, bytes, str], None]  # keeps a memo; does nothing for a reader
+_FORM = 5  # of kept analyses: another number, and none that was kept before is taken
 
 
 def read_project(settings: Settings) -> tuple[Project, list[UserError]]:
@@ -64,16 +64,15 @@ def load_flow(settings: Settings, state: State, keep: Memos) -> Flow:
     project, problems = read_project(settings)
     project = replace(
         project,
-        targets={
-            name: replace(target, uses=_expanded(project.root, target.uses)) if target.uses else target
-            for name, target in project.targets.items()
-        },
+        targets={name: _with_files(project.root, target) for name, target in project.targets.items()},
         globs=(*project.globs, *_folders_used(project)),
     )
     recipes = project.targets | {query.name: query for query in queries_of(project).values()}
     analyses = {name: analyse(project, target, state, keep) for name, target in recipes.items()}
-    flow, more = link(project, analyses)
+    linked, more = link(project, analyses)
     problems.extend(more)
+    flow, unknown = with_installed(linked, Installed(project.root, state, keep))
+    problems.extend(unknown)
     problems.extend(_routing_problems(flow, state, keep))
     if not problems:
         axes = axes_of(project, {})
@@ -86,8 +85,20 @@ def load_flow(settings: Settings, state: State, keep: Memos) -> Flow:
     return flow
 
 
+def _with_files(root: str, target: Target) -> Target:
+    """The target with all files that `uses` and its environment name."""
+    if not target.files:
+        return target
+    given = target.environment
+    return replace(
+        target,
+        uses=_expanded(root, target.uses),
+        environment=replace(given, files=_expanded(root, given.files)) if given else None,
+    )
+
+
 def _expanded(root: str, uses: tuple[str, ...]) -> tuple[str, ...]:
-    """The files that `uses` names: globs matched, folders with all that is in them."""
+    """The files of a list: globs matched, folders with all that is in them."""
     from glob import glob
 
     found: list[str] = []
@@ -98,8 +109,8 @@ def _expanded(root: str, uses: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _folders_used(project: Project) -> Iterator[str]:
-    """For each folder that `uses` names a pattern of all that is in it: what comes there counts too."""
-    paths = dict.fromkeys(path for target in project.targets.values() for path in target.uses)
+    """For each folder that is named a pattern of all that is in it: what comes there counts too."""
+    paths = dict.fromkeys(path for target in project.targets.values() for path in target.files)
     folders = (name for name in _named(project.root, paths) if _is_folder(project.root, name))
     return map(_all_in, dict.fromkeys(folders))
 
@@ -220,13 +231,14 @@ def dump_analysis(analysis: Analysis) -> str:
             analysis.former.hex(),
             _dumped(analysis.notes),
             [_dumped_part(part) for part in analysis.parts],
+            analysis.imports,
         ]
     )
 
 
 def load_analysis(text: str) -> Analysis:
     """What `dump_analysis` wrote."""
-    fingerprint, reads, params, files, calls, problems, is_single, former, notes, parts = json.loads(text)
+    fingerprint, reads, params, files, calls, problems, is_single, former, notes, parts, imports = json.loads(text)
     return Analysis(
         bytes.fromhex(fingerprint),
         tuple(Reference(name, Place(file, line), optional) for name, file, line, optional in reads),
@@ -238,6 +250,7 @@ def load_analysis(text: str) -> Analysis:
         bytes.fromhex(former),
         _restored(notes),
         tuple(map(_restored_part, parts)),
+        tuple(imports),
     )
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from dbuild.build.discovery import Asking, kept_answers, keys_of, remade, settle_keys
 from dbuild.build.doubt import Doubt
+from dbuild.build.environments import with_programs
 from dbuild.build.legacy import keep_shapes, legacy_of
 from dbuild.build.loading import load_flow
 from dbuild.build.locations import locations_of
@@ -93,11 +94,13 @@ def look(
     names = datasets_of(flow, arguments)
     used = flow.upstream(flow.steps if everything else names)
     needed = set(flow.project.sources) | used
+    sight = sight or Sight(settings.root)
+    flow = with_programs(flow, used, state, keep, sight.programs if asking is not None else None)
     singles = [
         *flow.project.files,
         *(path for name in sorted(needed & flow.steps.keys()) for path in _code(flow, name)),
     ]
-    survey = Survey(settings.root, state, locations_of(flow.project), needed, singles, sight or Sight(settings.root))
+    survey = Survey(settings.root, state, locations_of(flow.project), needed, singles, sight)
 
     def see() -> World:
         return _world(settings, flow, survey, state, clock, used, asking)
@@ -164,7 +167,7 @@ def _moment(settings: Settings, clock: int) -> int:
 
 def _code(flow: Flow, name: str) -> tuple[str, ...]:
     step = flow.steps[name]
-    return (*step.target.uses, *step.analysis.files)
+    return (*step.target.files, *step.analysis.files)
 
 
 def datasets_of(flow: Flow, arguments: Sequence[str]) -> set[str]:

@@ -12,7 +12,7 @@ import signal
 import tempfile
 import time
 from collections.abc import Collection, Iterable, Iterator
-from typing import IO, TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from dbuild.build.interrupts import interruptible
 from dbuild.errors import Place, RecipeError
@@ -38,7 +38,7 @@ class Asked(NamedTuple):
 
 class _Started(NamedTuple):
     process: Popen[bytes]
-    said: IO[bytes]
+    said: int  # the descriptor of a file with what it printed
 
 
 class Programs:
@@ -54,7 +54,9 @@ class Programs:
         They run at the same time, in the project's directory, as shell recipes do; `withheld` are variables of this
         process's environment that they don't see. Raises RecipeError for the first that fails or doesn't end in time.
         """
-        wanted = {one.command: one for one in asked}
+        wanted: dict[str, Asked] = {}
+        for one in asked:
+            wanted.setdefault(one.command, one)
         new = [one for command, one in wanted.items() if command not in self._said]
         if new:
             with interruptible():
@@ -76,7 +78,7 @@ class Programs:
         finally:
             for each in started:
                 _end(each)
-                each.said.close()
+                os.close(each.said)
 
     def _start(self, one: Asked, withheld: Collection[str]) -> _Started:
         from subprocess import DEVNULL, Popen
@@ -85,12 +87,14 @@ class Programs:
 
         arguments = [*BASH, "-c", one.command]
         given = surroundings({os.fsencode(name) for name in withheld})
-        said = tempfile.TemporaryFile()
+        said, path = tempfile.mkstemp(prefix="dbuild-")
+        os.unlink(path)
         try:
-            streams = {"stdin": DEVNULL, "stdout": said, "stderr": said}
-            process = Popen(arguments, env=given, cwd=self._root, start_new_session=True, **streams)
+            process = Popen(
+                arguments, stdin=DEVNULL, stdout=said, stderr=said, env=given, cwd=self._root, start_new_session=True
+            )
         except OSError as error:
-            said.close()
+            os.close(said)
             raise RecipeError(f"bash can't be started: {error.strerror}", one.place) from None
         return _Started(process, said)
 
@@ -102,8 +106,7 @@ def identity(said: str) -> str:
 
 def _said(one: Asked, ended: _Started, has_ended: bool) -> str:
     """What an ended command printed. Raises RecipeError where it failed, or had to be ended."""
-    ended.said.seek(0)
-    data = ended.said.read(_MOST + 1)
+    data = os.pread(ended.said, _MOST + 1, 0)
     if len(data) > _MOST:
         what = f"{_named(one)} prints more than {_MOST:,} bytes"
         raise RecipeError(what, one.place, "let it print versions, and nothing else")
@@ -135,7 +138,7 @@ def _await(one: _Started, deadline: float, all_of_them: Collection[_Started]) ->
 
 
 def _is_long(started: _Started) -> bool:
-    return os.fstat(started.said.fileno()).st_size > _MOST
+    return os.fstat(started.said).st_size > _MOST
 
 
 def _ends_within(process: Popen[bytes], seconds: float) -> bool:

@@ -16,6 +16,7 @@ from dbuild.observe.listing import Tree, list_trees
 from dbuild.state.store import FOLDER
 
 if TYPE_CHECKING:
+    from dbuild.build.programs import Programs
     from dbuild.observe.vouching import Known, Watch
 
 
@@ -43,13 +44,23 @@ class _Answered(NamedTuple):
 
 
 class Sight:
-    """What a command has seen of the folders of a project so far."""
+    """What a command has seen so far: of the folders of a project, and of what programs say of themselves."""
 
     def __init__(self, root: str) -> None:
         self._root = root
         self._seen: dict[tuple[str, int], Listed] = {}
         self._answered: dict[tuple[str, int], _Answered] = {}
         self._to_vouch: dict[tuple[str, int], bytes] = {}
+        self._programs: Programs | None = None
+
+    @property
+    def programs(self) -> Programs:
+        """What the commands say that count as an environment."""
+        if self._programs is None:
+            from dbuild.build.programs import Programs
+
+            self._programs = Programs(self._root)
+        return self._programs
 
     def look(self, wanted: Sequence[Wanted], kept: Callable[[str], bytes], *, has_content: bool) -> list[Listed]:
         """These folders as they are; what was seen before isn't looked at again.

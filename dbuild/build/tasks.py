@@ -199,7 +199,7 @@ class TaskMaker:
         """The recipe's own files with the stats that they had when they were hashed."""
         name = step.target.name
         if name not in self._code:
-            rows = [self._world.survey.row(path, SINGLES) for path in (*step.target.uses, *step.analysis.files)]
+            rows = [self._world.survey.row(path, SINGLES) for path in (*step.target.files, *step.analysis.files)]
             self._code[name] = tuple((os.path.join(self._root, row.path), row.stat) for row in rows if row)
         return self._code[name]
 

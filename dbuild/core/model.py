@@ -345,3 +345,4 @@ class Analysis:
     former: bytes = b""  # the identity that earlier versions gave the same code; empty: the same one
     notes: tuple[UserError, ...] = ()  # no mistakes, but good to know: with place and hint
     parts: tuple[Part, ...] = ()  # what the code consists of
+    imports: tuple[str, ...] = ()  # top-level modules that it uses and that are none of the project's

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from dbuild.core.model import Analysis, Input, Project, ShellRecipe, Source, SqlRecipe, Target, TimeDimension
+from dbuild.core.part import Part
 from dbuild.core.task import format_of
 from dbuild.errors import UserError, nearest
 
@@ -31,6 +32,7 @@ class Step:
     analysis: Analysis
     views: tuple[ViewUse, ...] = ()  # those that others of them read come first
     reads: tuple[str, ...] = ()  # the datasets that it names, views among them
+    environment: tuple[Part, ...] = ()  # what counts of all that is installed, but for files
 
 
 def see_through(

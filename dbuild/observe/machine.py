@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 
 _CGROUPS = "/sys/fs/cgroup"
+_ENGINE = re.compile(r"duckdb-([^-]+)\.dist-info")
 _NO_LIMIT = 1 << 60  # bytes: cgroups of version 1 write "no limit" as a number near 2**63
 
 
@@ -23,13 +25,27 @@ def boot_identity() -> str:
 
 def engine_stamp() -> str:
     """What changes with the installed DuckDB, found without importing it (that takes 90 ms)."""
-    for folder in sys.path:
-        try:
-            stat = os.stat(os.path.join(folder, "duckdb", "__init__.py"))
-        except OSError:
-            continue
-        return f"{stat.st_mtime_ns} {stat.st_size} {stat.st_ino}"
-    return ""
+    folder = _engine_folder()
+    if not folder:
+        return ""
+    stat = os.stat(os.path.join(folder, "duckdb", "__init__.py"))
+    return f"{stat.st_mtime_ns} {stat.st_size} {stat.st_ino}"
+
+
+def _engine_folder() -> str:
+    return next((folder for folder in sys.path if os.path.isfile(os.path.join(folder, "duckdb", "__init__.py"))), "")
+
+
+def engine_version() -> str:
+    """The version of the installed DuckDB, mostly without importing it."""
+    folder = _engine_folder()
+    names = os.listdir(folder) if folder else []
+    found = [match[1] for match in map(_ENGINE.fullmatch, names) if match]
+    if len(found) == 1:
+        return found[0]
+    import duckdb
+
+    return str(duckdb.__version__)
 
 
 def cores() -> int:

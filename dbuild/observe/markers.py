@@ -7,14 +7,24 @@ counts where it is installed.
 from __future__ import annotations
 
 import ast
+import operator
 import os
 import platform
 import re
 import sys
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from functools import lru_cache
+from typing import Any
 
 _NUMBERS = re.compile(r"\d+")
+_SIGNS: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+}
 _VERSIONS = ("python_version", "python_full_version", "implementation_version")
 
 
@@ -61,22 +71,10 @@ def _compare(left: ast.expr, sign: ast.cmpop, right: ast.expr, extras: Collectio
     return _is_ordered(_numbers(one), sign, _numbers(other)) if is_version else _is_ordered(one, sign, other)
 
 
-def _is_ordered(one: object, sign: ast.cmpop, other: object) -> bool:
-    found = (one > other) - (one < other)  # type: ignore[operator]
-    match sign:
-        case ast.Eq():
-            return found == 0
-        case ast.NotEq():
-            return found != 0
-        case ast.Lt():
-            return found < 0
-        case ast.LtE():
-            return found <= 0
-        case ast.Gt():
-            return found > 0
-        case ast.GtE():
-            return found >= 0
-    raise ValueError
+def _is_ordered(one: Any, sign: ast.cmpop, other: Any) -> bool:
+    if type(sign) not in _SIGNS:
+        raise ValueError
+    return bool(_SIGNS[type(sign)](one, other))
 
 
 def _text(side: ast.expr) -> str:

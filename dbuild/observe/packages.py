@@ -1,28 +1,25 @@
 """The installed distributions, as data: their versions, whose modules are whose, and what each of them requires.
 
 To read what all of them say of themselves takes a tenth of a second or more, so it is read once, and kept for as long
-as the folders of the import path hold the same distributions: their names tell the versions.
+as the folders of the import path hold the same distributions.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import re
 import sys
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from dbuild.observe.digests import digest_bytes
+from dbuild.observe.importpath import folders
 from dbuild.observe.markers import holds, normal
 
 if TYPE_CHECKING:
     from importlib.metadata import Distribution
 
-_FORM = 1  # of what is kept
-_ENDINGS = (".dist-info", ".egg-info", ".egg-link")
 _REQUIREMENT = re.compile(r"\s*([A-Za-z0-9._-]+)\s*(?:\[([^]]*)\])?([^;]*)(?:;(.*))?", re.DOTALL)
 _MODULE = re.compile(r"([^\W\d]\w*)(?:\.py|\.pyd|(?:\.[\w-]+)*\.so)?")
 
@@ -64,9 +61,7 @@ class Packages:
         Modules of Python itself, of nobody, and dbuild's are left out; so is what is required and isn't installed, and
         what is installed in editable form.
         """
-        owners = (
-            self.by_module.get(module, ()) for module in modules if module not in sys.stdlib_module_names
-        )
+        owners = (self.by_module.get(module, ()) for module in modules if module not in sys.stdlib_module_names)
         found = self._required(name for names in owners for name in names if name != "dbuild")
         return {name: self.by_name[name].version for name in sorted(found) if not self.by_name[name].is_editable}
 
@@ -98,50 +93,12 @@ def packages_of(text: str) -> Packages:
     )
 
 
-def folders(root: str) -> tuple[str, ...]:
-    """The folders of the import path that may hold distributions: not the project's own, nor where Python was started.
-
-    These are full of files that come and go, and what they hold is the project's code.
-    """
-    own = {os.path.realpath(root), os.path.realpath(os.getcwd())}
-    paths = (os.path.abspath(path) for path in sys.path if path)
-    return tuple(dict.fromkeys(path for path in paths if os.path.realpath(path) not in own))
-
-
-def folders_stamp(root: str) -> str:
-    """What differs when a distribution was installed, upgraded or removed, at the cost of a stat for each folder."""
-    found = []
-    for folder in folders(root):
-        try:
-            stat = os.stat(folder)
-        except OSError:
-            continue
-        found.append(f"{folder} {stat.st_mtime_ns} {stat.st_ino}")
-    return "\n".join(found)
-
-
-def packages_witness(root: str) -> bytes:
-    """Identity of which distributions are installed in which versions, by the names in the folders alone."""
-    names = [
-        f"{folder}/{name}" for folder in folders(root) for name in sorted(_entries(folder)) if name.endswith(_ENDINGS)
-    ]
-    text = "\n".join((f"{_FORM} {sys.version}", *names))
-    return digest_bytes(text.encode("utf-8", "surrogateescape"))
-
-
 def read_packages(root: str) -> Packages:
     """All distributions, as they say of themselves; what can't be read is left out."""
     from importlib.metadata import distributions
 
     found = (_read(distribution) for distribution in distributions(path=list(folders(root))))
     return Packages(package for package in found if package)
-
-
-def _entries(folder: str) -> Collection[str]:
-    try:
-        return os.listdir(folder)
-    except OSError:
-        return ()
 
 
 def _read(distribution: Distribution) -> Package | None:

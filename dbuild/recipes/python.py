@@ -57,6 +57,7 @@ def analyse(recipe: PythonRecipe, root: str) -> Analysis:
         problems=tuple(problems),
         former=former,
         notes=tuple(_note(recipe, widening) for widening in reach.widened),
+        imports=reach.imports,
         parts=reach.parts(_entry(recipe)),
     )
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 
 from dbuild.build.groups import Groups
 from dbuild.build.world import World
+from dbuild.core.reasons import pack_reasons
 from dbuild.core.schedule import Node
 from dbuild.core.staleness import Reason
 from dbuild.core.trace import joined_key
@@ -16,7 +16,6 @@ from dbuild.state.store import Failure
 
 _TAIL_LINES = 20
 _TAIL_BYTES = 16384
-_REASONS = 8  # of an execution that are kept
 
 
 class Entries:
@@ -43,7 +42,7 @@ class Entries:
         self._groups.open.tasks.append(
             TaskRow(
                 *(self._count, node[0], self._key(node), status, changed, seconds, self._world.clock()),
-                *(json.dumps([str(reason) for reason in reasons[:_REASONS]]), error, self.relative(log)),
+                *(pack_reasons(reasons), error, self.relative(log)),
             )
         )
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
-import os
 import shlex
 import sys
 import time
@@ -15,10 +13,12 @@ from itertools import islice
 from dbuild.build.arrivals import corrections
 from dbuild.build.locks import lock_folder, open_for_build
 from dbuild.build.looks import Looked, datasets_of, forget, look, reading
+from dbuild.build.makers import user
 from dbuild.build.plans import idle_text
 from dbuild.build.reports import mark_record, marks_of
 from dbuild.build.settings import Settings
 from dbuild.build.standings import Standings
+from dbuild.build.wording import keep_recipes
 from dbuild.core.events import Event
 from dbuild.core.graph import Step
 from dbuild.core.mark import Mark, Marked, Saying, Word
@@ -114,7 +114,9 @@ def _keep(looked: Looked, meant: dict[str, Meant], saying: Saying, now: float) -
     with state.transaction():
         state.arrivals.put(corrections(looked.world, min(runs.values())))
         state.put_files(looked.world.survey.hashed.values())
-        said = (saying.why, _who(), now, saying.until)
+        if saying.word == "fresh":
+            keep_recipes(looked.world, meant)
+        said = (saying.why, user(), now, saying.until)
         words = {name: _word(looked, name, one, saying.word) for name, one in meant.items()}
         marks = {name: Mark(runs[name], name, one.keys, words[name], *said) for name, one in meant.items()}
         return tuple(_keep_one(looked, meant[name], made, accepted.get(name, [])) for name, made in marks.items())
@@ -152,13 +154,6 @@ def _keep_one(looked: Looked, meant: Meant, made: Mark, accepted: list[Accepted]
     for _, partitions in before:
         back |= partitions & chosen
     return mark_record(made, len(back))
-
-
-def _who() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # a user id without a name
-        return f"user {os.getuid()}"
 
 
 def _restore(looked: Looked, mark: Mark, partitions: PartitionSet | None) -> None:

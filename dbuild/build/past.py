@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 from dbuild.build.loading import load_flow
@@ -11,6 +10,7 @@ from dbuild.build.looks import forget, reading
 from dbuild.build.reports import local_time
 from dbuild.build.settings import Settings
 from dbuild.core.graph import Flow
+from dbuild.core.reasons import texts_of
 from dbuild.core.report import RunRecord, TaskRecord
 from dbuild.core.trace import joined_key, split_key
 from dbuild.state.ledger import TaskRow
@@ -54,7 +54,7 @@ def _record(flow: Flow, run: int, row: TaskRow) -> TaskRecord:
         changed=row.changed,
         seconds=row.seconds,
         at=local_time(row.at),
-        reasons=tuple(json.loads(row.reasons)),
+        reasons=texts_of(row.reasons),
         error=row.error,
         log=row.log,
     )

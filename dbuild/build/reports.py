@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -26,6 +25,7 @@ from dbuild.core.mark import Mark
 from dbuild.core.model import PythonRecipe, ShellRecipe, Source, SqlRecipe, Target
 from dbuild.core.partitions import Index, PartitionSet
 from dbuild.core.plan import Plan, TargetPlan
+from dbuild.core.reasons import texts_of
 from dbuild.core.report import (
     Cause,
     DatasetStatus,
@@ -309,7 +309,7 @@ def _explanation(looked: Looked, planned: Plan, state: State, name: str, index: 
         last_run=str(trace.run) if trace else None,
         last_built=local_time(trace.at) if trace else None,
         last_seconds=trace.seconds if trace else None,
-        last_reasons=tuple(json.loads(last[0][1].reasons)) if last else (),
+        last_reasons=texts_of(last[0][1].reasons) if last else (),
         failure=_failure(name, _named(domain, index), failure) if failure else None,
         mark=_mark_on(looked.world, name, index),
         uncounted=uncounted,

@@ -146,7 +146,9 @@ def _run(
 ) -> Summary:
     from dbuild.build.allotments import Allotments
     from dbuild.build.gaps import gaps_of
+    from dbuild.build.makers import find_maker
     from dbuild.build.run import Failing, Run
+    from dbuild.build.wording import keep_recipes
     from dbuild.execute.pool import Pool
     from dbuild.execute.publish import Journal
     from dbuild.observe.machine import cores, memory
@@ -154,6 +156,9 @@ def _run(
 
     project = looked.flow.project
     number = state.begin_run(settings.clock(), shlex.join(sys.argv[1:]))
+    with state.transaction():
+        state.put_maker(number, find_maker(looked.flow))
+        keep_recipes(looked.world, [name for name, part in planned.targets.items() if part.will or part.may])
     allotments = Allotments(project, options.jobs or cores(), memory())
     for name in allotments.too_large():
         if name in planned.targets:

@@ -11,7 +11,7 @@ from dbuild.state.store import dump_pairs
 _KEYED = ("trace", "failure")  # tables with a row a partition
 _ASIDE = "\x1d"  # no key begins with it
 _OF_MARKS = "mark IN (SELECT run FROM mark WHERE target = ?)"
-_TARGETS = (*_KEYED, "seal", "mark", "orphan", "task")
+_TARGETS = (*_KEYED, "seal", "mark", "orphan", "recipe", "task")
 
 
 class Heritage:

@@ -19,9 +19,18 @@ class TaskRow:
     changed: bool
     seconds: float
     at: float
-    reasons: str  # JSON list of texts
+    reasons: str  # as `core.reasons` packs them
     error: str | None
     log: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Maker:
+    """Who stands behind a run, and what code was built."""
+
+    who: str  # the commit's author; without a commit the user and the machine
+    code: str = ""  # the commit's id
+    is_dirty: bool | None = None  # whether the project's files differed from it; None: not known
 
 
 class Ledger(Targets):
@@ -39,6 +48,17 @@ class Ledger(Targets):
             "UPDATE run SET seconds = ?, outcome = ?, built = ?, failed = ? WHERE id = ?",
             (seconds, outcome, built, failed, run),
         )
+
+    def put_maker(self, run: int, maker: Maker) -> None:
+        """Notes who stands behind a run."""
+        self._db.execute(
+            "UPDATE run SET who = ?, code = ?, is_dirty = ? WHERE id = ?", (maker.who, maker.code, maker.is_dirty, run)
+        )
+
+    def maker(self, run: int) -> Maker | None:
+        """Who stands behind a run; None where nobody noted it."""
+        row = self._db.execute("SELECT who, code, is_dirty FROM run WHERE id = ?", (run,)).fetchone()
+        return Maker(row[0], row[1], None if row[2] is None else bool(row[2])) if row and row[0] else None
 
     def has_cut_off(self) -> bool:
         """Whether a run of this Dataflowfile never ended (it was killed), or none is known at all."""

@@ -6,6 +6,8 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
+from dbuild.state.recipes import sweep
+
 
 class Orphan(NamedTuple):
     """An output that was made once, at a path where its partition isn't made any more."""
@@ -79,9 +81,10 @@ class Leftovers:
         """Drops all that is known of a target that isn't declared any more, but what the ledger tells of it."""
         number = self._target_id(target)
         self._forget_replaced("mark.target = ?", number)
-        for table in ("trace", "failure", "seal", "mark", "orphan"):
+        for table in ("trace", "failure", "seal", "mark", "orphan", "recipe"):
             self._db.execute(f"DELETE FROM {table} WHERE target = ?", (number,))
         self._db.execute("DELETE FROM owner WHERE flow = ? AND target = ?", (self._flow, target))
+        sweep(self._db)
 
     def forget_flow(self, run: int) -> None:
         """Drops every row of this Dataflowfile but the ledger's of this `run`, whose number keeps numbers growing.
@@ -90,11 +93,12 @@ class Leftovers:
         """
         own = "target IN (SELECT id FROM target WHERE flow = ?)"
         self._forget_replaced(f"mark.{own}", self._flow)
-        for table in ("trace", "failure", "seal", "mark", "orphan", "task"):
+        for table in ("trace", "failure", "seal", "mark", "orphan", "recipe", "task"):
             self._db.execute(f"DELETE FROM {table} WHERE {own}", (self._flow,))
         for table in ("listing", "presence", "axis", "answer", "owner", "shape", "target", "arrival"):
             self._db.execute(f"DELETE FROM {table} WHERE flow = ?", (self._flow,))
         self._db.execute("DELETE FROM run WHERE flow = ? AND id <> ?", (self._flow, run))
+        sweep(self._db)
 
     def _forget_replaced(self, which: str, value: int | str) -> None:
         self._db.execute(f"DELETE FROM replaced WHERE mark IN (SELECT run FROM mark WHERE {which})", (value,))

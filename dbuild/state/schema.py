@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-VERSION = 4
+VERSION = 5
 
 # Each step is run in the one transaction that takes a state from the version before to its own.
 STEPS: dict[int, str] = {
@@ -111,5 +111,21 @@ STEPS: dict[int, str] = {
     ) WITHOUT ROWID;
     DELETE FROM seal;
     DELETE FROM answer;
+    """,
+    # What the fingerprints were made of that something was built under; and who stood behind a run: the author of the
+    # commit that was built and whether its files had been edited (NULL: it isn't known).
+    5: """
+    CREATE TABLE recipe (
+        id INTEGER PRIMARY KEY, target INTEGER NOT NULL, fingerprint BLOB NOT NULL, UNIQUE (target, fingerprint)
+    );
+    CREATE TABLE part (
+        recipe INTEGER NOT NULL, number INTEGER NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL, digest BLOB NOT NULL,
+        value TEXT NOT NULL, file TEXT NOT NULL, line INTEGER NOT NULL, lines INTEGER NOT NULL, content BLOB,
+        PRIMARY KEY (recipe, number)
+    ) WITHOUT ROWID;
+    CREATE TABLE content (digest BLOB PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
+    ALTER TABLE run ADD COLUMN who TEXT NOT NULL DEFAULT '';
+    ALTER TABLE run ADD COLUMN code TEXT NOT NULL DEFAULT '';
+    ALTER TABLE run ADD COLUMN is_dirty INTEGER;
     """,
 }

@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # what a build with nothing to do doesn't need
     from dbuild.state.heritage import Heritage
     from dbuild.state.leftovers import Leftovers
     from dbuild.state.marks import Marks
+    from dbuild.state.recipes import Recipes
     from dbuild.state.routes import Routes
 
 FOLDER = ".dbuild"
@@ -49,6 +50,7 @@ class State(Files, Ledger):
         self._leftovers: Leftovers | None = None
         self._heritage: Heritage | None = None
         self._arrivals: Arrivals | None = None
+        self._recipes: Recipes | None = None
         self._routes: Routes | None = None
 
     def close(self) -> None:
@@ -65,7 +67,8 @@ class State(Files, Ledger):
     def renumber(self) -> None:
         """Forgets what was read of which number stands for which target: these have changed."""
         self._ids.clear()
-        self._marks = self._leftovers = self._heritage = self._arrivals = self._routes = None
+        self._marks = self._leftovers = self._heritage = self._arrivals = None
+        self._recipes = self._routes = None
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -106,6 +109,15 @@ class State(Files, Ledger):
 
             self._routes = Routes(self._db, self.flow)
         return self._routes
+
+    @property
+    def recipes(self) -> Recipes:
+        """What the fingerprints consisted of that something was built under."""
+        if self._recipes is None:
+            from dbuild.state.recipes import Recipes
+
+            self._recipes = Recipes(self._db, self.target_id)
+        return self._recipes
 
     @property
     def heritage(self) -> Heritage:

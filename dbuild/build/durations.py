@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from dbuild.build.locations import SINGLES
 from dbuild.build.world import World
 from dbuild.core.duration import estimate
@@ -37,6 +39,10 @@ class Durations:
         if not counts or any(name not in self._known for name in counts):
             return None
         return sum(count * self._known[name] for name, count in counts.items()) / jobs
+
+    def usual(self, counts: Mapping[str, int]) -> float:
+        """The seconds that so many partitions of each target take on average; of one that never ran, none."""
+        return sum(count * self._known.get(name, 0.0) for name, count in counts.items())
 
     def whole(self, jobs: int) -> float:
         """The seconds that all that will or may run takes, `jobs` at once, guessed by size where nothing ever ran."""

@@ -36,13 +36,15 @@ class Entries:
         log: str | None = None,
         *,
         changed: bool = False,
+        size: int | None = None,
+        is_mended: bool = False,
     ) -> None:
-        """Notes how an execution ended."""
+        """Notes how an execution ended; `size` and `is_mended` as in a TaskRow."""
         self._count += 1
         self._groups.open.tasks.append(
             TaskRow(
                 *(self._count, node[0], self._key(node), status, changed, seconds, self._world.clock()),
-                *(pack_reasons(reasons), error, self.relative(log)),
+                *(pack_reasons(reasons), error, self.relative(log), size, is_mended),
             )
         )
 

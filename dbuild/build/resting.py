@@ -60,6 +60,16 @@ def counted(
     return failure._replace(identity=identity, failures=before.failures + 1 if before and is_same else 1)
 
 
+def failed_alike(
+    world: World, target: str, index: Index, reasons: Iterable[Reason], records: Sequence[InputRecord]
+) -> bool:
+    """Whether a partition that has been built now had failed in the run before, although it read the same."""
+    failure = world.failures(target).get(joined_key(world.domains.of(target).key(index)))
+    if failure is None or not failure.identity:
+        return False
+    return identify(world, target, index, reasons, records) == failure.identity
+
+
 def identify(
     world: World,
     target: str,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import heapq
 import random
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -17,7 +18,7 @@ from dbuild.build.entries import Entries, tail_of
 from dbuild.build.groups import SECONDS, Groups
 from dbuild.build.order import schedule_of
 from dbuild.build.publication import Publisher
-from dbuild.build.resting import Rest, counted, find_rest, rest_after
+from dbuild.build.resting import Rest, counted, failed_alike, find_rest, rest_after
 from dbuild.build.tasks import Prepared, TaskMaker
 from dbuild.build.world import World
 from dbuild.core.backoff import delay_of, may_retry
@@ -40,6 +41,7 @@ from dbuild.core.task import Result
 from dbuild.errors import UserError
 from dbuild.execute.pool import GRACE, Pool
 from dbuild.execute.publish import Journal
+from dbuild.state.ledger import Savings
 from dbuild.state.store import Failure
 from dbuild.state.store import State as Store
 
@@ -260,7 +262,7 @@ class Run:
                 error = _said(problem)
             else:
                 self.schedule.move(node, State.BUILT)
-                self._entries.add(node, attempt.reasons, "built", result.seconds, log=log, changed=changed)
+                self._note_built(attempt, result, log, changed=changed)
                 ended = TaskEnded(node[0], self._key(node), "built", changed, result.seconds)
                 notes = (*result.notes, *self.published.notes.get(node, ()))
                 is_provisional = node[1] in self.world.supply.improvises(node[0])
@@ -268,6 +270,18 @@ class Run:
                 return
         self.published.discard(prepared)
         self._unsuccessful(attempt, result, error or "", log)
+
+    def _note_built(self, attempt: Attempt, result: Result, log: str | None, *, changed: bool) -> None:
+        assert attempt.prepared is not None
+        size = sum(made.size for made in result.made) if result.made else None
+        is_mended = failed_alike(self.world, *attempt.node, attempt.reasons, attempt.prepared.records)
+        self._entries.add(
+            *(attempt.node, attempt.reasons, "built", result.seconds),
+            log=log,
+            changed=changed,
+            size=size,
+            is_mended=is_mended,
+        )
 
     def _unsuccessful(self, attempt: Attempt, result: Result, error: str, log: str | None) -> None:
         target = self.world.flow.steps[attempt.node[0]].target
@@ -338,6 +352,12 @@ class Run:
                     self._end(number, other, "stopped")
 
     # -- what came of it -------------------------------------------------------------------------------------------
+
+    def savings(self) -> Savings:
+        """What didn't have to run. Asked when it has ended."""
+        spared = Counter(name for (name, _), state in self.schedule.states.items() if state is State.FRESH)
+        fresh = {name: len(part.fresh) + spared[name] for name, part in self.plan.targets.items()}
+        return Savings(sum(fresh.values()), spared.total(), self._durations.usual(fresh))
 
     def settled(self, target: str) -> PartitionSet:
         """The partitions of a target that this run made, or found to be fresh after all. Asked when it has ended."""

@@ -191,7 +191,9 @@ def _run(
     until = changes_at(looked, planned, run.settled, rests)
     summary = replace(_summary(planned, run, str(number), time.monotonic() - started), changes_at=until)
     outcome = "interrupted" if run.is_interrupted else ("failed" if summary.failed else "done")
-    state.end_run(number, summary.seconds, outcome, summary.built, summary.failed)
+    with state.transaction():
+        state.end_run(number, summary.seconds, outcome, summary.built, summary.failed)
+        state.put_savings(number, run.savings())
     return summary
 
 

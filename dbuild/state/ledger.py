@@ -22,6 +22,17 @@ class TaskRow:
     reasons: str  # as `core.reasons` packs them
     error: str | None
     log: str | None
+    size: int | None = None  # bytes of all that it made; None: it made nothing, or nobody noted it
+    is_mended: bool = False  # whether it had failed in an earlier run, reading the same
+
+
+@dataclass(frozen=True, slots=True)
+class Savings:
+    """What a run didn't have to do."""
+
+    fresh: int  # partitions that it was asked for and that didn't run
+    spared: int  # of them those that would have, had not all that they read come out the same
+    seconds: float  # that they would have taken, as long as they took on average
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +60,13 @@ class Ledger(Targets):
             (seconds, outcome, built, failed, run),
         )
 
+    def put_savings(self, run: int, savings: Savings) -> None:
+        """Notes what a run didn't have to do."""
+        self._db.execute(
+            "UPDATE run SET fresh = ?, spared = ?, saved = ? WHERE id = ?",
+            (savings.fresh, savings.spared, savings.seconds, run),
+        )
+
     def put_maker(self, run: int, maker: Maker) -> None:
         """Notes who stands behind a run."""
         self._db.execute(
@@ -71,11 +89,12 @@ class Ledger(Targets):
 
     def put_tasks(self, run: int, rows: Iterable[TaskRow]) -> None:
         self._db.executemany(
-            "INSERT OR REPLACE INTO task VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO task (run, number, target, key, status, changed, seconds, at, reasons, error, log,"
+            " size, is_mended) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
                 (
                     *(run, r.number, self.target_id(r.target), r.key, r.status, r.changed),
-                    *(r.seconds, r.at, r.reasons, r.error, r.log),
+                    *(r.seconds, r.at, r.reasons, r.error, r.log, r.size, r.is_mended),
                 )
                 for r in rows
             ],
@@ -99,8 +118,8 @@ class Ledger(Targets):
                 wheres.append(f"{column} = ?")
                 values.append(str(value))
         rows = self._db.execute(
-            "SELECT task.run, task.number, target.name, task.key, status, changed, seconds, at, reasons, error, log"
-            f" FROM task JOIN target ON target.id = task.target WHERE {' AND '.join(wheres)}"
+            "SELECT task.run, task.number, target.name, task.key, status, changed, seconds, at, reasons, error, log,"
+            f" size, is_mended FROM task JOIN target ON target.id = task.target WHERE {' AND '.join(wheres)}"
             " ORDER BY task.run DESC, task.number DESC LIMIT ?",
             [*values, limit],
         )

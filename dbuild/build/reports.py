@@ -55,9 +55,14 @@ def lint(settings: Settings) -> Flow:
 
 
 def status(
-    settings: Settings, arguments: Sequence[str], doubt: Doubt = ignore, notice: Doubt = ignore
+    settings: Settings,
+    arguments: Sequence[str],
+    doubt: Doubt = ignore,
+    notice: Doubt = ignore,
+    *,
+    is_detailed: bool = False,
 ) -> tuple[DatasetStatus, ...]:
-    """How the partitions of these targets, and of all that they need, stand.
+    """How the partitions of these targets, and of all that they need, stand; with their details where asked for.
 
     `doubt` hears what can't be known, `notice` which arguments chose nothing.
     """
@@ -80,7 +85,13 @@ def status(
                 nothing = PartitionSet.empty(())
                 rows.append(_described(looked, looked.flow.project.targets[name], layers[name], nothing, {}))
         astray = strays_of(looked, planned)
-        return tuple(replace(row, astray=astray[row.name]) if row.name in astray else row for row in rows)
+        rows = [replace(row, astray=astray[row.name]) if row.name in astray else row for row in rows]
+        if is_detailed:
+            from dbuild.build.details import Details
+
+            details = Details(looked, planned)
+            rows = [replace(row, detail=details.of(row.name)) for row in rows]
+        return tuple(rows)
 
 
 def strays_of(looked: Looked, planned: Plan) -> dict[str, tuple[Stray, ...]]:

@@ -9,6 +9,7 @@ from dbuild.core.events import Key
 from dbuild.core.staleness import Reason
 
 if TYPE_CHECKING:
+    from dbuild.core.partitions import PartitionSet
     from dbuild.core.routes import Stray  # only flows that route rows have any, and import it
 
 Standing = Literal["fresh", "will run", "may run", "waiting", "frozen", "absent"]
@@ -43,6 +44,19 @@ class FailureRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Detail:
+    """Which partitions of a dataset stand how, and how much there is of it."""
+
+    domain: PartitionSet
+    standing: tuple[tuple[str, PartitionSet], ...]  # state and its partitions, disjoint; what needs attention first
+    files: int
+    size: int  # bytes
+    newest: float | None  # the latest mtime of its files, seconds since the epoch
+    built: float | None = None  # when a partition of it was built last
+    seconds: float | None = None  # that this took
+
+
+@dataclass(frozen=True, slots=True)
 class DatasetStatus:
     """How the partitions of one dataset stand. Of a source: fresh (there), awaited, missing, late, unsettled."""
 
@@ -73,6 +87,7 @@ class DatasetStatus:
     failures: tuple[FailureRecord, ...] = ()  # of needed partitions, the newest first
     uncounted: tuple[str, ...] = ()  # the inputs that are read, and whose changes make nothing stale
     differing: int | None = 0  # partitions that read something else of these; None: too many to look at
+    detail: Detail | None = None  # where it was asked for
     astray: tuple[Stray, ...] = ()  # its rows that no partition of a target gets, as far as files were looked into
 
     @property

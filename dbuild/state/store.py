@@ -267,6 +267,14 @@ class State(Files, Ledger):
         )
         return dict(rows.fetchall())
 
+    def last_built(self, target: str) -> tuple[float | None, float | None]:
+        """When a partition of a target was built last (seconds since the epoch), and the seconds that it took."""
+        row = self._db.execute(
+            "SELECT at, seconds FROM trace WHERE target = ? ORDER BY at DESC LIMIT 1",
+            (self.target_id(target, is_made=False),),
+        ).fetchone()
+        return (row[0], row[1]) if row else (None, None)
+
     def runs_by_key(self, target: str) -> dict[str, int]:
         """Key -> the run that built a partition of a target, or the mark that accepted it."""
         rows = self._db.execute("SELECT key, run FROM trace WHERE target = ?", (self.target_id(target, is_made=False),))

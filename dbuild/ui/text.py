@@ -80,3 +80,24 @@ def listed(words: Iterable[str], limit: int = 5) -> str:
     found = list(words)
     more = f" and {len(found) - limit:,} more" if len(found) > limit else ""
     return clean(", ".join(found[:limit])) + more
+
+
+def size_text(size: int) -> str:
+    """A number of bytes as 812 B, 4.1 kB, 12 MB."""
+    if size < 1000:
+        return f"{size} B"
+    value, unit = float(size), "B"
+    for unit in ("kB", "MB", "GB", "TB", "PB"):
+        value /= 1000
+        if value < 999.5:
+            break
+    return f"{value:.1f} {unit}" if value < 9.95 else f"{value:.0f} {unit}"
+
+
+def age(seconds: float) -> str:
+    """How long ago something was, in one unit: now, 40 s, 3 min, 5 h, 12 d, 7 months, 2 years."""
+    for length, unit in ((60, "s"), (60, "min"), (48, "h"), (60, "d")):
+        if seconds < length:
+            return "now" if unit == "s" and seconds < 1 else f"{int(seconds)} {unit} ago"
+        seconds /= 60 if unit in ("s", "min") else 24
+    return f"{int(seconds / 30.44)} months ago" if seconds < 730 else f"{int(seconds / 365.25)} years ago"

@@ -1,0 +1,1 @@
+"""Flows drawn in characters. Unaware of terminals, of files and of the state."""

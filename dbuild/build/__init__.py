@@ -92,15 +92,20 @@ def lint(settings: Settings) -> Flow:
 
 
 def status(
-    settings: Settings, arguments: Sequence[str], doubt: Doubt = ignore, notice: Doubt = ignore
+    settings: Settings,
+    arguments: Sequence[str],
+    doubt: Doubt = ignore,
+    notice: Doubt = ignore,
+    *,
+    is_detailed: bool = False,
 ) -> tuple[DatasetStatus, ...]:
-    """How the partitions of these targets, and of all that they need, stand.
+    """How the partitions of these targets, and of all that they need, stand; with details for pictures if asked for.
 
     `doubt` hears what can't be known, `notice` which arguments chose nothing.
     """
     from dbuild.build import reports
 
-    return reports.status(settings, arguments, doubt, notice)
+    return reports.status(settings, arguments, doubt, notice, is_detailed=is_detailed)
 
 
 def overview(settings: Settings, arguments: Sequence[str] = (), doubt: Doubt = ignore) -> tuple[DatasetStatus, ...]:

@@ -1,21 +1,24 @@
-"""The flow drawn in a terminal: as cards in layers where there is room for them, else as rows with lanes."""
+"""The flow drawn in characters: as cards in layers where there is room for them, else as rows with lanes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from dbuild.core.report import DatasetStatus, Detail
+from dbuild.core.report import DatasetStatus
 from dbuild.ui.drawing.canvas import Piece
 from dbuild.ui.drawing.cards import Card, card_width, drawn
+from dbuild.ui.drawing.collapse import Group, collapsed
 from dbuild.ui.drawing.lanes import laned
-from dbuild.ui.drawing.layering import layered
-from dbuild.ui.drawing.strips import Strip, shape_of, states_in, strip_of
+from dbuild.ui.drawing.layering import Layering, layered
+from dbuild.ui.drawing.strips import PLAIN_SHAPES, SHAPES, Strip, shares_of, strip_of
+from dbuild.ui.styles import BOLD, FAINT
 from dbuild.ui.text import age, clean, clip, duration, size_text
 
 Rows = list[list[Piece]]
 
-_STYLES = {
+STYLES = {
     "failed": "red",
     "late": "red",
     "missing": "yellow",
@@ -28,151 +31,203 @@ _STYLES = {
     "awaited": "cyan",
     "fresh": "green",
 }
-_FAINT = "faint"
-_TALLEST = 4  # layers of cards above which rows are easier to read
-_CARDS = 14  # datasets
+_MOST_CARDS = 14
+_MOST_LAYERS = 7  # of cards: more of them are easier to read as rows
 _CARD = 34  # columns
-_STRIP = 24
+_STRIP = 24  # columns of a strip in a row
+_WIDEST_NAME = 30
+_MOST_ROWS = 60  # nodes above which chains and folders are drawn as one
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What a screen can show."""
+    """What a screen can show, and what is asked of it."""
 
     width: int  # columns
     now: float  # seconds since the epoch
     is_plain: bool = False  # ASCII only
+    is_whole: bool = False  # every dataset on its own, however many there are
+
+
+@dataclass(frozen=True, slots=True)
+class _Node:
+    """A dataset, or several that are drawn as one."""
+
+    title: str
+    kind: str
+    counts: tuple[tuple[str, int], ...]  # by state, what needs attention most first
+    facts: str
+    strip: Callable[[int, int], Strip]  # of so many columns and rows
+
+    @property
+    def worst(self) -> str:
+        return self.counts[0][0] if self.counts else ""
 
 
 def flow_rows(datasets: Sequence[DatasetStatus], look: Look) -> Rows:
-    """The drawing, with a legend of the states in it."""
-    names = {each.name for each in datasets}
-    reads = {each.name: [one for one in each.inputs if one in names] for each in datasets}
+    """The drawing, with a legend of the states in it; of nothing, nothing."""
+    if not datasets:
+        return []
     by_name = {each.name: each for each in datasets}
-    layering = layered(reads)
-    width = card_width(layering, look.width, _CARD) if len(datasets) <= _CARDS else 0
-    strips: dict[str, Strip] = {}
-    rows = _cards(by_name, layering, width, look, strips) if width else _lanes(by_name, reads, look, strips)
-    return [*rows, [], _legend(strips, look)]
+    reads = {each.name: [one for one in each.inputs if one in by_name and one != each.name] for each in datasets}
+    graph = collapsed(reads, lambda name: _folder(by_name[name]), len(reads) if look.is_whole else _MOST_ROWS)
+    nodes = {name: _node(name, graph.groups.get(name), by_name, look) for name in graph.reads}
+    layering = layered(graph.reads)
+    is_small = len(nodes) <= _MOST_CARDS and len(layering.layers) <= _MOST_LAYERS
+    width = card_width(layering, look.width, _CARD) if is_small else 0
+    picture = _Picture(nodes, look)
+    rows = picture.cards(layering, width) if width else picture.lanes(graph.reads)
+    return [*rows, [], picture.legend()]
 
 
-def _strip(each: DatasetStatus, width: int, height: int) -> Strip:
+def _folder(each: DatasetStatus) -> str:
+    """The folder that a dataset's files lie in, without the parts that its keys or its own name make."""
+    if not each.paths:
+        return ""
+    fixed = each.paths[0].partition("{")[0].partition("*")[0]
+    folder = os.path.dirname(fixed)
+    return os.path.dirname(folder) if os.path.basename(folder) == each.name else folder
+
+
+def _node(name: str, group: Group | None, by_name: Mapping[str, DatasetStatus], look: Look) -> _Node:
+    if group is not None:
+        return _group_node(group, [by_name[member] for member in group.members], look)
+    each = by_name[name]
     detail = each.detail
-    return strip_of(detail.domain, detail.standing, width, height) if detail else Strip(())
+    counts = tuple((state, len(found)) for state, found in detail.standing) if detail else ()
+
+    def strip(width: int, height: int) -> Strip:
+        return strip_of(detail.domain, detail.standing, width, height) if detail else Strip(())
+
+    return _Node(clean(each.name), each.recipe or each.kind, counts, _facts([each], look), strip)
 
 
-def _cards(by_name: Mapping[str, DatasetStatus], layering, width: int, look: Look, strips: dict[str, Strip]) -> Rows:
-    room = width - 4
-    cards: dict[str, Card] = {}
-    for name, each in by_name.items():
-        strips[name] = _strip(each, room, 7 if len(by_name) <= 5 else 4)
-        kind = each.recipe or each.kind
-        title = clip(clean(name), room - len(kind) - 2)
-        head = (
-            Piece(f"{_mark(each, look)} ", _style(each)),
-            Piece(title, "bold"),
-            Piece(kind.rjust(room - len(title) - 2), _FAINT),
-        )
-        lines = [head, *(_strip_row(row, look) for row in strips[name].rows), (Piece(_counts(each), ""),)]
-        lines.append((Piece(clip(_facts(each, look), room), _FAINT),))
-        cards[name] = Card(tuple(tuple(line) for line in lines))
-    return list(drawn(layering, cards, width).rows({"": _FAINT}, is_plain=look.is_plain))
+def _group_node(group: Group, members: Sequence[DatasetStatus], look: Look) -> _Node:
+    total: dict[str, int] = {}
+    for each in members:
+        for state, found in each.detail.standing if each.detail else ():
+            total[state] = total.get(state, 0) + len(found)
+    counts = tuple((state, total[state]) for state in SHAPES if state in total)
+    return _Node(
+        clean(group.name), f"{len(members)} sets", counts, _facts(members, look), lambda width, _: shares_of(counts, width)
+    )
 
 
-def _lanes(
-    by_name: Mapping[str, DatasetStatus], reads: Mapping[str, Sequence[str]], look: Look, strips: dict[str, Strip]
-) -> Rows:
-    lanes = laned(reads)
-    widest = min(28, max(len(clean(name)) for name in by_name))
-    counts = {name: _counts(each) for name, each in by_name.items()}
-    numbers = max(map(len, counts.values()))
-    rest = look.width - lanes.width - widest - numbers - 3 - 7 - 8
-    strip = max(8, min(_STRIP, rest))
-    rows: Rows = []
-    for (name, column), line in zip(lanes.rows, lanes.canvas.rows({"": _FAINT}, is_plain=look.is_plain), strict=False):
-        each = by_name[name]
-        strips[name] = _strip(each, strip, 1)
-        row = _with_mark(line, column, Piece(_mark(each, look), _style(each)), lanes.width)
-        row += [Piece(clip(clean(name), widest).ljust(widest + 2), "bold")]
-        row += [Piece((each.recipe or each.kind).ljust(7), _FAINT)]
-        shown = strips[name].rows[0] if strips[name].rows else ()
-        row += [*_strip_row(shown, look), Piece(" " * (strip - len(shown) + 2), "")]
-        row += [Piece(counts[name].ljust(numbers + 2), "")]
-        row += [Piece(_facts(each, look), _FAINT)]
-        rows.append(_cut(row, look.width))
-    return rows
+def _facts(members: Sequence[DatasetStatus], look: Look) -> str:
+    """How much there is, how old the newest of it is, and how long the last partition of it took."""
+    details = [each.detail for each in members if each.detail is not None]
+    moments = [one.built if one.built is not None else one.newest for one in details]
+    known = [moment for moment in moments if moment is not None]
+    parts = [size_text(sum(one.size for one in details))] if any(one.files for one in details) else []
+    parts += [age(look.now - max(known))] if known else []
+    parts += [duration(one.seconds) for one in details if one.seconds is not None and len(members) == 1]
+    return (" . " if look.is_plain else " · ").join(parts)
 
 
-def _with_mark(line: Sequence[Piece], column: int, mark: Piece, width: int) -> list[Piece]:
+class _Picture:
+    """Draws nodes, and remembers which states occurred."""
+
+    def __init__(self, nodes: Mapping[str, _Node], look: Look) -> None:
+        self._nodes = nodes
+        self._look = look
+        self._shapes = PLAIN_SHAPES if look.is_plain else SHAPES
+        self._shown: set[str] = set()
+
+    def cards(self, layering: Layering, width: int) -> Rows:
+        """Cards in layers, each of so many columns."""
+        height = 7 if len(self._nodes) <= 6 else 4
+        cards = {name: Card(tuple(map(tuple, self._card(node, width - 4, height)))) for name, node in self._nodes.items()}
+        return list(drawn(layering, cards, width).rows({"": FAINT}, is_plain=self._look.is_plain))
+
+    def _card(self, node: _Node, width: int, height: int) -> Iterator[list[Piece]]:
+        title = self._clip(node.title, width - len(node.kind) - 3)
+        rest = width - 2 - len(title)
+        yield [Piece(f"{self._mark(node)} ", self._style(node)), Piece(title, BOLD), Piece(node.kind.rjust(rest), FAINT)]
+        strip = node.strip(width, height)
+        for row in strip.rows:
+            yield list(self._strip(row))
+        yield [Piece(self._clip(self._counts(node), width), "")]
+        if node.facts:
+            yield [Piece(self._clip(node.facts, width), FAINT)]
+
+    def lanes(self, reads: Mapping[str, Sequence[str]]) -> Rows:
+        """A row for each node, lanes at the left."""
+        found = laned(reads)
+        name = min(_WIDEST_NAME, max(len(node.title) for node in self._nodes.values()))
+        kind = max(len(node.kind) for node in self._nodes.values())
+        counts = {key: self._counts(node) for key, node in self._nodes.items()}
+        numbers = max(map(len, counts.values()))
+        # What is said last is left out first; the strip takes what is left, and goes where that is next to nothing.
+        room = self._look.width - found.width - name - 4
+        has_kind = room > kind + 24
+        room -= (kind + 1) * has_kind
+        strip = min(_STRIP, room - numbers - 2)
+        has_strip = strip >= 6
+        rows: Rows = []
+        lines = found.canvas.rows({"": FAINT}, is_plain=self._look.is_plain)
+        for key, column in found.rows:
+            node = self._nodes[key]
+            row = _marked(next(lines, []), column, Piece(self._mark(node), self._style(node)), found.width)
+            row.append(Piece(self._clip(node.title, name).ljust(name + 2), BOLD))
+            if has_kind:
+                row.append(Piece(node.kind.ljust(kind + 1), FAINT))
+            if has_strip:
+                shown = (*node.strip(strip, 1).rows, ())[0]
+                row += [*self._strip(shown), Piece(" " * (strip - len(shown) + 2), "")]
+            row += [Piece(counts[key].ljust(numbers + 2), ""), Piece(node.facts, FAINT)]
+            rows.append(_cut(row, self._look.width))
+        return rows
+
+    def legend(self) -> list[Piece]:
+        """What the characters of the strips mean, as far as they occur."""
+        row: list[Piece] = []
+        for state in reversed(self._shapes):
+            if state in self._shown:
+                row += [Piece(self._shapes[state], STYLES[state]), Piece(f" {state}   ", FAINT)]
+        return row
+
+    def _strip(self, row: Sequence[str]) -> Iterator[Piece]:
+        """The cells of a strip, those of one state as one piece."""
+        start = 0
+        for at in range(1, len(row) + 1):
+            if at == len(row) or row[at] != row[start]:
+                state = row[start]
+                self._shown.add(state)
+                yield Piece(self._shapes.get(state, " ") * (at - start), STYLES.get(state, ""))
+                start = at
+
+    def _counts(self, node: _Node) -> str:
+        if not node.counts:
+            return "" if node.kind in ("view", "action") else "no partitions"
+        return ", ".join(f"{number:,} {state}" for state, number in node.counts)
+
+    def _mark(self, node: _Node) -> str:
+        kinds = {"failed": "✗x", "late": "✗x", "fresh": "●o", "": "●o"}
+        return kinds.get(node.worst, "○.")[self._look.is_plain]
+
+    def _style(self, node: _Node) -> str:
+        return STYLES.get(node.worst, FAINT)
+
+    def _clip(self, text: str, width: int) -> str:
+        if self._look.is_plain:
+            return text if len(text) <= width else text[: max(0, width - 2)] + ".."
+        return clip(text, width)
+
+
+def _marked(line: Sequence[Piece], column: int, mark: Piece, width: int) -> list[Piece]:
+    """A row of lanes with the mark of a node in it, and blanks up to where the lanes end."""
     cells = [(character, piece.style) for piece in line for character in piece.text]
     cells += [(" ", "")] * (width - len(cells))
-    cells[column] = (mark.text, mark.style)
-    return [*(Piece(character, style) for character, style in cells), Piece("  ", "")]
+    before, after = cells[:column], cells[column + 1 :]
+    pieces = [Piece("".join(one for one, _ in before), FAINT), mark, Piece("".join(one for one, _ in after), FAINT)]
+    return [*pieces, Piece("  ", "")]
 
 
 def _cut(row: Sequence[Piece], width: int) -> list[Piece]:
     found: list[Piece] = []
     for piece in row:
-        if len(piece.text) > width:
-            return [*found, Piece(piece.text[:width], piece.style)]
-        found.append(piece)
+        found.append(Piece(piece.text[:width], piece.style))
         width -= len(piece.text)
+        if width <= 0:
+            break
     return found
-
-
-def _strip_row(row: Sequence[str], look: Look) -> Iterator[Piece]:
-    text, state = "", ""
-    for one in row:
-        if one != state and text:
-            yield Piece(text, _STYLES.get(state, ""))
-            text = ""
-        text, state = text + shape_of(one, is_plain=look.is_plain), one
-    if text:
-        yield Piece(text, _STYLES.get(state, ""))
-
-
-def _mark(each: DatasetStatus, look: Look) -> str:
-    worst = _worst(each)
-    if worst == "fresh":
-        return "o" if look.is_plain else "●"
-    if worst in ("failed", "late"):
-        return "x" if look.is_plain else "✗"
-    return "." if look.is_plain else "○"
-
-
-def _style(each: DatasetStatus) -> str:
-    return _STYLES[_worst(each)]
-
-
-def _worst(each: DatasetStatus) -> str:
-    return each.detail.standing[0][0] if each.detail and each.detail.standing else "fresh"
-
-
-def _counts(each: DatasetStatus) -> str:
-    detail = each.detail
-    if detail is None:
-        return ""
-    found = [f"{len(partitions):,} {state}" for state, partitions in detail.standing]
-    return ", ".join(found) or "no partitions"
-
-
-def _facts(each: DatasetStatus, look: Look) -> str:
-    detail = each.detail
-    if detail is None:
-        return ""
-    parts = []
-    if detail.files:
-        parts.append(size_text(detail.size))
-    moment = detail.built if detail.built is not None else detail.newest
-    if moment is not None:
-        parts.append(age(look.now - moment))
-    if detail.seconds is not None:
-        parts.append(duration(detail.seconds))
-    return " · ".join(parts)
-
-
-def _legend(strips: Mapping[str, Strip], look: Look) -> list[Piece]:
-    row: list[Piece] = []
-    for state in states_in(strips):
-        row += [Piece(shape_of(state, is_plain=look.is_plain), _STYLES[state]), Piece(f" {state}   ", _FAINT)]
-    return row

@@ -6,7 +6,7 @@ attention most. States differ by shape as well as by colour.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from dbuild.core.partitions import Interval, PartitionSet, TimeAxis, common
@@ -21,10 +21,10 @@ SHAPES = {
     "undecided": "▂",
     "waiting": "▁",
     "unsettled": "~",
-    "provisional": "▆",
+    "provisional": "▒",
     "frozen": "◆",
     "awaited": "·",
-    "fresh": "█",
+    "fresh": "▇",
 }
 PLAIN_SHAPES = SHAPES | {
     "failed": "x",
@@ -152,12 +152,13 @@ def _weekday(axis: object, day: int) -> int:
     return date.fromisoformat(axis.text(day)).weekday()
 
 
-def shape_of(state: str, *, is_plain: bool) -> str:
-    """The character of a state; a blank where there is no partition."""
-    return (PLAIN_SHAPES if is_plain else SHAPES).get(state, " ")
-
-
-def states_in(strips: Mapping[str, Strip]) -> list[str]:
-    """The states that occur, in the order in which legends name them."""
-    found = {state for strip in strips.values() for row in strip.rows for state in row}
-    return [state for state in reversed(SHAPES) if state in found]
+def shares_of(counts: Sequence[tuple[str, int]], width: int) -> Strip:
+    """States by how many partitions have them, most of what is well first; what isn't none is seen."""
+    total = sum(number for _, number in counts)
+    cells: list[str] = []
+    left = width
+    for at, (state, number) in enumerate(counts):
+        size = left if at == len(counts) - 1 else max(1, min(left - (len(counts) - at - 1), number * width // total))
+        cells += [state] * size
+        left -= size
+    return Strip((tuple(reversed(cells)),))

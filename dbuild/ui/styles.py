@@ -1,0 +1,42 @@
+"""Pieces of text with their styles, as terminals show them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TextIO
+
+import click
+
+from dbuild.ui.drawing.canvas import Piece
+from dbuild.ui.stream import is_screen
+
+FAINT = "faint"  # seen, but only where it is looked for
+BOLD = "bold"
+
+
+def painted(rows: Iterable[Sequence[Piece]], stream: TextIO) -> list[str]:
+    """Lines without blanks at their ends; with colours where the stream is a screen."""
+    if not is_screen(stream):
+        return ["".join(piece.text for piece in row).rstrip() for row in rows]
+    return ["".join(_painted(piece) for piece in row) for row in rows]
+
+
+def _painted(piece: Piece) -> str:
+    match piece.style:
+        case "":
+            return piece.text
+        case "faint":  # not the terminal's own faint, which some don't have
+            return click.style(piece.text, fg="bright_black")
+        case "bold":
+            return click.style(piece.text, bold=True)
+        case colour:
+            return click.style(piece.text, fg=colour)
+
+
+def can_show(text: str, stream: TextIO) -> bool:
+    """Whether the stream's encoding has these characters."""
+    try:
+        text.encode(stream.encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True

@@ -2,47 +2,97 @@
 
 from __future__ import annotations
 
+import sys
+import time
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
 from dbuild import build as building
 from dbuild.cli.options import Common, common_options, strict_option
 from dbuild.core.report import DatasetStatus
-from dbuild.ui.datasets import graph_lines, status_lines, status_record
+from dbuild.ui.datasets import said_lines, status_lines, status_record
 from dbuild.ui.doubts import Doubts
 from dbuild.ui.json import print_record
 from dbuild.ui.stream import print_lines
+
+if TYPE_CHECKING:
+    from dbuild.ui.drawing.canvas import Piece
+
+_FORMATS = ("dot", "mermaid", "svg", "json")
+_DEPTH = 2
+_IMAGE = 120  # columns of an image
 
 HELP = """Show how the partitions of every dataset stand; run nothing.
 
 \b
 Examples:
-  dbuild status               a table
-  dbuild status --graph       the flow in layers, sources first
-  dbuild status monthly+      a target and all that is made from it
+  dbuild status                          a table
+  dbuild status --graph                  the flow, drawn
+  dbuild status monthly+                 a target and all that is made from it
+  dbuild status --focus monthly          what lies around a dataset
+  dbuild status --format svg > flow.svg  for a page; or dot, mermaid, json
+
+In a drawing each character of a strip stands for one partition or for as many as there are to a column, and shows
+the one that needs attention most. Of more than 60 datasets chains and folders are drawn as one, unless --all is given.
 """
 
 
 @click.command("status", help=HELP)
 @click.argument("targets", nargs=-1, metavar="[TARGET[@KEYS]]...")
-@click.option("--graph", is_flag=True, help="Show the flow in layers.")
+@click.option("--graph", is_flag=True, help="Draw the flow.")
+@click.option("--focus", multiple=True, metavar="DATASET", help="Draw only what lies around DATASET.")
+@click.option("--depth", type=click.IntRange(min=0), metavar="N", help=f"How many steps around it ({_DEPTH}).")
+@click.option("--all", "is_whole", is_flag=True, help="Draw every dataset on its own.")
+@click.option("--format", "form", type=click.Choice(_FORMATS), help="Write the flow for another program.")
 @strict_option
 @common_options
 def command(
     targets: Sequence[str],
     graph: bool,
+    focus: Sequence[str],
+    depth: int | None,
+    is_whole: bool,
+    form: str | None,
     strict: bool,
     common: Common,
 ) -> int:
-    """Shows the table or the layers; the exit code."""
+    """Shows the table or the drawing; the exit code."""
+    settings = common.settings()
     doubts = Doubts(is_quiet=common.is_quiet)
-    datasets = building.status(common.settings(), targets, doubts, Doubts(is_quiet=common.is_quiet))
-    if common.is_json:
+    is_drawn = graph or bool(focus) or depth is not None or is_whole or form is not None
+    datasets = building.status(settings, targets, doubts, Doubts(is_quiet=common.is_quiet), is_detailed=is_drawn)
+    if focus:
+        from dbuild.ui.drawing.focus import around
+
+        datasets = around(datasets, focus, _DEPTH if depth is None else depth)
+    if common.is_json or form == "json":
         print_record(status_record(datasets))
+    elif is_drawn:
+        _draw(datasets, form, settings.clock(), is_whole=is_whole)
     else:
-        print_lines(*(graph_lines(datasets) if graph else status_lines(datasets)))
+        print_lines(*status_lines(datasets))
     return 3 if strict and (doubts or any(map(_is_unsettled, datasets))) else 0
+
+
+def _draw(datasets: Sequence[DatasetStatus], form: str | None, now: float, *, is_whole: bool) -> None:
+    from dbuild.ui import diagrams
+    from dbuild.ui.flow import Look, flow_rows
+    from dbuild.ui.screen import is_plain, print_long, width_of_output
+    from dbuild.ui.styles import painted
+
+    match form:
+        case "dot":
+            print_lines(*diagrams.dot_lines(datasets))
+        case "mermaid":
+            print_lines(*diagrams.mermaid_lines(datasets))
+        case "svg":
+            rows = flow_rows(datasets, Look(_IMAGE, now, is_whole=is_whole))
+            print_lines(*diagrams.svg_lines(rows, "the flow"))
+        case _:
+            rows = flow_rows(datasets, Look(width_of_output(), now, is_plain(), is_whole))
+            print_long([*painted(rows, sys.stdout), *said_lines(datasets)])
 
 
 def _is_unsettled(dataset: DatasetStatus) -> bool:

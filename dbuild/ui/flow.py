@@ -77,7 +77,8 @@ def flow_rows(datasets: Sequence[DatasetStatus], look: Look) -> Rows:
     width = card_width(layering, look.width, _CARD) if is_small else 0
     picture = _Picture(nodes, look)
     rows = picture.cards(layering, width) if width else picture.lanes(graph.reads)
-    return [*rows, [], picture.legend()]
+    legend = picture.legend()
+    return [*rows, [], legend] if legend else rows
 
 
 def _folder(each: DatasetStatus) -> str:
@@ -144,8 +145,10 @@ class _Picture:
         rest = width - 2 - len(title)
         yield [Piece(f"{self._mark(node)} ", self._style(node)), Piece(title, BOLD), Piece(node.kind.rjust(rest), FAINT)]
         strip = node.strip(width, height)
-        for row in strip.rows:
-            yield list(self._strip(row))
+        edge = max((len(label) + 1 for label in strip.labels), default=0)
+        for at, row in enumerate(strip.rows):
+            label = [Piece(self._clip(clean(strip.labels[at]), edge - 1).ljust(edge), FAINT)] if edge else []
+            yield [*label, *self._strip(row)]
         yield [Piece(self._clip(self._counts(node), width), "")]
         if node.facts:
             yield [Piece(self._clip(node.facts, width), FAINT)]
@@ -174,7 +177,9 @@ class _Picture:
             if has_strip:
                 shown = (*node.strip(strip, 1).rows, ())[0]
                 row += [*self._strip(shown), Piece(" " * (strip - len(shown) + 2), "")]
-            row += [Piece(counts[key].ljust(numbers + 2), ""), Piece(node.facts, FAINT)]
+            row.append(Piece(counts[key].ljust(numbers + 2), ""))
+            if sum(len(piece.text) for piece in row) + len(node.facts) <= self._look.width:
+                row.append(Piece(node.facts, FAINT))
             rows.append(_cut(row, self._look.width))
         return rows
 

@@ -35,7 +35,7 @@ def laned(reads: Mapping[str, Sequence[str]]) -> Lanes:
         joined = [lanes.index(one) for one in reads[name]]
         for at in ended:
             lanes[at] = ""
-        at = _place(lanes, joined, ended)
+        at = _place(lanes, joined, ended, barred=rows[-1][1] // 2 if rows else -1)
         column = 2 * at
         for one in reads[name]:
             canvas.draw(one, began[one], (row, began[one][1]))
@@ -43,8 +43,7 @@ def laned(reads: Mapping[str, Sequence[str]]) -> Lanes:
         _join(canvas, name, row, column, [2 * number for number in joined])
         rows.append((name, column))
         if left.get(name):
-            if at == len(lanes):
-                lanes.append("")
+            lanes.extend([""] * (at + 1 - len(lanes)))
             lanes[at] = name
             began[name] = (row, column)
     width = 1 + max((column for _, column in rows), default=0)
@@ -60,13 +59,17 @@ def _counts(reads: Mapping[str, Sequence[str]]) -> dict[str, int]:
     return found
 
 
-def _place(lanes: Sequence[str], joined: Sequence[int], ended: Sequence[int]) -> int:
-    """The lane for a dataset: that of an input which ends, the first free one, or a new one at the right."""
+def _place(lanes: Sequence[str], joined: Sequence[int], ended: Sequence[int], barred: int) -> int:
+    """The lane for a dataset: that of an input which ends, the first free one, or a new one at the right.
+
+    Not `barred`, that of the dataset just above, unless it ends: one below the other would look as if they were joined.
+    """
     if ended:
         return max(ended) if len(joined) > 1 else ended[0]
-    free = [at for at, name in enumerate(lanes) if not name]
+    free = [at for at, name in enumerate(lanes) if not name and at != barred]
     behind = [at for at in free if at > max(joined, default=-1)]
-    return behind[0] if behind else free[0] if free else len(lanes)
+    last = len(lanes) + (len(lanes) == barred)
+    return behind[0] if behind else free[0] if free else last
 
 
 def _join(canvas: Canvas, name: str, row: int, column: int, columns: Sequence[int]) -> None:

@@ -37,6 +37,7 @@ PLAIN_SHAPES = SHAPES | {
     "fresh": "#",
 }
 _DAYS_OF_WEEK = 7
+_LABEL = 8  # columns of what is written before a row
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +51,12 @@ class Strip:
 def strip_of(domain: PartitionSet, standing: Standing, width: int, height: int) -> Strip:
     """The picture of a dataset that says most in so many characters."""
     axes = domain.axes
+    if not domain:
+        return Strip(())
     if not axes:
         return Strip((tuple(state for state, found in standing if found)[:1],))
     if height >= _DAYS_OF_WEEK and len(axes) == 1 and _is_daily(domain) and len(domain) > width:
-        return _calendar(domain, standing, width)
+        return _calendar(domain, standing, width - 4)
     if len(axes) >= 2 and height > 1:
         return _heat_map(domain, standing, width, height)
     return Strip((_bar(domain, standing, _main_axis(domain), width),))
@@ -61,7 +64,7 @@ def strip_of(domain: PartitionSet, standing: Standing, width: int, height: int) 
 
 def _is_daily(domain: PartitionSet) -> bool:
     axis = domain.axes[0]
-    return isinstance(axis, TimeAxis) and axis.grain.name == "day"
+    return isinstance(axis, TimeAxis) and (axis.grain.unit, axis.grain.count) == ("day", 1)
 
 
 def _main_axis(domain: PartitionSet) -> int:
@@ -98,9 +101,11 @@ def _heat_map(domain: PartitionSet, standing: Standing, width: int, height: int)
     others = [at for at in range(len(domain.axes)) if at != across]
     down = max(others, key=lambda at: sum(high - low for low, high in domain.spans(at)))
     groups = list(_groups(domain.spans(down), height))
+    labels = [_label(domain, down, group) for group in groups]
+    width -= min(_LABEL, max(map(len, labels))) + 1
     spans = domain.spans(across)
     total = sum(high - low for low, high in spans)
-    rows, labels = [], []
+    rows = []
     for first, last in groups:
         part = _between(domain, down, first, last)
         cells = [""] * min(width, total)
@@ -110,9 +115,14 @@ def _heat_map(domain: PartitionSet, standing: Standing, width: int, height: int)
                 for cell in range(low * len(cells) // total, -(-high * len(cells) // total)):
                     cells[cell] = state
         rows.append(tuple(cells))
-        label = domain.axes[down].text(first)
-        labels.append(label if first == last else f"{label}…")
-    return Strip(tuple(rows), tuple(labels))
+    return Strip(tuple(rows), tuple(label[:_LABEL] for label in labels))
+
+
+def _label(domain: PartitionSet, position: int, group: Interval) -> str:
+    """The value of a row, or the first one of several with a sign that there are more."""
+    first, last = group
+    text = domain.axes[position].text(first)
+    return text if first == last else f"{text[: _LABEL - 1]}+"
 
 
 def _groups(spans: Sequence[Interval], most: int) -> Iterator[Interval]:

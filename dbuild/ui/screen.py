@@ -1,0 +1,42 @@
+"""What standard output can show: how wide and high it is, which characters; and a pager for what is higher."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+
+import click
+
+from dbuild.ui.stream import ReaderGone, is_screen, print_lines, silence
+from dbuild.ui.styles import can_show
+
+WIDTH = 100  # columns of a report that goes to a file or another program, unless COLUMNS says otherwise
+_LINES = "╭─┼▇▄●✗·…"
+
+
+def width_of_output() -> int:
+    """The columns that a report may have."""
+    return shutil.get_terminal_size((WIDTH, 24)).columns
+
+
+def is_plain() -> bool:
+    """Whether standard output is to have ASCII alone: because it can't show more, or DBUILD_ASCII is set."""
+    return bool(os.environ.get("DBUILD_ASCII")) or not can_show(_LINES, sys.stdout)
+
+
+def print_long(lines: Sequence[str]) -> None:
+    """Writes lines to standard output, through the user's pager where that is a terminal with fewer rows.
+
+    Raises ReaderGone when the reader has gone.
+    """
+    if not sys.stdout.isatty() or len(lines) < shutil.get_terminal_size().lines or os.environ.get("PAGER") == "cat":
+        print_lines(*lines)
+        return
+    os.environ.setdefault("LESS", "-FRSX")  # as git has it: colours, no folded lines, what was shown stays
+    try:
+        click.echo_via_pager("\n".join(lines) + "\n", color=is_screen(sys.stdout))
+    except BrokenPipeError:
+        silence(sys.stdout)
+        raise ReaderGone from None

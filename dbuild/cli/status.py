@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import click
 
@@ -16,9 +14,6 @@ from dbuild.ui.datasets import said_lines, status_lines, status_record
 from dbuild.ui.doubts import Doubts
 from dbuild.ui.json import print_record
 from dbuild.ui.stream import print_lines
-
-if TYPE_CHECKING:
-    from dbuild.ui.drawing.canvas import Piece
 
 _FORMATS = ("dot", "mermaid", "svg", "json")
 _DEPTH = 2

@@ -1,4 +1,4 @@
-"""Datasets and how their partitions stand: a table, layers of the flow, a listing; as lines and as JSON."""
+"""Datasets and how their partitions stand: a table, a listing; as lines and as JSON."""
 
 from __future__ import annotations
 
@@ -29,9 +29,6 @@ STATES = (
     "unsettled",
 )
 _ALWAYS = ("fresh", "stale")  # columns that are shown although all their counts are 0
-_COLOURS = {"fresh": "green", "missing": "yellow", "late": "red", "waiting": "yellow", "failed": "red"}
-_COLOURS |= {"stale": "yellow", "undecided": "cyan", "provisional": "magenta", "frozen": "blue"}
-_COLOURS |= {"awaited": "cyan", "unsettled": "cyan"}
 _FAILURES = 5  # that are shown with their errors
 _WIDEST_KEYS = 48
 
@@ -78,36 +75,6 @@ def _uncounted(each: DatasetStatus) -> Iterator[str]:
         yield f'{clean(each.name)}: {partitions} read another {inputs}, which does not count (impact = "none")'
 
 
-def graph_lines(datasets: Sequence[DatasetStatus]) -> list[str]:
-    """The flow in layers: what stands in one layer reads from those above it only."""
-    lines: list[str] = []
-    size = max((len(clean(each.name)) for each in datasets), default=0)
-    for layer in sorted({each.layer for each in datasets}):
-        lines += ["│"] if lines else []
-        for each in datasets:
-            if each.layer == layer:
-                reads = f"  ← {clean(', '.join(each.inputs))}" if each.inputs else ""
-                lines.append(f"{_mark(each)} {clean(each.name):{size}}  {_kind(each):6}  {_states(each)}{reads}")
-    return [*lines, *said_lines(datasets)]
-
-
-def _mark(dataset: DatasetStatus) -> str:
-    if dataset.failed or dataset.late:
-        return paint("✗", "red", sys.stdout)
-    if dataset.fresh == dataset.total and not dataset.provisional:
-        return paint("●", "green", sys.stdout)
-    return paint("○", "yellow", sys.stdout)
-
-
-def _states(dataset: DatasetStatus) -> str:
-    counts = [
-        paint(f"{count_of(dataset, state):,} {state}", _COLOURS[state], sys.stdout)
-        for state in STATES
-        if count_of(dataset, state)
-    ]
-    return ", ".join(counts) or ("" if dataset.recipe == "view" else "no partitions")
-
-
 def _kind(dataset: DatasetStatus) -> str:
     return dataset.recipe or dataset.kind
 
@@ -131,9 +98,24 @@ def status_record(datasets: Sequence[DatasetStatus]) -> dict[str, object]:
                 "astray": [stray_record(stray) for stray in each.astray],
                 "marks": [mark_record(mark) for mark in each.marks],
                 "failures": [failure_record(failure) for failure in each.failures],
+                **_detail_record(each),
             }
             for each in datasets
         ]
+    }
+
+
+def _detail_record(each: DatasetStatus) -> dict[str, object]:
+    """How much there is, where that was asked for; of a view, nothing."""
+    detail = each.detail
+    if detail is None:
+        return {}
+    return {
+        "files": detail.files,
+        "bytes": detail.size,
+        "newest": detail.newest,
+        "built": detail.built,
+        "seconds": detail.seconds,
     }
 
 

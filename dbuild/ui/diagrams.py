@@ -104,11 +104,11 @@ def _edges(datasets: Sequence[DatasetStatus]) -> Iterator[tuple[str, str]]:
 
 
 def _dot_escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"')
+    return clean(text).replace("\\", "\\\\").replace('"', '\\"')
 
 
 def _html_escaped(text: str) -> str:
-    return "".join(f"#{ord(one)};" if one in "#\"<>&;`[](){}|\\" else one for one in text)
+    return "".join(f"#{ord(one)};" if one in '#"<>&;`[](){}|\\' else one for one in text)
 
 
 def _xml_escaped(text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from textwrap import wrap
 
 from dbuild.core.report import DatasetStatus
 from dbuild.ui.drawing.canvas import Piece
@@ -56,7 +57,7 @@ class _Node:
     title: str
     kind: str
     counts: tuple[tuple[str, int], ...]  # by state, what needs attention most first
-    facts: str
+    facts: tuple[str, ...]  # the more telling first
     strip: Callable[[int, int], Strip]  # of so many columns and rows
 
     @property
@@ -78,7 +79,7 @@ def flow_rows(datasets: Sequence[DatasetStatus], look: Look) -> Rows:
     picture = _Picture(nodes, look)
     rows = picture.cards(layering, width) if width else picture.lanes(graph.reads)
     legend = picture.legend()
-    return [*rows, [], legend] if legend else rows
+    return [*rows, [], *legend] if legend else rows
 
 
 def _folder(each: DatasetStatus) -> str:
@@ -110,11 +111,15 @@ def _group_node(group: Group, members: Sequence[DatasetStatus], look: Look) -> _
             total[state] = total.get(state, 0) + len(found)
     counts = tuple((state, total[state]) for state in SHAPES if state in total)
     return _Node(
-        clean(group.name), f"{len(members)} sets", counts, _facts(members, look), lambda width, _: shares_of(counts, width)
+        clean(group.name),
+        f"{len(members)} sets",
+        counts,
+        _facts(members, look),
+        lambda width, _: shares_of(counts, width),
     )
 
 
-def _facts(members: Sequence[DatasetStatus], look: Look) -> str:
+def _facts(members: Sequence[DatasetStatus], look: Look) -> tuple[str, ...]:
     """How much there is, how old the newest of it is, and how long the last partition of it took."""
     details = [each.detail for each in members if each.detail is not None]
     moments = [one.built if one.built is not None else one.newest for one in details]
@@ -122,7 +127,7 @@ def _facts(members: Sequence[DatasetStatus], look: Look) -> str:
     parts = [size_text(sum(one.size for one in details))] if any(one.files for one in details) else []
     parts += [age(look.now - max(known))] if known else []
     parts += [duration(one.seconds) for one in details if one.seconds is not None and len(members) == 1]
-    return (" . " if look.is_plain else " · ").join(parts)
+    return tuple(parts)
 
 
 class _Picture:
@@ -137,21 +142,29 @@ class _Picture:
     def cards(self, layering: Layering, width: int) -> Rows:
         """Cards in layers, each of so many columns."""
         height = 7 if len(self._nodes) <= 6 else 4
-        cards = {name: Card(tuple(map(tuple, self._card(node, width - 4, height)))) for name, node in self._nodes.items()}
+        cards = {
+            name: Card(tuple(map(tuple, self._card(node, width - 4, height)))) for name, node in self._nodes.items()
+        }
         return list(drawn(layering, cards, width).rows({"": FAINT}, is_plain=self._look.is_plain))
 
     def _card(self, node: _Node, width: int, height: int) -> Iterator[list[Piece]]:
         title = self._clip(node.title, width - len(node.kind) - 3)
         rest = width - 2 - len(title)
-        yield [Piece(f"{self._mark(node)} ", self._style(node)), Piece(title, BOLD), Piece(node.kind.rjust(rest), FAINT)]
+        yield [
+            Piece(f"{self._mark(node)} ", self._style(node)),
+            Piece(title, BOLD),
+            Piece(node.kind.rjust(rest), FAINT),
+        ]
         strip = node.strip(width, height)
         edge = max((len(label) + 1 for label in strip.labels), default=0)
         for at, row in enumerate(strip.rows):
             label = [Piece(self._clip(clean(strip.labels[at]), edge - 1).ljust(edge), FAINT)] if edge else []
             yield [*label, *self._strip(row)]
-        yield [Piece(self._clip(self._counts(node), width), "")]
-        if node.facts:
-            yield [Piece(self._clip(node.facts, width), FAINT)]
+        for line in wrap(self._counts(node), width):
+            yield [Piece(line, "")]
+        facts = self._facts(node, width)
+        if facts:
+            yield [Piece(facts, FAINT)]
 
     def lanes(self, reads: Mapping[str, Sequence[str]]) -> Rows:
         """A row for each node, lanes at the left."""
@@ -178,18 +191,22 @@ class _Picture:
                 shown = (*node.strip(strip, 1).rows, ())[0]
                 row += [*self._strip(shown), Piece(" " * (strip - len(shown) + 2), "")]
             row.append(Piece(counts[key].ljust(numbers + 2), ""))
-            if sum(len(piece.text) for piece in row) + len(node.facts) <= self._look.width:
-                row.append(Piece(node.facts, FAINT))
+            row.append(Piece(self._facts(node, self._look.width - sum(len(piece.text) for piece in row)), FAINT))
             rows.append(_cut(row, self._look.width))
         return rows
 
-    def legend(self) -> list[Piece]:
+    def legend(self) -> Rows:
         """What the characters of the strips mean, as far as they occur."""
-        row: list[Piece] = []
+        rows: Rows = []
+        left = 0
         for state in reversed(self._shapes):
             if state in self._shown:
-                row += [Piece(self._shapes[state], STYLES[state]), Piece(f" {state}   ", FAINT)]
-        return row
+                if left < len(state) + 2:
+                    rows.append([])
+                    left = self._look.width
+                rows[-1] += [Piece(self._shapes[state], STYLES[state]), Piece(f" {state}   ", FAINT)]
+                left -= len(state) + 5
+        return rows
 
     def _strip(self, row: Sequence[str]) -> Iterator[Piece]:
         """The cells of a strip, those of one state as one piece."""
@@ -205,6 +222,16 @@ class _Picture:
         if not node.counts:
             return "" if node.kind in ("view", "action") else "no partitions"
         return ", ".join(f"{number:,} {state}" for state, number in node.counts)
+
+    def _facts(self, node: _Node, width: int) -> str:
+        """As many of the facts as there is room for."""
+        text = ""
+        for fact in node.facts:
+            longer = f"{text}{' . ' if self._look.is_plain else ' · '}{fact}" if text else fact
+            if len(longer) > width:
+                break
+            text = longer
+        return text
 
     def _mark(self, node: _Node) -> str:
         kinds = {"failed": "✗x", "late": "✗x", "fresh": "●o", "": "●o"}

@@ -12,7 +12,7 @@ import click
 from dbuild.ui.stream import ReaderGone, is_screen, print_lines, silence
 from dbuild.ui.styles import can_show
 
-WIDTH = 100  # columns of a report that goes to a file or another program, unless COLUMNS says otherwise
+WIDTH = 80  # columns of a report that goes to a file or another program, unless COLUMNS says otherwise
 _LINES = "╭─┼▇▄●✗·…"
 
 

@@ -18,6 +18,15 @@ _UNSAFE = re.compile(
 )
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\^_])")
 _WIDEST_SET = 120  # characters of a set of partitions on one line
+_DAY, _YEAR = 86_400, 31_557_600  # seconds
+# Up to how many seconds an age is told in which unit, and how long that is.
+_AGES = (
+    (60, 1, "s"),
+    (3600, 60, "min"),
+    (2 * _DAY, 3600, "h"),
+    (60 * _DAY, _DAY, "d"),
+    (2 * _YEAR, _YEAR / 12, "months"),
+)
 _RUNS = 4  # runs of each axis that are looked at to print a set
 
 
@@ -86,18 +95,19 @@ def size_text(size: int) -> str:
     """A number of bytes as 812 B, 4.1 kB, 12 MB."""
     if size < 1000:
         return f"{size} B"
-    value, unit = float(size), "B"
-    for unit in ("kB", "MB", "GB", "TB", "PB"):
+    value, units = size / 1000, ["PB", "TB", "GB", "MB", "kB"]
+    while value >= 999.5 and len(units) > 1:
         value /= 1000
-        if value < 999.5:
-            break
+        units.pop()
+    unit = units[-1]
     return f"{value:.1f} {unit}" if value < 9.95 else f"{value:.0f} {unit}"
 
 
 def age(seconds: float) -> str:
     """How long ago something was, in one unit: now, 40 s, 3 min, 5 h, 12 d, 7 months, 2 years."""
-    for length, unit in ((60, "s"), (60, "min"), (48, "h"), (60, "d")):
-        if seconds < length:
-            return "now" if unit == "s" and seconds < 1 else f"{int(seconds)} {unit} ago"
-        seconds /= 60 if unit in ("s", "min") else 24
-    return f"{int(seconds / 30.44)} months ago" if seconds < 730 else f"{int(seconds / 365.25)} years ago"
+    if seconds < 1:
+        return "now"
+    for most, length, unit in _AGES:
+        if seconds < most:
+            return f"{int(seconds / length)} {unit} ago"
+    return f"{int(seconds / _YEAR)} years ago"

@@ -191,14 +191,6 @@ def test_status_counts_partitions(sandbox: Sandbox) -> None:
     assert ["copy", "shell", "3", "2", "1", "-"] in [line.split() for line in lines]
 
 
-def test_the_graph_shows_layers(sandbox: Sandbox) -> None:
-    sandbox.run()
-    layers = sandbox.run("status", "--graph").stdout.split("│\n")
-    assert "raw" in layers[0]
-    assert any("copy" in layer and "← raw" in layer for layer in layers[1:])
-    assert layers[-1].split()[1] == "total"
-
-
 def test_why_names_the_input_its_digests_and_when(sandbox: Sandbox) -> None:
     assert "never built" in sandbox.run("why", "copy@2013-01-02").stdout
     sandbox.run()
@@ -393,7 +385,8 @@ def test_a_build_with_nothing_to_do_loads_no_heavy_library(sandbox: Sandbox) -> 
 def test_an_encoding_that_lacks_characters_is_no_error(sandbox: Sandbox) -> None:
     done = sandbox.run("status", "--graph", PYTHONIOENCODING="ascii")
     assert (done.returncode, done.stderr) == (0, "")
-    assert "\\u2190 raw" in done.stdout
+    assert "| o raw " in done.stdout
+    assert done.stdout.isascii()
 
 
 @pytest.mark.parametrize("words", [["list"], ["status"], ["plan", "--json"]])

@@ -11,6 +11,7 @@ from dbuild.ui.drawing.canvas import DOWN, LEFT, RIGHT, UP, Piece, plain_text
 from dbuild.ui.drawing.cards import Card, drawn
 from dbuild.ui.drawing.lanes import laned
 from dbuild.ui.drawing.layering import layered
+from dbuild.ui.text import age, size_text
 
 Reads = Mapping[str, Sequence[str]]
 WIDTH = 22
@@ -124,3 +125,20 @@ def joined_in(grid: Sequence[Sequence[str]], row: int, column: int) -> set[int]:
 def source_of(rows: Sequence[tuple[str, int]], row: int, column: int) -> str:
     """The dataset that a lane comes from: the next one above in its column."""
     return next(name for name, its in reversed(rows[:row]) if its == column)
+
+
+@pytest.mark.parametrize(("size", "text"), [
+    (0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (9_949, "9.9 kB"), (9_950, "10 kB"), (999_499, "999 kB"),
+    (999_500, "1.0 MB"), (48_000_000, "48 MB"), (2_450_000_000, "2.5 GB"), (10**21, "1000000 PB"),
+])  # fmt: skip
+def test_sizes_are_short(size: int, text: str) -> None:
+    assert size_text(size) == text
+
+
+@pytest.mark.parametrize(("seconds", "text"), [
+    (0, "now"), (-5, "now"), (1, "1 s ago"), (59.9, "59 s ago"), (60, "1 min ago"), (3599, "59 min ago"),
+    (3600, "1 h ago"), (47 * 3600, "47 h ago"), (48 * 3600, "2 d ago"), (59 * 86400, "59 d ago"),
+    (61 * 86400, "2 months ago"), (730 * 86400, "23 months ago"), (731 * 86400, "2 years ago"),
+])  # fmt: skip
+def test_ages_have_one_unit(seconds: float, text: str) -> None:
+    assert age(seconds) == text

@@ -21,7 +21,7 @@ from dbuild.core.staleness import Reason
 from dbuild.core.supplied import Supplied
 from dbuild.core.supply import Supply
 from dbuild.errors import Place, ProjectError, UserError
-from dbuild.ui.datasets import STATES, graph_lines, list_lines, status_lines, status_record
+from dbuild.ui.datasets import STATES, list_lines, status_lines, status_record
 from dbuild.ui.explanations import explanation_lines
 from dbuild.ui.json import encode, summary_record, task_record
 from dbuild.ui.plans import plan_lines, plan_record
@@ -272,14 +272,6 @@ def test_status_shows_the_states_that_occur() -> None:
         "dataset  kind    partitions  fresh  stale  missing  waiting  failed",
         "raw      source           4      3      -        1        -       -",
         "copy     sql              4      2      1        -        1       1",
-    ]
-
-
-def test_the_graph_has_layers_with_states_and_inputs() -> None:
-    assert graph_lines(DATASETS) == [
-        "○ raw   source  3 fresh, 1 missing",
-        "│",
-        "✗ copy  sql     2 fresh, 1 stale, 1 waiting, 1 failed  ← raw",
     ]
 
 

@@ -1,9 +1,10 @@
-"""A sheet of characters on which lines are drawn and texts are written; where lines meet, the right character stands."""
+"""A sheet of characters on which lines are drawn and texts are written; where lines meet, they are joined."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 UP, RIGHT, DOWN, LEFT = 1, 2, 4, 8
 _ROUND = " ╵╶╰╷│╭├╴╯─┴╮┤┬┼"  # by the directions in which lines leave a cell
@@ -31,7 +32,7 @@ class Canvas:
 
         What is drawn under the same name joins where it meets; under other names it crosses.
         """
-        for (row, column), (to_row, to_column) in zip(points, points[1:], strict=False):
+        for (row, column), (to_row, to_column) in pairwise(points):
             down, right = _sign(to_row - row), _sign(to_column - column)
             ahead = {(0, 1): RIGHT, (0, -1): LEFT, (1, 0): DOWN, (-1, 0): UP}[down, right] if down or right else 0
             back = {RIGHT: LEFT, LEFT: RIGHT, DOWN: UP, UP: DOWN, 0: 0}[ahead]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dbuild.ui.drawing.canvas import Canvas, Piece
-from dbuild.ui.drawing.layering import Layering, layered
+from dbuild.ui.drawing.layering import Layering
 from dbuild.ui.drawing.placing import placed
 from dbuild.ui.drawing.routing import routed
 

@@ -17,6 +17,7 @@ from typing import NamedTuple
 from dbuild import __version__
 from dbuild.build.sight import Sight, Wanted
 from dbuild.core.events import LookedAt
+from dbuild.observe.codepath import code_stamp
 from dbuild.observe.digests import digest_bytes, is_racy
 from dbuild.observe.listing import pack_record, stat_file
 from dbuild.observe.machine import boot_identity, engine_stamp
@@ -146,7 +147,8 @@ def keep_answer(
 
 def _stamp(root: str, grounds: Grounds, generation: int) -> bytes:
     """Identity of all grounds but the trees, which are compared one by one."""
-    parts = [f"{__version__} {sys.version} {generation} {boot_identity()} {engine_stamp()}".encode()]
+    said = f"{__version__} {sys.version} {generation} {boot_identity()} {engine_stamp()} {code_stamp(root)}"
+    parts = [said.encode("utf-8", "surrogateescape")]
     for path in grounds.singles:
         stat = stat_file(os.path.join(root, path))
         parts.append(pack_record(path, stat) if stat else f"{path} is absent".encode("utf-8", "surrogateescape"))
@@ -176,6 +178,6 @@ def names_in(root: str, folders: Iterable[str]) -> bytes:
             names = os.listdir(os.path.join(root, folder))
         except OSError:
             names = []
-        modules = sorted(name for name in names if name.endswith(".py") or "." not in name)
+        modules = sorted(name for name in names if name.endswith((".py", ".so")) or "." not in name)
         parts.append("\n".join([folder, *modules]).encode("utf-8", "surrogateescape"))
     return digest_bytes(b"\0".join(parts))

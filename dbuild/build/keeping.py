@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING
 
 from dbuild.build.answer import Grounds, Period, Question, keep_answer
 from dbuild.build.environments import rests_on_packages, withheld_of
-from dbuild.build.loading import module_folders
 from dbuild.build.settings import Settings
-from dbuild.core.model import PythonRecipe
 from dbuild.core.plan import Plan
 from dbuild.observe.importpath import package_folders
 from dbuild.state.store import State
@@ -48,11 +46,10 @@ def grounds_of(looked: Looked, planned: Plan, until: float | None) -> Grounds:
     """All that a look rests on, and that the next one will rest on if nothing changes before `until`."""
     steps = [planned.flow.steps[name] for name in planned.targets]
     programs = dict.fromkeys(part for step in steps for part in step.environment if part.kind == "program")
-    modules = [f for step in steps if isinstance(step.target.recipe, PythonRecipe) for f in step.analysis.files]
     return Grounds(
         looked.world.survey.singles(),
         looked.world.survey.trees(),
-        module_folders(tuple(modules)),
+        tuple(dict.fromkeys(folder for step in steps for folder in step.analysis.folders)),
         planned.flow.project.globs,
         Period(looked.world.now.replace(tzinfo=UTC).timestamp(), until),
         package_folders(planned.flow.project.root) if any(map(rests_on_packages, steps)) else (),

@@ -10,9 +10,9 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
-from dbuild.build.answer import names_in
 from dbuild.build.environments import Installed, Memos, with_installed
 from dbuild.build.settings import Settings
 from dbuild.core.events import LookedAt
@@ -35,7 +35,10 @@ from dbuild.observe.machine import engine_stamp
 from dbuild.project import load_project
 from dbuild.state.store import State
 
-_FORM = 5  # of kept analyses: another number, and none that was kept before is taken
+if TYPE_CHECKING:
+    from dbuild.recipes.sources import Sources
+
+_FORM = 6  # of kept analyses: another number, and none that was kept before is taken
 
 
 def read_project(settings: Settings) -> tuple[Project, list[UserError]]:
@@ -56,8 +59,24 @@ def files_declaring(settings: Settings, error: UserError) -> LookedAt:
     return LookedAt(tuple(dict.fromkeys((*files, *wrong))), (), globs)
 
 
-def load_flow(settings: Settings, state: State, keep: Memos) -> Flow:
-    """The flow. Raises ProjectError with every mistake in it, in the files, the recipes and between them."""
+class Code:
+    """The Python code of a project: nothing of it is looked at before it is asked for."""
+
+    def __init__(self, root: str) -> None:
+        self._root = root
+
+    @cached_property
+    def sources(self) -> Sources:
+        from dbuild.recipes.sources import Sources
+
+        return Sources(self._root)
+
+
+def load_flow(settings: Settings, state: State, keep: Memos, code: Code | None = None) -> Flow:
+    """The flow. Raises ProjectError with every mistake in it, in the files, the recipes and between them.
+
+    `code` has what was read of the project's Python code afterwards.
+    """
     from dbuild.core.domain import axes_of, domains_of, mappings_of
     from dbuild.core.selection import default_problems
 
@@ -68,7 +87,8 @@ def load_flow(settings: Settings, state: State, keep: Memos) -> Flow:
         globs=(*project.globs, *_folders_used(project)),
     )
     recipes = project.targets | {query.name: query for query in queries_of(project).values()}
-    analyses = {name: analyse(project, target, state, keep) for name, target in recipes.items()}
+    code = code or Code(project.root)
+    analyses = {name: analyse(project, target, state, keep, code) for name, target in recipes.items()}
     linked, more = link(project, analyses)
     problems.extend(more)
     flow, unknown = with_installed(linked, Installed(project.root, state, keep))
@@ -136,13 +156,13 @@ def _is_folder(root: str, path: str) -> bool:
     return os.path.isdir(os.path.join(root, path))
 
 
-def analyse(project: Project, target: Target, state: State, keep: Memos) -> Analysis:
+def analyse(project: Project, target: Target, state: State, keep: Memos, code: Code) -> Analysis:
     """What a target's recipe says of itself, taken from the state where its text was analysed before."""
     match target.recipe:
         case SqlRecipe() as recipe:
             return _analyse_sql(recipe, state, keep)
         case PythonRecipe() as recipe:
-            return _analyse_python(recipe, project.root, state, keep)
+            return _analyse_python(recipe, code.sources, state, keep)
         case ShellRecipe() as recipe:
             from dbuild.recipes import shell
 
@@ -161,19 +181,20 @@ def _analyse_sql(recipe: SqlRecipe, state: State, keep: Memos) -> Analysis:
     return analysis
 
 
-def _analyse_python(recipe: PythonRecipe, root: str, state: State, keep: Memos) -> Analysis:
+def _analyse_python(recipe: PythonRecipe, sources: Sources, state: State, keep: Memos) -> Analysis:
     """A kept analysis holds as long as its modules have the same content and no module was added beside them."""
-    subject = _subject("python", recipe, f"{sys.version_info[:2]}")
+    subject = _subject("python", recipe, f"{sys.version_info[:2]} {sources.path}")
     kept = state.memo("python", subject)
     if kept is not None:
         witness, _, text = kept.partition("\n")
         analysis = load_analysis(text)
-        if witness == _witness(root, analysis.files):
+        if witness == sources.witness(analysis.files, analysis.folders):
             return analysis
     from dbuild.recipes import python
 
-    analysis = python.analyse(recipe, root)
-    keep("python", subject, f"{_witness(root, analysis.files)}\n{dump_analysis(analysis)}")
+    analysis = python.analyse(recipe, sources)
+    witness = sources.witness(analysis.files, analysis.folders)
+    keep("python", subject, f"{witness}\n{dump_analysis(analysis)}")
     return analysis
 
 
@@ -192,23 +213,6 @@ def _routing_problems(flow: Flow, state: State, keep: Memos) -> Iterator[UserErr
             if kept != "null":
                 what, hint = json.loads(kept)
                 yield UserError(what, given.place, hint)
-
-
-def _witness(root: str, files: tuple[str, ...]) -> str:
-    """Identity of some modules' contents and of the names in their folders."""
-    parts = [names_in(root, module_folders(files))]
-    for file in files:
-        try:
-            with open(os.path.join(root, file), "rb") as source:
-                parts.append(digest_bytes(source.read()))
-        except OSError:
-            parts.append(b"absent")
-    return digest_bytes(b"\0".join(parts)).hex()
-
-
-def module_folders(files: tuple[str, ...]) -> tuple[str, ...]:
-    """The folders in which a new module could change what an import in these modules means."""
-    return tuple(dict.fromkeys(["", *(os.path.dirname(file) for file in files)])) if files else ()
 
 
 def _subject(kind: str, recipe: Recipe, stamp: str) -> bytes:
@@ -232,13 +236,15 @@ def dump_analysis(analysis: Analysis) -> str:
             _dumped(analysis.notes),
             [_dumped_part(part) for part in analysis.parts],
             analysis.imports,
+            analysis.folders,
         ]
     )
 
 
 def load_analysis(text: str) -> Analysis:
     """What `dump_analysis` wrote."""
-    fingerprint, reads, params, files, calls, problems, is_single, former, notes, parts, imports = json.loads(text)
+    fingerprint, reads, params, files, calls, problems, is_single, former, notes, parts, *rest = json.loads(text)
+    imports, folders = rest
     return Analysis(
         bytes.fromhex(fingerprint),
         tuple(Reference(name, Place(file, line), optional) for name, file, line, optional in reads),
@@ -251,6 +257,7 @@ def load_analysis(text: str) -> Analysis:
         _restored(notes),
         tuple(map(_restored_part, parts)),
         tuple(imports),
+        tuple(folders),
     )
 
 

@@ -14,7 +14,7 @@ from dbuild.build.discovery import Asking, kept_answers, keys_of, remade, settle
 from dbuild.build.doubt import Doubt
 from dbuild.build.environments import with_programs
 from dbuild.build.legacy import keep_shapes, legacy_of
-from dbuild.build.loading import load_flow
+from dbuild.build.loading import Code, load_flow
 from dbuild.build.locations import locations_of
 from dbuild.build.presence import Presence
 from dbuild.build.settings import Settings
@@ -41,6 +41,7 @@ class Looked:
     world: World
     selection: Selection
     clock: int  # the file system's, from before anything was read; 0 for a reader
+    code: Code  # the Python code that its recipes have
 
     def tell(self, doubt: Doubt) -> None:
         """Says what can't be known without a build."""
@@ -88,7 +89,8 @@ def look(
     """
     folder = os.path.join(settings.root, FOLDER)
     clock = probe_clock(folder) if os.access(folder, os.W_OK) else 0
-    flow = load_flow(settings, state, keep)
+    code = Code(settings.root)
+    flow = load_flow(settings, state, keep, code)
     legacy = legacy_of(flow, state)
     everything = everything or not legacy.is_settled
     names = datasets_of(flow, arguments)
@@ -121,7 +123,7 @@ def look(
         raise UsageError(error.what, error.place, "; ".join(hints) or None) from None
     if force:
         world.forced = dict(selection.wanted)
-    return Looked(flow, world, selection, clock)
+    return Looked(flow, world, selection, clock, code)
 
 
 def _world(

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 from dbuild.build.settings import Settings
 from dbuild.build.shortcut import journal_path
+from dbuild.build.snapshots import SNAPSHOT
 from dbuild.build.survey import Survey
 from dbuild.core.events import Event, Notice
 from dbuild.core.graph import Flow
@@ -63,6 +64,8 @@ def sweep(settings: Settings, state: State, flow: Flow, survey: Survey) -> None:
         for root in {one.root for one in places if one.pattern.is_folder and one.pattern.dimensions}:
             left.extend(_temporary_folders(os.path.join(settings.root, root)))
         left.extend(path for path in _files(os.path.join(settings.root, FOLDER, "logs")) if path.endswith(".tmp"))
+        own = os.path.join(settings.root, FOLDER)
+        left.extend(path for path in _files(own) if os.path.basename(path).startswith(SNAPSHOT))
     if left:
         from dbuild.execute.publish import discard
 

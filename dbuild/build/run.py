@@ -81,9 +81,13 @@ class Run:
         emit: Callable[[Event], None],
         allotments: Allotments,
         failing: Failing,
+        snapshot: str = "",
         jitter: Callable[[], float] = random.random,
     ) -> None:
-        """`jitter` gives numbers in [0, 1) that spread the moments of retries."""
+        """`snapshot` is where its Python code is kept.
+
+        `jitter` gives numbers in [0, 1) that spread the moments of retries.
+        """
         self.world = world
         self.plan = plan
         self.number = number
@@ -99,7 +103,7 @@ class Run:
         self._jitter = jitter
         self._is_stopping = False
         self._signals = 0
-        self._maker = TaskMaker(world, number, allotments)
+        self._maker = TaskMaker(world, number, allotments, snapshot)
         self._running: dict[int, Attempt] = {}
         self._delayed: list[tuple[float, Node]] = []  # moments at which tasks are tried again
         self._attempts: dict[Node, Attempt] = {}  # of those that failed before

@@ -26,6 +26,7 @@ from dbuild.build.seals import is_declared_anew, seal
 from dbuild.build.settings import Settings
 from dbuild.build.shortcut import journal_path
 from dbuild.build.sight import Sight
+from dbuild.build.snapshots import snapshot_of
 from dbuild.build.world import World
 from dbuild.core.budget import Budget
 from dbuild.core.events import Notice, Summary
@@ -165,11 +166,11 @@ def _run(
             emit(Notice(f'"{name}" needs more memory than there is: its tasks run alone'))
     logs = os.path.join(settings.root, FOLDER, "logs")
     withheld = {name for target in project.targets.values() for name in target.secrets}
-    with hold(os.path.join(settings.root, FOLDER, WORKERS)) as sign:
+    with hold(os.path.join(settings.root, FOLDER, WORKERS)) as sign, snapshot_of(looked, planned, number) as snapshot:
         pool = Pool(allotments.workers(), settings.root, logs, looked.folders(), withheld, sign)
         journal = Journal(journal_path(settings))
         failing = Failing(options.keep_going, options.fail_fast, settings.is_resting)
-        run = Run(looked.world, planned, state, pool, journal, number, emit, allotments, failing)
+        run = Run(looked.world, planned, state, pool, journal, number, emit, allotments, failing, snapshot)
         if looked.world.routing is not None:
             looked.world.routing.begin()
         try:

@@ -13,7 +13,7 @@ from dbuild.build.locations import SINGLES, Location
 from dbuild.build.world import World
 from dbuild.core.graph import Flow, Step
 from dbuild.core.mapping import Mapping
-from dbuild.core.model import Input, ShellRecipe, SqlRecipe, TimeDimension
+from dbuild.core.model import Input, PythonRecipe, ShellRecipe, SqlRecipe, TimeDimension
 from dbuild.core.partitions import Index, Key, PartitionSet
 from dbuild.core.plan import inputs_of
 from dbuild.core.staleness import Reason
@@ -86,10 +86,12 @@ def views_of(flow: Flow, step: Step) -> tuple[TaskView, ...]:
 class TaskMaker:
     """Makes the tasks of one run."""
 
-    def __init__(self, world: World, run: int, allotments: Allotments) -> None:
+    def __init__(self, world: World, run: int, allotments: Allotments, snapshot: str = "") -> None:
+        """`snapshot` is where the Python code of the run is kept, if it is."""
         self._world = world
         self._run = run
         self._allotments = allotments
+        self._snapshot = snapshot
         self._root = world.survey.root
         self._folders: set[str] = set()
         self._code: dict[str, tuple[tuple[str, Stat], ...]] = {}
@@ -150,6 +152,7 @@ class TaskMaker:
             provisional=index in world.supply.improvises(target.name),
             env=target.env,
             secrets=tuple((name, os.environ.get(name, "")) for name in target.secrets),
+            snapshot=self._snapshot if isinstance(target.recipe, PythonRecipe) else "",
         )
 
     def outline(self, target: str, index: Index) -> Task:
@@ -196,10 +199,11 @@ class TaskMaker:
             self._folders.add(folder)
 
     def _code_of(self, step: Step) -> tuple[tuple[str, Stat], ...]:
-        """The recipe's own files with the stats that they had when they were hashed."""
+        """The recipe's own files, less what the snapshot has, with the stats that they had when they were hashed."""
         name = step.target.name
         if name not in self._code:
-            rows = [self._world.survey.row(path, SINGLES) for path in (*step.target.files, *step.analysis.files)]
+            loose = (path for path in step.analysis.files if not (self._snapshot and path.endswith(".py")))
+            rows = [self._world.survey.row(path, SINGLES) for path in (*step.target.files, *loose)]
             self._code[name] = tuple((os.path.join(self._root, row.path), row.stat) for row in rows if row)
         return self._code[name]
 

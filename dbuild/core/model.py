@@ -346,3 +346,4 @@ class Analysis:
     notes: tuple[UserError, ...] = ()  # no mistakes, but good to know: with place and hint
     parts: tuple[Part, ...] = ()  # what the code consists of
     imports: tuple[str, ...] = ()  # top-level modules that it uses and that are none of the project's
+    folders: tuple[str, ...] = ()  # in which a new Python module could change what an import means, as `files`

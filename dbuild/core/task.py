@@ -85,6 +85,7 @@ class Task:
     provisional: bool = False  # whether something expected is missing, here or further up the flow
     env: tuple[tuple[str, str], ...] = ()  # variables for the recipe
     secrets: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # the same, with values nobody may see
+    snapshot: str = ""  # absolute path of the Python code of its run; "": the project's files have it
 
     @property
     def label(self) -> str:

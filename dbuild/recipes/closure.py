@@ -1,6 +1,6 @@
 """The project code that a Python recipe can run, found by reading it: its module and all that this imports.
 
-Works on source text alone and runs nothing. Code outside the project's directory is not part of a closure. The
+Works on source text alone and runs nothing. The
 canonical form of a module leaves out comments, layout and docstrings and is the same on every supported Python.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import os
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -18,14 +18,15 @@ import xxhash
 from dbuild.errors import Place, UserError
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Module:
     """One parsed module of the project."""
 
     name: str  # dotted
-    file: str  # relative to the root, with slashes
+    file: str  # relative to the root, with slashes; of code that lies far from it, absolute
     tree: ast.Module
     form: bytes  # canonical form of the tree
+    source: bytes = b""
 
     @property
     def package(self) -> str:
@@ -54,12 +55,12 @@ class Closure:
         return tuple(sorted(module.file for module in self.modules.values()))
 
 
-def find_closure(root: str, name: str) -> Closure:
+def find_closure(read: Callable[[str], Module | None], name: str) -> Closure:
     """The closure of a dotted module name; empty where the project has no such module.
 
-    Imports at any depth count, relative ones and those of a package's submodules too, and calls of
-    `importlib.import_module` with a constant. Importing a submodule runs its packages, so these count as well. dbuild
-    is no project code, also where the project is the directory that dbuild itself lies in.
+    `read` gives a module of the project by its name, and raises UserError where it can't be read or parsed. Imports at
+    any depth count, relative ones and those of a package's submodules too, and calls of `importlib.import_module` with
+    a constant. Importing a submodule runs its packages, so these count as well.
     """
     modules: dict[str, Module] = {}
     problems: list[UserError] = []
@@ -67,24 +68,25 @@ def find_closure(root: str, name: str) -> Closure:
     queue = list(lineage(name))
     while queue:
         wanted = queue.pop()
-        file = None if wanted in seen or wanted.split(".")[0] == "dbuild" else locate(root, wanted)
-        seen.add(wanted)
-        if file is None:
+        if wanted in seen:
             continue
+        seen.add(wanted)
         try:
-            modules[wanted] = read_module(root, wanted, file)
+            found = read(wanted)
         except UserError as problem:
             problems.append(problem)
             continue
-        queue.extend(part for found in imported(modules[wanted]) for part in lineage(found))
-        queue.extend(starred(modules, modules[wanted]))
+        if found:
+            modules[wanted] = found
+            queue.extend(_followed(found))
     return Closure(modules, tuple(problems))
 
 
-def locate(root: str, name: str) -> str | None:
-    """The file of a module, relative to the root, by Python's own order; None where there is none."""
-    path = name.replace(".", "/")
-    return next((file for file in (f"{path}/__init__.py", f"{path}.py") if os.path.isfile(f"{root}/{file}")), None)
+@lru_cache(maxsize=2048)
+def _followed(module: Module) -> tuple[str, ...]:
+    """The names that may be imported when a module is, and the packages that they lie in."""
+    found = {part for name in imported(module) for part in lineage(name)}
+    return tuple({*found, *starred(module)})
 
 
 def siblings(root: str, package: str) -> list[str]:
@@ -106,16 +108,6 @@ def lineage(name: str) -> list[str]:
     return [".".join(parts[: end + 1]) for end in range(len(parts))]
 
 
-def read_module(root: str, name: str, file: str) -> Module:
-    """Read and parse one module; UserError with its file and line where it can't be."""
-    try:
-        with open(os.path.join(root, file), "rb") as stream:
-            source = stream.read()
-    except OSError as error:
-        raise UserError(f"the module {name} can't be read: {error.strerror}", Place(file)) from None
-    return parse_module(name, file, source)
-
-
 def parse_module(name: str, file: str, source: bytes) -> Module:
     """A module of which the source is known; UserError with its file and line where it can't be parsed."""
     try:
@@ -124,10 +116,10 @@ def parse_module(name: str, file: str, source: bytes) -> Module:
         raise UserError(f"Python syntax error: {error.msg}", Place(file, error.lineno or 0)) from None
     except (ValueError, RecursionError, MemoryError) as error:
         raise UserError(f"the module {name} can't be parsed: {error}", Place(file)) from None
-    return Module(name, file, tree, form)
+    return Module(name, file, tree, form, source)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=2048)
 def _parsed(source: bytes) -> tuple[ast.Module, bytes]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what Python says of a doubtful escape is said when the module is imported
@@ -145,7 +137,6 @@ def imported(module: Module) -> set[str]:
     return found - {""}
 
 
-@lru_cache(maxsize=256)
 def _imports_in(tree: ast.Module) -> tuple[tuple[str, int, tuple[str, ...]], ...]:
     """What the imports in a module name, as they are written: the module, its dots, what is taken from it."""
     found: list[tuple[str, int, tuple[str, ...]]] = []
@@ -179,7 +170,7 @@ def _called(call: ast.Call) -> Iterator[tuple[str, int, tuple[str, ...]]]:
         yield first.value[level:], level, ()
 
 
-def starred(modules: dict[str, Module], module: Module) -> Iterator[str]:
+def starred(module: Module) -> Iterator[str]:
     """The submodules that a package's own `__all__` names: `from package import *` imports them."""
     if module.package != module.name:
         return

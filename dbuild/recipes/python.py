@@ -9,17 +9,19 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import decode_source
 from typing import TYPE_CHECKING, Any
 
 from dbuild.core.model import Analysis, PythonRecipe, Reference
 from dbuild.core.task import Produced, Task
 from dbuild.errors import Place, RecipeError, UserError, nearest
 from dbuild.recipes.arguments import EXTRAS, Parameter, Params, gather, inspect_parameters
-from dbuild.recipes.closure import Closure, Module, absolute, find_closure, lineage, locate, siblings
-from dbuild.recipes.imports import forget_outdated, imported_source, prepare_imports
+from dbuild.recipes.closure import Closure, Module, absolute, find_closure, lineage, siblings
+from dbuild.recipes.imports import forget_outdated, imported_source, path_of, prepare_imports, strays
 from dbuild.recipes.reach import reach_of
 from dbuild.recipes.reached import Widening
 from dbuild.recipes.returns import write_returned
+from dbuild.recipes.sources import Sources
 from dbuild.recipes.tracebacks import causes_of, trim_traceback
 
 if TYPE_CHECKING:
@@ -28,31 +30,33 @@ if TYPE_CHECKING:
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-def analyse(recipe: PythonRecipe, root: str) -> Analysis:
+def analyse(recipe: PythonRecipe, sources: Sources) -> Analysis:
     """What a Python recipe reads and is made of, by its source alone; mistakes are in `problems`.
 
     `reads` are the parameters other than output, key and params; one with a default is optional: it is the
     function's own setting unless an input has its name.
     """
-    closure = find_closure(root, recipe.module)
-    former = closure.fingerprint(_entry(recipe))
+    closure = find_closure(sources.module, recipe.module)
+    former = find_closure(sources.former, recipe.module).fingerprint(_entry(recipe))
+    folders = sources.folders_of(closure.modules)
     problems = list(closure.problems)
-    if locate(root, recipe.module) is None:
-        problems.append(_no_module(recipe, root))
-        return Analysis(former, files=closure.files, problems=tuple(problems))
+    if sources.locate(recipe.module) is None:
+        problems.append(_no_module(recipe, sources.root))
+        return Analysis(former, files=closure.files, folders=folders, problems=tuple(problems))
     found = _find_function(closure, recipe.module, recipe.function)
     if found is None:
         if recipe.module in closure.modules:
             problems.append(_no_function(recipe, closure.modules[recipe.module]))
-        return Analysis(former, files=closure.files, problems=tuple(problems))
+        return Analysis(former, files=closure.files, folders=folders, problems=tuple(problems))
     module, function = found
     problems += _signature_problems(function, module.file)
-    reach = reach_of(root, recipe.module, recipe.function)
+    reach = reach_of(sources, recipe.module, recipe.function)
     return Analysis(
         reach.fingerprint(_entry(recipe)),
         reads=tuple(_reads(function, module.file)),
         params=None if "params" in _names(function) else (),
         files=tuple(sorted({*closure.files, *reach.files})),
+        folders=tuple(dict.fromkeys((*folders, *sources.folders_of(reach.modules)))),
         calls=frozenset(EXTRAS) & frozenset(_names(function)),
         problems=tuple(problems),
         former=former,
@@ -69,12 +73,11 @@ def _note(recipe: PythonRecipe, widening: Widening) -> UserError:
 
 def source_of(recipe: PythonRecipe, root: str) -> tuple[str, Place]:
     """The text of a recipe's function, with its decorators, and where it is written; empty where it isn't found."""
-    found = _find_function(find_closure(root, recipe.module), recipe.module, recipe.function)
+    found = _find_function(find_closure(Sources(root).module, recipe.module), recipe.module, recipe.function)
     if found is None:
         return "", recipe.place
     module, function = found
-    with open(os.path.join(root, module.file), encoding="utf-8") as stream:
-        lines = stream.read().split("\n")
+    lines = decode_source(module.source).split("\n")
     first = min([function.lineno, *(decorator.lineno for decorator in function.decorator_list)])
     return "\n".join(lines[first - 1 : function.end_lineno]), Place(module.file, first)
 
@@ -188,7 +191,7 @@ def run(task: Task, engine: Engine) -> Produced:
     with the recipe's own traceback, or with what is wrong with its inputs or result; also when the code in the files
     is no longer what the task expects (`task.code`; empty: not checked).
     """
-    with _flushed(engine), _inside(task.root):
+    with _flushed(engine), _inside(task.root, task.snapshot):
         loaded = _load(task)
         with _environment(task):
             return _call(task, loaded, engine)
@@ -216,7 +219,8 @@ def _load(task: Task) -> _Loaded:
     known = _loaded.get(place)
     if known and known.code == task.code:
         return known
-    forget_outdated(find_closure(task.root, recipe.module).modules)
+    if not task.snapshot:
+        forget_outdated(find_closure(Sources(task.root).module, recipe.module).modules)
     function = _import_function(task, recipe)
     loaded = _Loaded(task.code, function, inspect_parameters(function))
     _check_code(task)
@@ -228,9 +232,9 @@ def _import_function(task: Task, recipe: PythonRecipe) -> Callable[..., Any]:
     importlib.invalidate_caches()  # a finder remembers folders by their mtime, which is too coarse for a new file
     with _reported(task):
         module = importlib.import_module(recipe.module)
-    expected = locate(task.root, recipe.module)
     found = getattr(module, "__file__", None)
-    if expected is None or found is None or not os.path.samefile(found, os.path.join(task.root, expected)):
+    path = path_of(task.root)
+    if found is None or not path.is_own(os.path.abspath(found)):
         raise RecipeError(
             f'"{recipe.module}" is not the project\'s module but {found or "one that is built into Python"}',
             recipe.place,
@@ -238,20 +242,20 @@ def _import_function(task: Task, recipe: PythonRecipe) -> Callable[..., Any]:
         )
     function = getattr(module, recipe.function, None)
     if not callable(function):
-        raise RecipeError(f'{expected} has no function "{recipe.function}"', recipe.place)
+        raise RecipeError(f'{path.shown(found)} has no function "{recipe.function}"', recipe.place)
     return function  # type: ignore[no-any-return]
 
 
 def _check_code(task: Task) -> None:
     """RecipeError unless what was imported, and the files of what wasn't yet, are the code that the task expects.
 
-    An edit of the files since then, in what the function doesn't reach, is none of it.
+    What comes from the code of the run is. An edit of files in what the function doesn't reach is no change of it.
     """
     recipe = task.recipe
     assert isinstance(recipe, PythonRecipe)
-    if not task.code:
+    if not task.code or (task.snapshot and not strays()):
         return
-    running = reach_of(task.root, recipe.module, recipe.function, imported_source)
+    running = reach_of(Sources(task.root, path_of(task.root), imported_source), recipe.module, recipe.function)
     if running.fingerprint(_entry(recipe)) != task.code:
         raise RecipeError(
             f"the code of {recipe.module}:{recipe.function} changed while the build ran", hint="build again"
@@ -308,11 +312,11 @@ def _flushed(engine: Engine) -> Iterator[None]:
 
 
 @contextmanager
-def _inside(root: str) -> Iterator[None]:
-    """Work in the project's directory, and import from it first."""
+def _inside(root: str, snapshot: str) -> Iterator[None]:
+    """Work in the project's directory, and import from it first: the code of a run, if there is one."""
     before = os.getcwd()
     os.chdir(root)
-    prepare_imports(root)
+    prepare_imports(root, snapshot)
     try:
         yield
     finally:

@@ -41,7 +41,8 @@ class Reach:
 
     free: tuple[Reached, ...]  # the order of which can't matter, sorted
     ordered: tuple[Reached, ...]  # in the order in which they run
-    files: tuple[str, ...]  # that were read, relative to the root
+    modules: tuple[str, ...]  # that were read
+    files: tuple[str, ...]  # of these, as people know them
     widened: tuple[Widening, ...]
     imports: tuple[str, ...]  # top-level modules of installed packages that are used
 

@@ -113,6 +113,7 @@ class _Search:
         return Reach(
             tuple(sorted(free, key=lambda unit: (unit.module, unit.name, unit.form))),
             tuple(self._described(unit) for _, unit in counted if unit in placed),
+            tuple(sorted(self._modules.read)),
             tuple(sorted(module.file for module in self._modules.read.values())),
             tuple(self._widened),
             tuple(sorted(self._outside)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import traceback
 
-from dbuild.recipes.imports import is_project_file
+from dbuild.recipes.imports import path_of
 
 
 def trim_traceback(error: BaseException, root: str) -> str:
@@ -29,10 +29,11 @@ def trim_traceback(error: BaseException, root: str) -> str:
 
 def _project_frames(stack: traceback.StackSummary, root: str) -> traceback.StackSummary:
     kept = traceback.StackSummary()
+    path = path_of(root)
     for frame in stack:
-        if os.path.isabs(frame.filename) and is_project_file(frame.filename, root):
+        if os.path.isabs(frame.filename) and path.is_own(frame.filename):
             _ = frame.line  # read now: the shorter name need not be found from where we stand
-            frame.filename = os.path.relpath(frame.filename, root)
+            frame.filename = path.shown(frame.filename)
             kept.append(frame)
     return kept
 

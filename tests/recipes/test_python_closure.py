@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from dbuild.core.model import PythonRecipe
+from dbuild.core.model import Analysis, PythonRecipe
 from dbuild.errors import Place
-from dbuild.recipes.closure import canonical, find_closure
-from dbuild.recipes.python import analyse
+from dbuild.recipes import python
+from dbuild.recipes.closure import Closure, canonical
+from dbuild.recipes.closure import find_closure as find
+from dbuild.recipes.sources import Sources
 
 PLACE = Place("Dataflowfile", 3)
 
@@ -22,6 +24,17 @@ def write(root: Path, **files: str) -> None:
         path = root / f"{name.replace('_S_', '/')}.py"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
+
+
+def analyse(recipe: PythonRecipe, root: str) -> Analysis:
+    return python.analyse(recipe, Sources(root))
+
+
+def find_closure(root: str, name: str) -> Closure:
+    """The closure, which is that of earlier versions where no code lies elsewhere."""
+    found = find(Sources(root).module, name)
+    assert find(Sources(root).former, name).fingerprint("x") == found.fingerprint("x")
+    return found
 
 
 def fingerprint(root: Path, module: str = "m", function: str = "f") -> bytes:

@@ -22,6 +22,7 @@ from dbuild.core.task import Produced, Task, TaskDimension, TaskInput, TaskOutpu
 from dbuild.errors import Place, RecipeError
 from dbuild.recipes import python
 from dbuild.recipes.engine import Engine
+from dbuild.recipes.sources import Sources
 
 DAY = TaskDimension("day", Grain("day"))
 
@@ -49,7 +50,7 @@ def task(
     """A task of `f` in a module with this source; an output is written `name=file` where it has a name."""
     (root / f"{module}.py").write_text("from pathlib import Path\n" + source)
     recipe = PythonRecipe(module, "f", Place("Dataflowfile", 3))
-    code = python.analyse(recipe, str(root)).fingerprint
+    code = python.analyse(recipe, Sources(str(root))).fingerprint
     made = []
     for text in outputs:
         name, _, file = text.rpartition("=")

@@ -10,6 +10,7 @@ import pytest
 
 from dbuild.recipes.reach import reach_of
 from dbuild.recipes.reached import Reach
+from dbuild.recipes.sources import Sources
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ def write(root: Path, project: str) -> None:
 def found(root: Path, project: str) -> Reach:
     root.mkdir(exist_ok=True)
     write(root, project)
-    return reach_of(str(root), "m", "f")
+    return reach_of(Sources(str(root)), "m", "f")
 
 
 def edits(name: str, project: str, *changes: tuple[str, str, bool]) -> list[Edit]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from types import ModuleType
 
@@ -24,16 +24,14 @@ _NEAR = 2  # steps up from the project to where a file is still named by the way
 class CodePath:
     """The places where modules are looked for, in Python's order. All paths are absolute."""
 
-    root: str  # the project's folder
-    before: tuple[str, ...]  # folders before Python's own: of PYTHONPATH
-    installed: tuple[str, ...]  # Python's own and what is installed
-    after: tuple[str, ...]  # folders of editable installs
+    root: str  # the project's folder, which comes first
+    places: tuple[tuple[str, bool], ...]  # folders after it, and whether they hold the project's code
     mapped: tuple[tuple[str, str], ...]  # names of editable modules -> their path without ending or `__init__.py`
 
     @property
     def own(self) -> tuple[str, ...]:
         """The folders that hold the project's code."""
-        return tuple(dict.fromkeys((self.root, *self.before, *self.after)))
+        return (self.root, *(folder for folder, is_own in self.places if is_own))
 
     def shown(self, path: str) -> str:
         """The name by which people know a file: from the project on, where it isn't far from it."""
@@ -49,17 +47,14 @@ class CodePath:
 
 def code_path(root: str) -> CodePath:
     """The places that a worker of a project has."""
-    before, others = _entries(root)
-    after = [path for path in others if not _is_installed(path)]
+    places = {path: not _is_installed(path) for path in _entries(root)}
     mapped = _mapped()
-    places = (*after, *(path for _, path in mapped))
-    for folder in _editable(others) if _has_unknown_finder() else ():
-        if not any(_below(place, folder) is not None for place in places):
+    known = (*(path for path, is_own in places.items() if is_own), *(path for _, path in mapped))
+    for folder in _editable(places) if _has_unknown_finder() else ():
+        if not any(_below(place, folder) is not None for place in known):
             source = os.path.join(folder, "src")
-            after.append(source if os.path.isdir(source) else folder)
-    after = [path for path in dict.fromkeys(after) if os.path.isdir(path) and path != root]
-    installed = tuple(path for path in others if _is_installed(path))
-    return CodePath(root, tuple(path for path in before if path != root), installed, tuple(after), mapped)
+            places.setdefault(source if os.path.isdir(source) else folder, True)
+    return CodePath(root, tuple((path, is_own) for path, is_own in places.items() if os.path.isdir(path)), mapped)
 
 
 def code_stamp(root: str) -> str:
@@ -67,14 +62,16 @@ def code_stamp(root: str) -> str:
     return repr((_entries(root), _mapped()))
 
 
-def _entries(root: str) -> tuple[list[str], list[str]]:
-    """What comes before Python's own library on a worker's path, and the rest. Its working directory is the project."""
+def _entries(root: str) -> tuple[str, ...]:
+    """What a worker, of which the working directory is the project, has on its path after that.
+
+    These are the folders of `PYTHONPATH`, then Python's own library and what follows it; no checkout of dbuild.
+    """
     given = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-    before = [os.path.normpath(os.path.join(root, path)) for path in given if path]
-    before = [path for path in before if path != os.path.dirname(_DBUILD)]  # a checkout of dbuild
     first = next((place for place, path in enumerate(sys.path) if _is_library(path)), 0)
-    others = [os.path.abspath(path) for path in sys.path[first:] if path]
-    return before, [path for path in others if _is_installed(path) or path != os.path.dirname(_DBUILD)]
+    paths = [os.path.join(root, path) for path in given if path] + [path for path in sys.path[first:] if path]
+    left_out = {root} if _is_foreign(_DBUILD) else {root, os.path.dirname(_DBUILD)}
+    return tuple(path for path in dict.fromkeys(map(os.path.abspath, paths)) if path not in left_out)
 
 
 def _is_library(path: str) -> bool:
@@ -132,7 +129,7 @@ def _without_ending(path: str) -> str:
     return path.removesuffix(".py").removesuffix("/__init__")
 
 
-def _editable(folders: list[str]) -> Iterator[str]:
+def _editable(folders: Iterable[str]) -> Iterator[str]:
     """The folders of distributions that are installed in editable form, by the records of installers."""
     for folder in folders:
         try:

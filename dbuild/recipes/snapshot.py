@@ -47,9 +47,8 @@ class Snapshot:
         with open(file, "rb") as stream:
             length = int.from_bytes(stream.read(_START), "big")
             index = json.loads(stream.read(length))
-        root, before, installed, after, mapped = index["path"]
-        pairs = tuple((name, place) for name, place in mapped)
-        self.path = CodePath(root, tuple(before), tuple(installed), tuple(after), pairs)
+        root, *pairs = index["path"]
+        self.path = CodePath(root, *(tuple((one, two) for one, two in given) for given in pairs))
         self._file = file
         self._start = _START + length
         self._places: dict[str, tuple[int, int]] = index["places"]

@@ -91,14 +91,8 @@ class Sources:
         return "" if folder == self.root else self.path.shown(folder)
 
     def _at_top(self, name: str) -> Spot | None:
-        path = self.path
         portions: list[str] = []
-        for folder, is_own in (
-            (path.root, True),
-            *((folder, True) for folder in path.before),
-            *((folder, False) for folder in path.installed),
-            *((folder, True) for folder in path.after),
-        ):
+        for folder, is_own in ((self.root, True), *self.path.places):
             if not is_own:
                 if self._has_foreign(folder, name):
                     return None

@@ -42,7 +42,7 @@ class Declarations:
             rules: object = given.rules
             if self._routing is not None and given.by:  # the seal rests on what is kept of this use
                 use = self._routing.of(target, number).routed.use if given.counts else b""
-                rules = (given.rules, sorted(given.by), use)
+                rules = (given.rules, sorted((name, self._flow.spellings[text]) for name, text in given.by), use)
             parts.append(repr((given.name, given.dataset, given.output, rules, paths, own, schema)))
             if given.missing == "latest":  # what stands in isn't told by who is there alone
                 parts.append(f"latest {given.max_age}")

@@ -93,7 +93,8 @@ def load_flow(settings: Settings, state: State, keep: Memos, code: Code | None =
     problems.extend(more)
     flow, unknown = with_installed(linked, Installed(project.root, state, keep))
     problems.extend(unknown)
-    problems.extend(_routing_problems(flow, state, keep))
+    flow, unroutable = _with_spellings(flow, state, keep)
+    problems.extend(unroutable)
     if not problems:
         axes = axes_of(project, {})
         mappings, problems = mappings_of(flow, axes)
@@ -198,21 +199,36 @@ def _analyse_python(recipe: PythonRecipe, sources: Sources, state: State, keep: 
     return analysis
 
 
-def _routing_problems(flow: Flow, state: State, keep: Memos) -> Iterator[UserError]:
-    """Texts of `by` that don't say of a row where it belongs; what was found of a text is kept."""
+def _with_spellings(flow: Flow, state: State, keep: Memos) -> tuple[Flow, list[UserError]]:
+    """The flow with how the texts of `by` were first written, and those that don't say of a row where it belongs.
+
+    Texts that mean the same have one spelling: what is kept of where rows go doesn't depend on layout.
+    """
+    spellings: dict[str, str] = {}
+    problems: list[UserError] = []
     for given in (given for step in flow.steps.values() for given in step.inputs):
         for _, expression in given.by:
-            subject = digest_bytes(f"{_FORM}\0{engine_stamp()}\0{expression}".encode("utf-8", "surrogateescape"))
-            kept = state.memo("routing", subject)
-            if kept is None:
-                from dbuild.recipes.routing import problem_of
+            form, problem = _look_at_route(expression, given.place, state, keep)
+            problems += [problem] if problem else []
+            known = state.memo("spelling", form)
+            if known is None:
+                keep("spelling", form, expression)
+            spellings[expression] = expression if known is None else known
+    return replace(flow, spellings=spellings), problems
 
-                found = problem_of(expression, given.place)
-                kept = json.dumps([found.what, found.hint] if found else None)
-                keep("routing", subject, kept)
-            if kept != "null":
-                what, hint = json.loads(kept)
-                yield UserError(what, given.place, hint)
+
+def _look_at_route(expression: str, place: Place, state: State, keep: Memos) -> tuple[bytes, UserError | None]:
+    """The identity of what a text of `by` means, and what is wrong with it; what was found of a text is kept."""
+    subject = digest_bytes(f"{_FORM}\0{engine_stamp()}\0{expression}".encode("utf-8", "surrogateescape"))
+    kept = state.memo("routing", subject)
+    if kept is None:
+        from dbuild.recipes.expressions import form_of, problem_of
+
+        found = problem_of(expression, place)
+        kept = json.dumps([form_of(expression).hex(), *((found.what, found.hint) if found else ())])
+        keep("routing", subject, kept)
+    form, *wrong = json.loads(kept)
+    return bytes.fromhex(form), UserError(wrong[0], place, wrong[1]) if wrong else None
 
 
 def _subject(kind: str, recipe: Recipe, stamp: str) -> bytes:

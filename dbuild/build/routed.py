@@ -80,7 +80,8 @@ class Routed:
     def _looks(self) -> str:
         from importlib.metadata import version  # what an expression gives, and what a hash is, may differ in another
 
-        ways = [(way.grain.identity if way.grain else "", way.expression) for way in self.ways]
+        spelt = self._world.flow.spellings
+        ways = [(way.grain.identity if way.grain else "", spelt[way.expression]) for way in self.ways]
         return repr((ways, self.step.target.timezone, version("duckdb")))
 
     @cached_property

@@ -38,6 +38,7 @@ class Flow:
     views: dict[str, Step] = field(default_factory=dict)  # what is read through, and never built
     order: tuple[str, ...] = ()  # all targets in building order, views among them
     queries: dict[str, Step] = field(default_factory=dict)  # dimension -> the SQL that finds its keys
+    spellings: dict[str, str] = field(default_factory=dict)  # text of a `by` -> how what it means was first written
 
     def step(self, name: str) -> Step | None:
         """The step of a target or view; None for a source."""

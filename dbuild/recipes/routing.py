@@ -8,22 +8,18 @@ from __future__ import annotations
 
 import json
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from dbuild.core.grain import Grain
-from dbuild.core.model import SqlRecipe
 from dbuild.core.routes import Periods, Route, Share, Way, is_local, joined_route, period
 from dbuild.core.task import Column, TaskInput
-from dbuild.errors import Place, RecipeError, UserError
+from dbuild.errors import RecipeError
 from dbuild.recipes.engine import Engine, columns_of
 from dbuild.recipes.failures import failure
-from dbuild.recipes.scopes import parsed
 from dbuild.recipes.sqltext import identifier, literal
-from dbuild.recipes.syntax import Tree, parser
 
 if TYPE_CHECKING:
     import pyarrow
@@ -40,8 +36,6 @@ _FLOATS = ("FLOAT", "DOUBLE")
 _TEXTS = ("VARCHAR", '"NULL"')
 _HAS_OFFSET = ":[0-9]{2}.*(Z|[+-][0-9]{2}(:?[0-9]{2})?)$"
 _LENGTHS = (("day", 86_400_000_000), ("hour", 3_600_000_000), ("minute", 60_000_000), ("second", 1_000_000))
-_CLOCKS = frozenset({"current_date", "current_time", "current_timestamp", "localtime", "localtimestamp"})
-_EXAMPLE = 'as in by = { day = "CAST(ts AS DATE)" }'
 _QUARTERS = "CASE right({0}, 1) WHEN '1' THEN '01' WHEN '2' THEN '04' WHEN '3' THEN '07' WHEN '4' THEN '10' END"
 _KEY_TEXTS = {  # of units whose keys are no dates or timestamps to DuckDB
     "hour": "TRY_CAST({0} || ':00' AS TIMESTAMP)",
@@ -50,86 +44,6 @@ _KEY_TEXTS = {  # of units whose keys are no dates or timestamps to DuckDB
     "quarter": f"TRY_CAST(CASE WHEN {{0}} LIKE '____-Q_' THEN left({{0}}, 5) || {_QUARTERS} || '-01' END AS TIMESTAMP)",
     "year": "TRY_CAST(CASE WHEN length({0}) = 4 THEN {0} || '-01-01' END AS TIMESTAMP)",
 }
-
-
-# -- expressions -------------------------------------------------------------------------------------------------------
-
-
-def problem_of(expression: str, place: Place) -> UserError | None:
-    """What keeps a text from being an expression over one row that always gives the same; None if nothing does.
-
-    It is parsed, neither bound nor run.
-    """
-    if not expression.strip():
-        return UserError("an expression of SQL is empty", place, _EXAMPLE)
-    found = parsed(SqlRecipe(f"SELECT (\n{expression}\n) FROM {identifier(_ROWS)}", place))
-    if found.problems:
-        first = found.problems[0]
-        return UserError(f'"{expression}" is no expression of SQL: {first.what}', place, _excerpt(first.hint))
-    node = found.script.statements[0].trees[0][0] if len(found.script.statements) == 1 else {}
-    mistake = _mistake(node) if node else "it has several statements"
-    if mistake:
-        hint = 'it says of one row which partition gets it, as in "CAST(ts AS DATE)"'
-        return UserError(f'"{expression}" can\'t say where a row belongs: {mistake}', place, hint)
-    return None
-
-
-def _excerpt(hint: str | None) -> str:
-    return hint if hint and "SELECT (" not in hint else _EXAMPLE
-
-
-def _mistake(node: Tree) -> str | None:
-    if node.get("type") != "SELECT_NODE" or len(node.get("select_list", ())) != 1 or _has_clauses(node):
-        return "it is more than one expression"
-    for part in _parts(node["select_list"][0]):
-        kind, name = part.get("class"), str(part.get("function_name", "")).lower()
-        if kind in ("SUBQUERY", "WINDOW", "STAR", "PARAMETER"):
-            return {"SUBQUERY": "it has a query of its own", "WINDOW": "it looks at other rows"}.get(
-                str(kind), "it may name columns and nothing else"
-            )
-        if name in _unsteady():
-            return f"{name}() gives something else the next time"
-        if name in _aggregates():
-            return f"{name}() looks at other rows"
-        if kind == "COLUMN_REF" and part["column_names"][0].lower() in _CLOCKS:
-            return f"{part['column_names'][0]} gives something else the next time"
-    return None
-
-
-def _has_clauses(node: Tree) -> bool:
-    from_table = node.get("from_table", {})
-    return bool(
-        from_table.get("type") != "BASE_TABLE"
-        or any(node.get(name) for name in ("where_clause", "group_expressions", "having", "qualify", "sample"))
-        or node.get("modifiers")
-        or node.get("cte_map", {}).get("map")
-    )
-
-
-def _parts(tree: Any) -> Iterator[Tree]:
-    left = [tree]
-    while left:
-        node = left.pop()
-        if isinstance(node, dict):
-            yield node
-            left.extend(node.values())
-        elif isinstance(node, list):
-            left.extend(node)
-
-
-@lru_cache(maxsize=1)
-def _unsteady() -> frozenset[str]:
-    return _functions("function_type = 'scalar' AND stability <> 'CONSISTENT'")
-
-
-@lru_cache(maxsize=1)
-def _aggregates() -> frozenset[str]:
-    return _functions("function_type = 'aggregate'") - _functions("function_type = 'scalar'")
-
-
-def _functions(which: str) -> frozenset[str]:
-    rows = parser().execute(f"SELECT DISTINCT lower(function_name) FROM duckdb_functions() WHERE {which}")
-    return frozenset(row[0] for row in rows.fetchall())
 
 
 # -- values ------------------------------------------------------------------------------------------------------------

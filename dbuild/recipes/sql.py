@@ -15,6 +15,7 @@ from dbuild.recipes.engine import Engine, columns_of
 from dbuild.recipes.inspection import Findings
 from dbuild.recipes.keys import time_value
 from dbuild.recipes.macros import Macro
+from dbuild.recipes.meaning import meaning_of
 from dbuild.recipes.scopes import Parsed, names_in, parsed, scope_of
 from dbuild.recipes.sqltext import integer_type
 from dbuild.recipes.statements import Statement, place_of
@@ -73,8 +74,11 @@ def parts_of(recipe: SqlRecipe, forms: list[Any], macros: Sequence[Macro]) -> tu
     """The parts of a recipe's code: its statements, by their canonical forms, and each macro of files that they use."""
     from xxhash import xxh3_128_digest
 
-    own = Part("sql", "", xxh3_128_digest(json.dumps(forms, sort_keys=True).encode()), "", recipe.place)
-    return (own, *(Part("macro", m.name, xxh3_128_digest(m.form.encode()), "", m.place, m.lines) for m in macros))
+    def digest(found: list[Any]) -> bytes:
+        return xxh3_128_digest(json.dumps(found, sort_keys=True).encode())
+
+    own = Part("sql", "", digest([meaning_of(form) for form in forms]), "", recipe.place)
+    return (own, *(Part("macro", m.name, digest(meaning_of(json.loads(m.form))), "", m.place, m.lines) for m in macros))
 
 
 def run(task: Task, engine: Engine) -> tuple[Column, ...] | None:

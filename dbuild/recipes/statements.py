@@ -40,7 +40,7 @@ class Statement:
     @property
     def form(self) -> list[Any]:
         """What counts of it: layout, comments, the case of keywords and redundant parentheses don't."""
-        return [self.head, [_canonical(tree) for tree, _ in self.trees]]
+        return [list(self.head), [_canonical(tree) for tree, _ in self.trees]]
 
 
 def _canonical(tree: Any) -> Any:

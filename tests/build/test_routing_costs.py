@@ -140,3 +140,16 @@ def test_one_new_file_beside_a_thousand_reads_few_rows_of_the_state(
     counts.clear()
     assert made.build().ran == []
     assert sum(each.rows for each in counts) < 10
+
+
+def test_the_layout_of_a_text_of_by_needs_no_look_and_builds_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = three_days(tmp_path / "project")
+    made.build()
+    looked: list[str] = []
+    monkeypatch.setattr(Passes, "find", lambda *_: looked.append("looked"), raising=False)
+    for text in ('by = "( ts ) -- when"', 'by = "\\"ts\\""'):
+        made.write("Dataflowfile", FLOW.replace('by = "ts"', text))
+        assert made.build().ran == []
+    assert looked == []

@@ -14,7 +14,8 @@ from dbuild.core.partitions import ListAxis, TimeAxis
 from dbuild.core.routes import Route, Way, pack_route, shown_key, unpack_route
 from dbuild.errors import Place, RecipeError
 from dbuild.recipes.engine import Engine
-from dbuild.recipes.routing import condition, problem_of, route
+from dbuild.recipes.expressions import problem_of
+from dbuild.recipes.routing import condition, route
 from tests.recipes.sqltasks import given
 
 DAY = Way("day", Grain("day"), "ts")

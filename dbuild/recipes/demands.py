@@ -21,6 +21,8 @@ class Role(Enum):
     CALL = auto()
     VALUE = auto()  # called, and what it gives isn't of a class of the project
     METHOD = auto()  # called, and by its name it only reads, as long as it isn't a module's function
+    ELEMENT = auto()  # a method that only reads is called on something in it, which isn't of a class of the project
+    EXPRESSION = auto()  # called, and no method of what it gives changes anything: columns of polars
     DECORATOR = auto()  # it gets the function or class
     FACTORY = auto()  # it is called, and what it gives gets the function or class
     BASE = auto()  # of a class, or its metaclass
@@ -72,6 +74,15 @@ def demands_of_call(
     except _Effect:
         return None
     return tuple(dict.fromkeys(found))
+
+
+def demands_of_arguments(call: ast.expr) -> tuple[Demand, ...] | None:
+    """The demands of what a call is given."""
+    given = [*call.args, *(word.value for word in call.keywords)] if isinstance(call, ast.Call) else [call]
+    try:
+        return tuple(_expressions(given, set()))
+    except _Effect:
+        return None
 
 
 def bases_of(node: ast.ClassDef) -> tuple[Demand, ...] | None:
@@ -235,7 +246,9 @@ def _called(node: ast.Call, own: set[str]) -> Iterator[Demand]:
     if chain and chain[0] not in own:
         yield Demand(Role.METHOD if is_reading else Role.CALL, chain)
     elif is_reading and not chain:
-        yield from _made(node.func)
+        yield from _made(node.func, own)
+    elif (made := _expression(node.func)) and made[0] not in own:
+        yield Demand(Role.EXPRESSION, made)
     elif not is_text and not is_reading:
         raise _Effect
     for function in _handed(node):
@@ -246,14 +259,57 @@ def _called(node: ast.Call, own: set[str]) -> Iterator[Demand]:
             yield Demand(Role.CALL, inner)
 
 
-def _made(node: ast.expr) -> Iterator[Demand]:
+def _expression(node: ast.expr) -> tuple[str, ...]:
+    """What makes the value whose methods and operators are used one after the other: `(pl.col("a") * 2).alias("b")`."""
+    while isinstance(node, ast.Attribute | ast.Subscript | ast.Call | ast.BinOp | ast.Compare | ast.UnaryOp):
+        chain = chain_of(node.func) if isinstance(node, ast.Call) else ()
+        if chain:
+            return chain
+        match node:
+            case ast.Call(func=inner) | ast.UnaryOp(operand=inner) | ast.Compare(left=inner):
+                node = inner
+            case ast.BinOp(left, _, right):
+                node = right if isinstance(left, ast.Constant) else left
+            case ast.Attribute(inner) | ast.Subscript(inner):
+                node = inner
+    return ()
+
+
+def _made(node: ast.expr, own: set[str]) -> Iterator[Demand]:
     """That what a method is called on was made by something that isn't the project's."""
+    is_inner = False
     while isinstance(node, ast.Attribute | ast.Subscript | ast.Call):
         chain = chain_of(node.func) if isinstance(node, ast.Call) else ()
         if chain:
             yield Demand(Role.VALUE if chain[-1] not in METHODS else Role.METHOD, chain)
             return
+        is_inner = is_inner or isinstance(node, ast.Subscript)
         node = node.func if isinstance(node, ast.Call) else node.value
+        outer = chain_of(node) if is_inner else ()
+        if outer and outer[0] not in own:
+            yield Demand(Role.ELEMENT, outer)
+            return
+
+
+def held_in(value: ast.expr) -> tuple[tuple[str, ...], ...] | None:
+    """The names that a list, a table or a call puts into what it makes; None where that can't be told."""
+    found: list[tuple[str, ...]] = []
+    stack: list[ast.expr] = [value]
+    while stack:
+        match stack.pop():
+            case ast.List(parts) | ast.Tuple(parts) | ast.Set(parts):
+                stack.extend(parts)
+            case ast.Dict(_, parts):
+                stack.extend(parts)
+            case ast.Call(_, arguments, words):
+                stack.extend((*arguments, *(word.value for word in words)))
+            case ast.Constant() | ast.JoinedStr():
+                pass
+            case ast.Name() | ast.Attribute() as node if chain_of(node):
+                found.append(chain_of(node))
+            case _:
+                return None
+    return tuple(found)
 
 
 def _handed(node: ast.Call) -> list[ast.expr]:

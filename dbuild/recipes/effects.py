@@ -9,8 +9,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 
-from dbuild.recipes.demands import Demand, Role, bases_of, demands_of_call
-from dbuild.recipes.harmless import is_harmless_call, is_harmless_decorator, is_plain_base
+from dbuild.recipes.collectors import Collectors
+from dbuild.recipes.demands import Demand, Role, bases_of, demands_of_arguments, demands_of_call, held_in
+from dbuild.recipes.harmless import is_expression, is_harmless_call, is_harmless_decorator, is_plain_base
 from dbuild.recipes.mentions import Mention
 from dbuild.recipes.resolution import Missing, Modules, Outside, Part, Target, Whole, resolve
 from dbuild.recipes.units import Unit
@@ -19,6 +20,7 @@ _Claim = tuple[str, Demand]  # that a demand is met in a module
 _OUTSIDE: dict[Role, Callable[[str], bool]] = {
     Role.CALL: is_harmless_call,
     Role.VALUE: is_harmless_call,
+    Role.EXPRESSION: is_expression,
     Role.DECORATOR: is_harmless_decorator,
     Role.FACTORY: is_harmless_decorator,
     Role.BASE: is_plain_base,
@@ -38,12 +40,24 @@ class Effects:
         self._modules = modules
         self._known: dict[Unit, bool] = {}
         self._met: dict[_Claim, bool] = {}
+        self._collectors = Collectors(modules)
 
     def has(self, home: str, unit: Unit) -> bool:
         """Whether importing the module has an effect by this unit of it."""
         if unit not in self._known:
-            self._known[unit] = not unit.is_idle and not self._are_met(home, unit.demands)
+            is_more = not self._are_met(home, self._demands(home, unit))
+            self._known[unit] = not unit.is_idle and is_more
         return self._known[unit]
+
+    def added_to(self, home: str, unit: Unit) -> tuple[Unit, ...]:
+        """What of the project a unit without an effect adds something to: if that counts, so does the unit."""
+        return self._collectors.added_to(home, unit)
+
+    def _demands(self, home: str, unit: Unit) -> tuple[Demand, ...] | None:
+        """The demands of a unit: of a call that stands for itself and adds to something, those of its arguments."""
+        if unit.demands is None and isinstance(unit.node, ast.Expr) and self._collectors.added_to(home, unit):
+            return demands_of_arguments(unit.node.value)
+        return unit.demands
 
     def _are_met(self, home: str, demands: tuple[Demand, ...] | None) -> bool:
         """Whether all demands are met; those that they lead to are taken one after the other, whatever the depth."""
@@ -67,7 +81,9 @@ class Effects:
     def _further(self, home: str, demand: Demand) -> list[_Claim] | None:
         """What else has to be met for a demand to be; None where it isn't."""
         name, *attributes = demand.chain
-        if demand.role is Role.METHOD:
+        if demand.role in (Role.DECORATOR, Role.FACTORY) and self._collectors.adds(home, demand.chain):
+            return []
+        if demand.role in (Role.METHOD, Role.ELEMENT):
             return self._method(home, demand)
         found = list(resolve(self._modules, home, Mention(name, tuple(attributes), 0, False)))
         claims: list[_Claim] = []
@@ -101,9 +117,14 @@ class Effects:
                 return None
             if isinstance(target, Part) and not target.unit.alias:
                 unit = target.unit
-                if unit.demands is None or not isinstance(getattr(unit.node, "value", None), _VALUES):
+                value = getattr(unit.node, "value", None)
+                if unit.demands is None or not isinstance(value, _VALUES):
                     return None
                 claims.extend((target.module, _as_value(one)) for one in unit.demands)
+                held = held_in(value) if demand.role is Role.ELEMENT else ()
+                if held is None:
+                    return None
+                claims.extend((target.module, Demand(Role.METHOD, chain)) for chain in held)
         return claims
 
 
@@ -120,7 +141,7 @@ def _of_part(unit: Unit, demand: Demand) -> tuple[Demand, ...] | None:
     """What using a unit of the project in a role demands; None for an effect, as far as can be told."""
     is_whole = len(demand.chain) == 1 or unit.name == demand.chain[-1]
     match unit.node:
-        case _ if not is_whole or demand.role is Role.VALUE:
+        case _ if not is_whole or demand.role in (Role.VALUE, Role.EXPRESSION):
             return None
         case ast.ClassDef() as node if demand.role is Role.BASE:
             return None if _defined(node) & _ALL or node.keywords else bases_of(node)

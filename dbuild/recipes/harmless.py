@@ -24,6 +24,8 @@ CALLS = frozenset(
             datetime.strptime date.today datetime.now""",
         "decimal": "Decimal Context",
         "enum": "auto Enum IntEnum StrEnum Flag IntFlag",
+        "fastapi": "APIRouter FastAPI",
+        "flask": "Blueprint Flask",
         "fractions": "Fraction",
         "functools": """partial partialmethod wraps lru_cache cache cached_property cmp_to_key singledispatch
             total_ordering""",
@@ -54,8 +56,15 @@ CALLS = frozenset(
         "zoneinfo": "ZoneInfo",
         "numpy": """array asarray arange zeros ones full empty eye linspace logspace concatenate dtype float32 float64
             int8 int16 int32 int64 uint8 datetime64 timedelta64 deg2rad finfo iinfo""",
-        "pandas": "Timestamp Timedelta DataFrame Series Index to_datetime date_range CategoricalDtype DateOffset",
-        "polars": "DataFrame Series Schema col lit Datetime Decimal List Struct Enum",
+        "pandas": "to_datetime to_timedelta date_range period_range timedelta_range",
+        "polars": """all any_horizontal all_horizontal coalesce col concat_list concat_str count date datetime duration
+            element exclude first format last len lit max mean median min struct sum when""",
+        "sklearn.compose": "make_column_transformer make_column_selector",
+        "sklearn.pipeline": "make_pipeline make_union",
+        "argparse": "ArgumentParser",
+        "attr": "ib field",
+        "attrs": "field",
+        "click": "argument option pass_context pass_obj version_option help_option password_option confirmation_option",
         "pyarrow": """schema field string int8 int16 int32 int64 uint8 uint16 uint32 uint64 float32 float64 bool_ date32
             date64 timestamp decimal128 list_ struct map_ dictionary binary large_string array table""",
     }.items()
@@ -76,6 +85,9 @@ DECORATORS = frozenset(
         "builtins": "property staticmethod classmethod",
         "abc": "abstractmethod abstractproperty abstractclassmethod abstractstaticmethod",
         "attr": "s attrs define frozen mutable",
+        "click": "command group argument option pass_context pass_obj version_option help_option password_option",
+        "pydantic": """validator root_validator field_validator model_validator field_serializer model_serializer
+            computed_field validate_call""",
         "attrs": "define frozen mutable",
         "contextlib": "contextmanager asynccontextmanager",
         "dataclasses": "dataclass",
@@ -102,6 +114,24 @@ _UNCHANGING = tuple(f"builtins.{kind}." for kind in ("str", "bytes", "int", "flo
 _BUILTIN = frozenset(dir(builtins))
 
 
+# Libraries of which classes can be made without changing anything but what is made, unless they are for files.
+_LIBRARIES = frozenset(
+    """attr attrs click numpy pandas polars pyarrow pydantic scipy shapely sklearn statsmodels typer""".split()  # noqa: SIM905
+)
+_FOR_FILES = ("Connection", "File", "FileSystem", "Reader", "Session", "Store", "Stream", "Writer")
+
+
+def _is_class_of_library(dotted: str) -> bool:
+    top, last = dotted.partition(".")[0], dotted.rpartition(".")[2]
+    is_class = last[:1].isupper() and not last.isupper()
+    return top in _LIBRARIES and is_class and not last.endswith(_FOR_FILES)
+
+
+def is_expression(dotted: str) -> bool:
+    """Whether calling what has this full name gives a value that no method of it changes, nor anything else."""
+    return dotted.startswith("polars.") and dotted in CALLS
+
+
 def is_builtin(name: str) -> bool:
     """Whether Python itself has the name."""
     return name in _BUILTIN
@@ -118,7 +148,9 @@ def is_harmless_call(dotted: str) -> bool:
         return True
     own = dotted.removeprefix("builtins.")
     made = getattr(builtins, own, None) if dotted.startswith("builtins.") else None
-    return dotted in CALLS or (isinstance(made, type) and issubclass(made, BaseException))
+    return (
+        dotted in CALLS or _is_class_of_library(dotted) or (isinstance(made, type) and issubclass(made, BaseException))
+    )
 
 
 def is_harmless_decorator(dotted: str) -> bool:

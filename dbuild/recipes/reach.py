@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dbuild.errors import UserError
-from dbuild.recipes.closure import Closure, Module, find_closure
+from dbuild.recipes.closure import Module
 from dbuild.recipes.reached import Reach
+from dbuild.recipes.resolution import Project
 from dbuild.recipes.search import find_reach
 from dbuild.recipes.sources import Sources
 
@@ -18,7 +19,7 @@ def reach_of(sources: Sources, module: str, function: str) -> Reach:
         except UserError:
             return None
 
-    def everything() -> Closure:
-        return find_closure(sources.module, module)
+    def has(name: str) -> bool:
+        return sources.spot(name) is not None
 
-    return find_reach(read, everything, module, function)
+    return find_reach(Project(read, has, sources.below), module, function)

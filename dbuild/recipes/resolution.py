@@ -5,7 +5,7 @@ Takes modules from a function that reads them; runs nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from dbuild.recipes.closure import Module, absolute
@@ -76,18 +76,31 @@ _Step = _Look | _Enter | Target
 _Found = tuple[str, Unit, Import | None]  # module, unit, what the unit imports under the name
 
 
-class Modules:
-    """The modules of a project, each read once, when it is first asked for."""
+@dataclass(frozen=True, slots=True)
+class Project:
+    """What can be asked of a project's files."""
 
-    def __init__(self, read: Callable[[str], Module | None]) -> None:
-        self._read = read
+    module: Callable[[str], Module | None]  # the module of a full name
+    has: Callable[[str], bool]  # whether there is such a module, or a folder of modules
+    below: Callable[[str], Iterable[str]]  # the names of all modules in a package, or ("") of all that there are
+
+
+class Modules:
+    """The modules of a project, as far as one search has asked for them."""
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
         self._known: dict[str, Module | None] = {}
 
     def find(self, name: str) -> Module | None:
         """The module of that name; None if the project has none."""
         if name not in self._known:
-            self._known[name] = self._read(name)
+            self._known[name] = self._project.module(name)
         return self._known[name]
+
+    def below(self, package: str) -> Iterable[str]:
+        """The names of all modules that a package of the project has in it, at any depth; of "" all of the project."""
+        return self._project.below(package)
 
     def outline(self, name: str) -> Outline | None:
         module = self.find(name)
@@ -100,7 +113,12 @@ class Modules:
 
     def is_ours(self, name: str) -> bool:
         """Whether a module of that name would be the project's."""
-        return self.find(name.partition(".")[0]) is not None
+        top = name.partition(".")[0]
+        return self.find(top) is not None or self._project.has(top)
+
+    def is_folder(self, name: str) -> bool:
+        """Whether it is a package of the project without a module of its own."""
+        return self.find(name) is None and self._project.has(name)
 
     @property
     def read(self) -> dict[str, Module]:
@@ -236,7 +254,7 @@ def _through(modules: Modules, home: str, imported: Import, rest: tuple[str, ...
     inner = f"{origin}.{imported.name}"
     if modules.find(origin) and not (origin == home and modules.find(inner)):
         return [_Look(origin, imported.name, rest, False)]
-    if modules.find(inner):
+    if modules.find(inner) or modules.is_folder(inner):
         return [_Enter(inner, rest)]
     if imported.level or modules.is_ours(origin):
         return [Missing(f"the module {origin or '.' * imported.level + imported.module} can't be found")]
@@ -253,6 +271,13 @@ def _enter(modules: Modules, step: _Enter) -> _Step:
         name = f"{name}.{part}"
         if modules.find(name):
             return _Enter(name, step.rest[taken:])
+    if modules.is_folder(step.module):
+        if not step.rest or step.rest[0] in (COMPUTED, "__dict__"):
+            return Whole(step.module, f"the package {step.module} is used as a value")
+        if modules.is_folder(f"{step.module}.{step.rest[0]}"):
+            return _Enter(f"{step.module}.{step.rest[0]}", step.rest[1:])
+        if step.rest[0] in _IMPLICIT:
+            return Outside("builtins.object")
     if modules.is_ours(step.module):
         return Missing(f"the module {step.module} can't be found")
     return Outside(name)

@@ -7,10 +7,8 @@ Works on source text alone and runs nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from dbuild.errors import Place
-from dbuild.recipes.closure import Closure, Module, lineage
+from dbuild.recipes.closure import Module, lineage
 from dbuild.recipes.effects import Effects
 from dbuild.recipes.foreseen import Surprise, surprise_of
 from dbuild.recipes.harmless import is_standard
@@ -21,6 +19,7 @@ from dbuild.recipes.resolution import (
     Modules,
     Outside,
     Part,
+    Project,
     Whole,
     named_modules,
     resolve,
@@ -31,25 +30,23 @@ from dbuild.recipes.sequence import order_matters_of, run_order
 from dbuild.recipes.units import Unit
 
 
-def find_reach(read: Callable[[str], Module | None], closure: Callable[[], Closure], entry: str, name: str) -> Reach:
-    """What the function `name` of the module `entry` reaches.
-
-    `read` gives a module of the project by its full name; `closure` all that could be imported, and is asked only
-    where an import by a computed name makes it necessary.
-    """
-    search = _Search(Modules(read), closure)
+def find_reach(project: Project, entry: str, name: str) -> Reach:
+    """What the function `name` of the module `entry` reaches."""
+    search = _Search(Modules(project))
     search.begin(entry, name)
     search.run()
     return search.result(entry)
 
 
+_END = 1 << 30  # a line that no module has
+
+
 class _Search:
     """Follows what is reached until nothing is left to follow."""
 
-    def __init__(self, modules: Modules, closure: Callable[[], Closure]) -> None:
+    def __init__(self, modules: Modules) -> None:
         self._modules = modules
         self._effects = Effects(modules)
-        self._closure = closure
         self._imported: dict[str, None] = {}
         self._reached: dict[Unit, str] = {}  # and its module
         self._queue: list[Unit] = []
@@ -57,6 +54,7 @@ class _Search:
         self._widened: dict[Widening, None] = {}
         self._taken: set[str] = set()  # modules of which all counts
         self._outside: set[str] = set()
+        self._added: dict[Unit, list[tuple[str, Unit]]] = {}  # what counts as soon as another unit does
         self._overwritten: set[Unit] = set()  # that bind names which others store into, or may
         self._missed: list[tuple[str, str, int, str]] = []  # names without a binding: full, and where they are used
         self._readers_of_texts: set[str] = set()  # modules that hand texts to what finds variables by them
@@ -107,7 +105,8 @@ class _Search:
         order = run_order(self._modules, entry, self._imported)
         counted = [(home, unit) for home, unit in order if unit in self._reached]
         changing = {unit for home, unit in counted if self._effects.has(home, unit) or home in self._taken}
-        changing |= self._overwritten & {unit for _, unit in counted}
+        adding = {unit for added in self._added.values() for _, unit in added}
+        changing |= (self._overwritten | adding) & {unit for _, unit in counted}
         placed = order_matters_of(self._modules, counted, changing, self._readers & self._reached.keys())
         free = {self._described(unit) for unit in self._reached if unit not in placed}
         return Reach(
@@ -129,16 +128,26 @@ class _Search:
         assert module
         place = Place(module.file, unit.first_line)
         if unit.alias is None:
-            return Reached(home, unit.name, unit.form(Surprise.DOCSTRINGS in self._wants), place, unit.lines)
+            form = unit.form(Surprise.DOCSTRINGS in self._wants)
+            if Surprise.SOURCES in self._wants:
+                form += b"\0" + self._text(module, unit)
+            return Reached(home, unit.name, form, place, unit.lines)
         origin = self._modules.origin(home, unit.alias)
         named = origin if unit.alias.alias or unit.alias.name else unit.alias.bound
         whose = "ours" if self._modules.is_ours(named) else "others"  # a module may come to stand before Python's own
         return Reached(home, unit.name, f"{whose} {named}:{unit.alias.name or ''}".encode(), place, unit.lines)
 
+    def _text(self, module: Module, unit: Unit) -> bytes:
+        """The lines of a unit as they are written, with those up to the next one."""
+        following = (one.first_line for one in self._outline_units(module.name) if one.first_line > unit.first_line)
+        return b"\n".join(module.source.splitlines()[unit.first_line - 1 : min(following, default=_END) - 1])
+
     def _reach(self, home: str, unit: Unit) -> None:
         if unit not in self._reached:
             self._reached[unit] = home
             self._queue.append(unit)
+            for place, other in self._added.get(unit, ()):
+                self._reach(place, other)
 
     def _import(self, name: str) -> None:
         """Import a module and the packages that it lies in, with all that they import and that has an effect."""
@@ -152,12 +161,23 @@ class _Search:
                 for unit in shape.units:
                     if unit.is_idle:
                         continue
-                    waiting.extend(name for one in unit.names.early for name in named_modules(self._modules, part, one))
+                    for one in unit.names.early:
+                        self._use_import(part, one)
+                        waiting.extend(named_modules(self._modules, part, one))
                     if self._effects.has(part, unit) or self._is_made_for_effect(part, unit):
                         self._take(part, unit)
+                    else:
+                        self._add(part, unit)
                 self._take_wanted(part)
 
+    def _add(self, home: str, unit: Unit) -> None:
+        for collector in self._effects.added_to(home, unit):
+            self._added.setdefault(collector, []).append((home, unit))
+            if collector in self._reached:
+                self._reach(home, unit)
+
     def _run_import(self, home: str, imported: Import) -> None:
+        self._use_import(home, imported)
         for name in named_modules(self._modules, home, imported):
             self._import(name)
 
@@ -194,12 +214,17 @@ class _Search:
         for name in [name for name in self._imported if name == module or name.startswith(f"{module}.")]:
             self._take_wanted(name)
 
+    def _take_below(self, package: str) -> None:
+        """Count all modules of a package, whether anything is known to import them or not; of "" all of the project."""
+        for name in (package, *self._modules.below(package)):
+            self._take_all(name)
+
     def _take_wanted(self, home: str) -> None:
         """What of an imported module counts for a reason that isn't a mention of it."""
         is_whole = Surprise.MODULES in self._wants or any(part in self._taken for part in lineage(home))
         for unit in self._outline_units(home):
             is_class = Surprise.CLASSES in self._wants and unit.has_class
-            is_text = Surprise.DOCSTRINGS in self._wants and unit.is_text
+            is_text = {Surprise.DOCSTRINGS, Surprise.SOURCES} & self._wants and unit.is_text
             if not unit.is_idle and (is_whole or is_class or is_text):
                 self._take(home, unit)
 
@@ -217,7 +242,7 @@ class _Search:
                     self._take_all(module)
                 case Outside(name):
                     self._use(name)
-                    self._meet(home, *surprise_of(name, mention, home))
+                    self._meet(home, *surprise_of(name, mention, self._package(home)))
                 case Missing(why, name) if not mention.is_soft:
                     self._missed.append((name, home, mention.line, why))
                 case Missing(name=name) if mention.attributes:
@@ -226,8 +251,19 @@ class _Search:
             self._meet(home, Surprise.DOCSTRINGS, mention.line, "")
 
     def _use(self, name: str) -> None:
-        if not is_standard(name) and not name.startswith("dbuild."):
-            self._outside.add(name.partition(".")[0])
+        top = name.partition(".")[0]
+        if top and not is_standard(name) and top != "dbuild":
+            self._outside.add(top)
+
+    def _use_import(self, home: str, imported: Import) -> None:
+        """What is imported from outside counts, whether the name is used or not."""
+        for target in resolve_import(self._modules, home, imported):
+            if isinstance(target, Outside):
+                self._use(target.name)
+
+    def _package(self, home: str) -> str:
+        module = self._modules.find(home)
+        return module.package if module else ""
 
     def _meet(self, home: str, surprise: Surprise, line: int, why: str, named: str = "") -> None:
         """Count what else is reached by something that reaches further than its name."""
@@ -236,16 +272,20 @@ class _Search:
         if surprise is Surprise.TEXTS:
             self._readers_of_texts.add(home)
             return
-        if surprise is not Surprise.DOCSTRINGS:
+        if surprise not in (Surprise.DOCSTRINGS, Surprise.SOURCES):
             self._report(home, line, why)
         match surprise:
             case Surprise.HOME:
                 self._take_all(home)
-            case Surprise.NAMED:
+            case Surprise.NAMED if self._modules.is_ours(named):
                 self._take_all(named)
+            case Surprise.BELOW if self._modules.is_ours(named):
+                self._take_below(named)
+            case Surprise.NAMED | Surprise.BELOW:
+                self._use(named)
             case Surprise.ANYTHING:
-                for name in self._closure().modules:
-                    self._take_all(name)
+                for package in ("", *{name.partition(".")[0] for name in self._imported}):
+                    self._take_below(package)
             case _ if surprise not in self._wants:
                 self._wants.add(surprise)
                 for name in list(self._imported):

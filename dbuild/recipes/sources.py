@@ -63,11 +63,14 @@ class Sources:
         return self.path.shown(found.path) if found and found.path else None
 
     def below(self, name: str) -> Iterator[str]:
-        """The names of all modules that lie in a package, or ("") in the project: those with source, at any depth."""
+        """The names of all modules that lie in a package, or ("") in the project's folder, at any depth.
+
+        A folder without any module in it is passed over, with what lies below it.
+        """
         waiting = [name]
         while waiting:
             package = waiting.pop()
-            spot = self.spot(package) if package else Spot(None, self.path.own)
+            spot = self.spot(package) if package else Spot(None, (self.root,))
             for folder in spot.folders if spot else ():
                 for entry, is_folder in sorted(self._names(folder).items()):
                     stem = entry if is_folder else entry.removesuffix(".py")

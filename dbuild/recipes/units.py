@@ -104,7 +104,7 @@ class Outline:
         return self.has_all or not name.startswith("_")
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=2048)
 def outline(tree: ast.Module) -> Outline:
     """The units of a module. Cached by the tree itself, as long as the tree is."""
     units = tuple(_units(tree))

@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from dbuild.recipes.closure import Closure, Module, canonical
+from dbuild.recipes.closure import Module, canonical
 from dbuild.recipes.namewalk import names_of
 from dbuild.recipes.reached import Reach
 from dbuild.recipes.search import find_reach
 from dbuild.recipes.units import outline
+from tests.recipes.projects import project_of
 
 
 def reach(name: str = "f", **sources: str) -> Reach:
@@ -24,8 +25,8 @@ def reach(name: str = "f", **sources: str) -> Reach:
     for short, text in sources.items():
         full = short.removesuffix("_P").replace("_S_", ".")
         file = full.replace(".", "/") + ("/__init__.py" if short.endswith("_P") else ".py")
-        modules[full] = Module(full, file, ast.parse(text), b"")
-    return find_reach(modules.get, lambda: Closure(modules, ()), "m", name)
+        modules[full] = Module(full, file, ast.parse(text), b"", text.encode())
+    return find_reach(project_of(modules), "m", name)
 
 
 def names(found: Reach) -> list[str]:
@@ -238,8 +239,23 @@ def test_other_orders_of_definitions_are_the_same() -> None:
 def test_packages_from_outside_that_are_used() -> None:
     source = "import numpy as np, pandas, os\nimport swifter\nfrom scipy.stats import norm\n"
     source += "def f(): return np.array, os\ndef g(): return norm, pandas, np\n"
-    assert reach(m=source).imports == ("numpy", "swifter")
-    assert reach("g", m=source).imports == ("numpy", "pandas", "scipy", "swifter")
+    source += "def h():\n  import lazy\n"
+    source += "if TYPE_CHECKING:\n  import hints\ntry:\n  import fast\nexcept ImportError:\n  import slow\n"
+    source += "from loose import part\nimport other\n"
+    whole = {
+        "m": source,
+        "loose_S_part": "import deep.inner",
+        "other": "def x():\n  from far import y\n  return dbuild",
+    }
+    top = ("deep", "fast", "numpy", "pandas", "scipy", "slow", "swifter")  # what is imported at the top counts
+    assert reach(**whole).imports == top
+    assert reach("g", **whole).imports == top
+    assert reach("h", **whole).imports == tuple(sorted((*top, "lazy")))
+    named = (
+        "import importlib\ndef f(x): return importlib.import_module('far.off'), importlib.import_module(f'plug.{x}')"
+    )
+    assert reach(m=named).imports == ("far", "plug")
+    assert reach(m="import dbuild\ndef f(): return dbuild.Key").imports == ()
 
 
 def test_modules_with_and_without_an_init() -> None:
@@ -267,7 +283,7 @@ def test_a_long_module_is_read_through() -> None:
     text = "import os\nLIMIT = 3\n" + "".join(body.format(i, i + 1) for i in range(1_400)) + "g1400 = len\nf = g0\n"
     assert text.count("\n") > 9_500
     tree = ast.parse(text)
-    found = find_reach({"m": Module("m", "m.py", tree, b"")}.get, lambda: Closure({}, ()), "m", "f")
+    found = find_reach(project_of({"m": Module("m", "m.py", tree, b"")}), "m", "f")
     assert len(found.free) == 1_404
 
 

@@ -6,12 +6,13 @@ import ast
 import random
 import re
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import pytest
 
-from dbuild.recipes.closure import Closure, Module
+from dbuild.recipes.closure import Module
 from dbuild.recipes.search import find_reach
+from tests.recipes.projects import project_of
 
 MODULES = ("m", "n", "o")
 NAMES = ("a", "b", "c", "d")
@@ -149,8 +150,7 @@ def outcome(project: Mapping[str, list[str]]) -> str | None:
 
 def fingerprint(project: Mapping[str, list[str]]) -> bytes:
     modules = {name: Module(name, f"{name}.py", ast.parse("\n".join(units)), b"") for name, units in project.items()}
-    read: Callable[[str], Module | None] = modules.get
-    return find_reach(read, lambda: Closure(modules, ()), "m", "f").fingerprint("m:f")
+    return find_reach(project_of(modules), "m", "f").fingerprint("m:f")
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -160,8 +160,8 @@ class _Picture:
         for at, row in enumerate(strip.rows):
             label = [Piece(self._clip(clean(strip.labels[at]), edge - 1).ljust(edge), FAINT)] if edge else []
             yield [*label, *self._strip(row)]
-        for line in wrap(self._counts(node), width):
-            yield [Piece(line, "")]
+        for line in wrap(self._counts(node).replace(", ", ",\0").replace(" ", "\xa0").replace("\0", " "), width):
+            yield [Piece(line.replace("\xa0", " "), "")]
         facts = self._facts(node, width)
         if facts:
             yield [Piece(facts, FAINT)]

@@ -25,12 +25,13 @@ from dbuild.core.grain import Grain
 from dbuild.core.partitions import Axis, ListAxis, PartitionSet, TimeAxis
 from dbuild.core.report import DatasetStatus, Detail
 from dbuild.ui.diagrams import dot_lines, mermaid_lines, svg_lines
-from dbuild.ui.drawing.canvas import plain_text
+from dbuild.ui.drawing.canvas import LINES, plain_text
 from dbuild.ui.drawing.focus import around
 from dbuild.ui.flow import STYLES, Look, flow_rows
 from tests.cli.sandbox import Sandbox
 
 SCREENS = Path(__file__).with_name("screens")
+IMAGES = Path(__file__).parents[2] / "docs" / "images"
 NOW = 1_714_521_600.0
 DAY = TimeAxis("day", Grain("day"))
 PLACE = ListAxis("place", ("north", "south", "east"))
@@ -109,9 +110,8 @@ LOOKS = {
 }
 
 
-def kept(name: str, text: str) -> str:
-    """The screen of a name as it is kept; written first where that is asked for."""
-    path = SCREENS / f"{name}.txt"
+def kept(path: Path, text: str) -> str:
+    """A screen as it is kept; written first where that is asked for."""
     if os.environ.get("DBUILD_KEEP_SCREENS"):
         path.write_text(text, encoding="utf-8")
     return path.read_text(encoding="utf-8")
@@ -121,9 +121,15 @@ def kept(name: str, text: str) -> str:
 def test_screens_are_as_they_were(name: str) -> None:
     flow, look = LOOKS[name]
     text = plain_text(flow_rows(FLOWS[flow], look)) + "\n"
-    assert text == kept(name, text)
+    assert text == kept(SCREENS / f"{name}.txt", text)
     assert max(map(len, text.split("\n"))) <= look.width
     assert text.isascii() == look.is_plain
+
+
+@pytest.mark.parametrize(("name", "flow"), [("graph", "5"), ("graph-50", "50")])
+def test_the_images_of_the_docs_are_what_is_drawn(name: str, flow: str) -> None:
+    text = "\n".join(svg_lines(flow_rows(FLOWS[flow], Look(110, NOW)), "dbuild status --graph")) + "\n"
+    assert text == kept(IMAGES / f"{name}.svg", text)
 
 
 @pytest.mark.parametrize("flow", FLOWS)
@@ -159,7 +165,8 @@ def test_an_image_is_xml_and_says_what_is_drawn(flow: str) -> None:
     rows = flow_rows(FLOWS[flow], Look(120, NOW))
     image = ElementTree.fromstring("\n".join(svg_lines(rows, "a & b")))
     texts = [node.text for node in image.iter("{http://www.w3.org/2000/svg}text")]
-    assert "".join(filter(None, texts)).replace(" ", "") == plain_text(rows).replace(" ", "").replace("\n", "")
+    words = re.sub(f"[{LINES}▁▂▄▇]", "", plain_text(rows))
+    assert "".join(filter(None, texts)).replace(" ", "") == words.replace("\n", "")
     assert not re.search(r"https?://(?!www\.w3\.org)", "\n".join(svg_lines(rows, "")))
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 UP, RIGHT, DOWN, LEFT = 1, 2, 4, 8
-_ROUND = " ╵╶╰╷│╭├╴╯─┴╮┤┬┼"  # by the directions in which lines leave a cell
+LINES = " ╵╶╰╷│╭├╴╯─┴╮┤┬┼"  # by the directions in which lines leave a cell
 _PLAIN = " |-+||++-+-+++++"
 
 
@@ -78,7 +78,7 @@ class Canvas:
         else:
             for part in found.values():
                 directions |= part
-        return (_PLAIN if is_plain else _ROUND)[directions], styles.get(line, styles.get("", ""))
+        return (_PLAIN if is_plain else LINES)[directions], styles.get(line, styles.get("", ""))
 
 
 def _sign(number: int) -> int:

@@ -6,7 +6,7 @@ Everything is imported when it is called: a build that has nothing to do needs n
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from dbuild.build.doubt import Doubt, ignore
@@ -14,6 +14,7 @@ from dbuild.build.settings import Settings
 
 if TYPE_CHECKING:
     from dbuild.build.logs import Piece
+    from dbuild.build.proposing import Look, Proposal
     from dbuild.core.budget import Budget
     from dbuild.core.cleaning import Cleaning, Wanted
     from dbuild.core.events import Event, Summary
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Settings",
     "build",
+    "check_free",
     "clean",
     "explain",
     "find_cleaning",
@@ -34,14 +36,17 @@ __all__ = [
     "ledger",
     "lint",
     "log_paths",
+    "look_into",
     "mark",
     "marks",
     "open_shell",
     "overview",
     "plan",
+    "propose",
     "runs",
     "show",
     "status",
+    "write_proposal",
 ]
 
 
@@ -212,3 +217,31 @@ def clean(
     from dbuild.build import cleaning
 
     return cleaning.clean(settings, wanted, approved, emit)
+
+
+def look_into(directory: str) -> Look:
+    """What data files a folder has; it may not be there yet. Raises UsageError where it can't be read."""
+    from dbuild.build import proposing
+
+    return proposing.look(directory)
+
+
+def propose(settings: Settings, found: Look, names: Mapping[str, str] | None = None, due: str = "") -> Proposal:
+    """The Dataflowfile for what was found: `names` for dimensions that have no sure one, `due` as in 06:00."""
+    from dbuild.build import proposing
+
+    return proposing.propose(found, settings.file, settings.moment, names or {}, due)
+
+
+def check_free(directory: str, files: Mapping[str, str]) -> None:
+    """UsageError where a file is there that would be written."""
+    from dbuild.build import proposing
+
+    proposing.check_free(directory, files)
+
+
+def write_proposal(directory: str, files: Mapping[str, str]) -> None:
+    """Writes the files of a proposal, none over another. Raises UsageError, DiskError."""
+    from dbuild.build import proposing
+
+    proposing.write(directory, files)

@@ -19,6 +19,7 @@ COMMANDS = {
     "status": ("dbuild.cli.status", "Show how every dataset stands."),
     "why": ("dbuild.cli.why", "Explain why a partition is, or isn't, to be built."),
     "show": ("dbuild.cli.show", "Show a recipe as it would run, and the first rows of what it made."),
+    "init": ("dbuild.cli.init", "Look at a folder of data files, and write a Dataflowfile for it."),
     "lint": ("dbuild.cli.lint", "Check the project's files without running anything."),
     "list": ("dbuild.cli.list", "List the datasets."),
     "late": ("dbuild.cli.late", "Show what is late, what was built without it, how late data comes."),

@@ -171,7 +171,7 @@ def read_document(reader: Reader, file: str, problems: list[UserError]) -> Docum
         return Document(file, tomli.loads(text), Lines(text), problems, reader)
     except FileNotFoundError:
         problems.append(
-            UserError("there is no such file", Place(file), "write one (README.md shows how), or name it with -f FILE")
+            UserError("there is no such file", Place(file), "dbuild init writes one; or name it with -f FILE")
         )
     except OSError as error:
         problems.append(UserError(f"can't be read: {error.strerror}", Place(file)))

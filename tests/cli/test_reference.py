@@ -16,7 +16,9 @@ from dbuild.cli.main import COMMANDS, dbuild
 from dbuild.core.arrival import punctuality
 from dbuild.core.budget import Budget, Excess
 from dbuild.core.events import Lacking, Notice, Resting, Summary, TaskEnded, TaskRetried
+from dbuild.core.families import Family
 from dbuild.core.lateness import Deadline, Group, Lack, Lateness, Repair, SourceLateness, TargetLateness
+from dbuild.core.proposal import Content, Draft, Source
 from dbuild.core.report import (
     Cause,
     DatasetStatus,
@@ -48,6 +50,7 @@ from dbuild.ui.json import (
 from dbuild.ui.late import late_record
 from dbuild.ui.ledger import ledger_record, run_record
 from dbuild.ui.problems import error_record, problems_record
+from dbuild.ui.proposals import proposal_record
 from dbuild.ui.show import show_record
 from dbuild.ui.watch import watch_record
 from dbuild.watch.children import Outcome
@@ -179,6 +182,12 @@ def watched() -> list[WatchEvent]:
     ]
 
 
+def proposed() -> Draft:
+    """A draft of one source."""
+    family = Family(("a",), (), (), ("a.csv",), 1)
+    return Draft((), (Source("a", "a.csv", (), family, Content((("a", "DATE"),)), False, False),))
+
+
 def records() -> list[dict[str, object]]:
     """A record of each kind, as the code makes it, in the order of the reference."""
     key = (("day", "2013-01-05"),)
@@ -213,6 +222,7 @@ def records() -> list[dict[str, object]]:
         late_record(lateness()),
         run_record(RunRecord("1", "", None, "", 0, 0, "done")),
         ledger_record(TaskRecord("1", "a", key, "built", True, 0.1, "", (), None, None)),
+        proposal_record(proposed(), {"Dataflowfile": ""}, (), ("b",), is_dry=False),
     ]
 
 

@@ -1,0 +1,117 @@
+"""What is in a data file, as far as its beginning tells: columns, their types, how it is to be read, some rows.
+
+For proposals: nothing here decides how a build reads a file. Knows nothing of families or projects.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from dbuild.core.task import Column, format_of
+from dbuild.errors import UserError
+from dbuild.recipes import readers
+from dbuild.recipes.engine import Engine
+from dbuild.recipes.sqltext import file_list, literal, message, unglobbed
+
+_SAMPLED = 20_480  # rows that types are told from
+_ROWS = 400  # rows that are taken along
+_NULLS = ("NA", "N/A", "n/a", "null", "NULL", "None", "nan", "NaN", "-", "\\N")
+_NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
+_DELIMITERS = {",", ";", "|", "\t"}
+
+Options = tuple[tuple[str, str | bool | int], ...]
+
+
+class Head(NamedTuple):
+    """The beginning of a file."""
+
+    columns: tuple[Column, ...]  # empty where it is no table
+    read: Options  # options without which it isn't read so
+    rows: tuple[tuple[object, ...], ...]
+    problem: str = ""  # why it is no table
+
+
+class Sniffer:
+    """Looks at files below some folders, of each only at its beginning."""
+
+    def __init__(self, folders: Sequence[str]) -> None:
+        self._engine = Engine(folders)
+
+    def close(self) -> None:
+        """Ends the session."""
+        self._engine.close()
+
+    def head(self, path: str) -> Head:
+        """The head of a file; never an error."""
+        import duckdb
+
+        kind = format_of(path)
+        try:
+            read = self._csv_options(path) if kind == "csv" else ()
+            columns = self._columns(path, kind, read)
+            rows = self._rows(path, kind, columns, read)
+            null = _null_text(columns, rows) if kind == "csv" else None
+            if null is not None:
+                read = (*read, ("nullstr", null))
+                columns = self._columns(path, kind, read)
+                rows = self._rows(path, kind, columns, read)
+            return Head(columns, read, rows)
+        except UserError as error:
+            return Head((), (), (), error.what)
+        except (duckdb.Error, OSError, ValueError) as error:
+            return Head((), (), (), message(error))
+
+    def _columns(self, path: str, kind: str, read: Options) -> tuple[Column, ...]:
+        sample: Options = (("sample_size", _SAMPLED),) if kind in ("csv", "json") else ()
+        return self._engine.infer_schema(path, kind, (*read, *sample))
+
+    def _csv_options(self, path: str) -> Options:
+        """Where a CSV isn't what its ending says: its delimiter, and whether it begins with names."""
+        usual = readers.csv_options(path, ())
+        found = self._engine.root.execute(
+            f"SELECT Delimiter, HasHeader FROM sniff_csv({literal(unglobbed(path))}, sample_size={_SAMPLED})"
+        ).fetchall()
+        delimiter, has_header = found[0]
+        read: Options = ()
+        if delimiter in _DELIMITERS and delimiter != usual["delim"]:
+            read = (("delim", delimiter),)
+        return read if has_header else (*read, ("header", False))
+
+    def _rows(self, path: str, kind: str, columns: Sequence[Column], read: Options) -> tuple[tuple[object, ...], ...]:
+        if kind == "csv":
+            call = readers.csv_call([path], columns, readers.csv_options(path, read))
+        elif kind == "json":
+            call = f"read_json({file_list([path])}, hive_partitioning=false, sample_size={_SAMPLED})"
+        elif kind == "parquet":
+            call = readers.parquet_call([path], {})
+        else:
+            return _arrow_rows(path)
+        return tuple(self._engine.root.execute(f"SELECT * FROM {call} LIMIT {_ROWS}").fetchall())
+
+
+def _arrow_rows(path: str) -> tuple[tuple[object, ...], ...]:
+    import pyarrow
+    import pyarrow.ipc
+
+    try:
+        file = pyarrow.ipc.open_file(pyarrow.memory_map(path, "r"))
+        if not file.num_record_batches:
+            return ()
+        return tuple(tuple(row.values()) for row in file.get_batch(0).slice(0, _ROWS).to_pylist())
+    except pyarrow.ArrowException as error:
+        raise ValueError(str(error)) from None
+
+
+def _null_text(columns: Sequence[Column], rows: Sequence[Sequence[object]]) -> str | None:
+    """The word that stands for nothing in a column of numbers; None where there is none, or several."""
+    found: set[str] = set()
+    for place, (_, kind) in enumerate(columns):
+        if kind != "VARCHAR":
+            continue
+        texts = {str(row[place]) for row in rows if row[place] not in (None, "")}
+        rest = {text for text in texts if not _NUMBER.fullmatch(text)}
+        if len(rest) == 1 and len(texts) > 1 and rest <= set(_NULLS):
+            found |= rest
+    return found.pop() if len(found) == 1 else None

@@ -127,9 +127,9 @@ def explain(
 
     `doubt` and `notice` as for `status`.
     """
-    from dbuild.build import reports
+    from dbuild.build import explaining
 
-    return reports.explain(settings, arguments, doubt, notice)
+    return explaining.explain(settings, arguments, doubt, notice)
 
 
 def late(settings: Settings, arguments: Sequence[str], shown: int, arrivals: int, doubt: Doubt = ignore) -> Lateness:

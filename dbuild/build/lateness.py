@@ -10,9 +10,10 @@ from dbuild.build.doubt import Doubt, ignore
 from dbuild.build.expected import lacking
 from dbuild.build.loading import load_flow
 from dbuild.build.looks import Looked, forget, look, reading
+from dbuild.build.moments import local_time
 from dbuild.build.plans import make
 from dbuild.build.repairs import Trail, trails
-from dbuild.build.reports import _named, local_time, strays_of
+from dbuild.build.reports import named, strays_of
 from dbuild.build.settings import Settings
 from dbuild.core.absence import Absence
 from dbuild.core.arrival import Arrival, punctuality
@@ -131,7 +132,7 @@ def _deadlines(looked: Looked, source: Source, indices: Iterable[Index]) -> Iter
         due = due_at(source.expect, grain, index[position])
         if due is not None and due != datetime.max:
             since = (looked.world.now - due).total_seconds()
-            yield Deadline(_named(domain, index), local_time(due.replace(tzinfo=UTC).timestamp()), since)
+            yield Deadline(named(domain, index), local_time(due.replace(tzinfo=UTC).timestamp()), since)
 
 
 # -- targets -----------------------------------------------------------------------------------------------------------
@@ -154,7 +155,7 @@ def _group(looked: Looked, planned: Plan, part: TargetPlan, some: PartitionSet, 
 
 
 def _lack(looked: Looked, planned: Plan, part: TargetPlan, index: Index) -> Lack:
-    key = _named(part.needed, index)
+    key = named(part.needed, index)
     if index in part.held:
         return Lack(key, why=str(part.held[index][0]))
     absent = planned.lacks(part.target, index)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dbuild.build.loading import load_flow
 from dbuild.build.logs import partitions_named, split_words
 from dbuild.build.looks import forget, reading
-from dbuild.build.reports import local_time
+from dbuild.build.moments import local_time
 from dbuild.build.settings import Settings
 from dbuild.core.graph import Flow
 from dbuild.core.reasons import texts_of

@@ -2,42 +2,34 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from dbuild.build.doubt import Doubt, ignore
 from dbuild.build.loading import load_flow
 from dbuild.build.looks import Looked, forget, look, reading
+from dbuild.build.moments import local_time
 from dbuild.build.plans import idle_text, make
 from dbuild.build.settings import Settings
 from dbuild.build.standings import Standings
 from dbuild.build.world import World
 from dbuild.core.absence import Absence
-from dbuild.core.aging import written_age
 from dbuild.core.events import Key
 from dbuild.core.graph import Flow
-from dbuild.core.keytext import plain_key, shortened_set
+from dbuild.core.keytext import shortened_set
 from dbuild.core.mark import Mark
 from dbuild.core.model import PythonRecipe, ShellRecipe, Source, SqlRecipe, Target
 from dbuild.core.partitions import Index, PartitionSet
 from dbuild.core.plan import Plan, TargetPlan
-from dbuild.core.reasons import texts_of
 from dbuild.core.report import (
-    Cause,
     DatasetStatus,
-    Explanation,
     FailureRecord,
     MarkRecord,
-    Standing,
 )
 from dbuild.core.selection import arguments_of, named_by, select, views_named
-from dbuild.core.staleness import Reason
 from dbuild.core.trace import joined_key
-from dbuild.state.store import Failure, State
+from dbuild.state.store import Failure
 
 if TYPE_CHECKING:
     from dbuild.core.routes import Stray
@@ -195,11 +187,11 @@ def _failures(looked: Looked, part: TargetPlan, failed: dict[str, Failure]) -> t
     for index in part.will:
         failure = failed.get(joined_key(domain.key(index)))
         if failure is not None:
-            found.append((failure.at, _failure(part.target, _named(domain, index), failure)))
+            found.append((failure.at, failure_record(part.target, named(domain, index), failure)))
     return tuple(record for _, record in sorted(found, key=lambda pair: -pair[0]))
 
 
-def _failure(target: str, key: Key, found: Failure) -> FailureRecord:
+def failure_record(target: str, key: Key, found: Failure) -> FailureRecord:
     at = local_time(found.at) if found.at else ""
     return FailureRecord(target, key, str(found.run), at, found.error, found.tail, found.attempts, found.log)
 
@@ -263,122 +255,5 @@ def _recipe_kind(dataset: Source | Target) -> str:
             return "shell"
 
 
-# -- why ---------------------------------------------------------------------------------------------------------------
-
-
-def explain(
-    settings: Settings, arguments: Sequence[str], doubt: Doubt = ignore, notice: Doubt = ignore
-) -> tuple[Explanation, ...]:
-    """Why the partitions that the arguments name are to be built or not; from the walk that decides.
-
-    `doubt` and `notice` as for `status`.
-    """
-    with reading(settings) as state:
-        looked = look(settings, state, arguments, forget)
-        planned = make(looked)
-        for text in planned.doubts:
-            doubt(text)
-        chosen = looked.selection
-        for text in chosen.empty:
-            notice(idle_text(text))
-        found: list[Explanation] = []
-        for name, wanted in chosen.wanted.items():
-            found.extend(_explanation(looked, planned, state, name, index) for index in wanted.indices())
-        for name, absent in chosen.absent.items():
-            found.extend(_absent(looked, name, absent, index) for index in absent.indices())
-        return tuple(found)
-
-
-def _explanation(looked: Looked, planned: Plan, state: State, name: str, index: Index) -> Explanation:
-    part = planned.targets[name]
-    domain = looked.world.domains.of(name)
-    key = joined_key(domain.key(index))
-    trace = looked.world.trace(name, key)
-    failure = looked.world.failures(name).get(key)
-    standing: Standing = (
-        "will run"
-        if index in part.will
-        else "frozen"
-        if index in part.held
-        else "waiting"
-        if index in part.waiting
-        else "may run"
-        if index in part.may
-        else "fresh"
-    )
-    last = state.tasks(1, run=trace.run, target=name, key=key) if trace else []
-    built = trace.at if trace else None
-    uncounted = tuple(given.name for given in looked.flow.steps[name].inputs if not given.counts)
-    age = looked.flow.steps[name].target.freeze_after
-    return Explanation(
-        target=name,
-        key=_named(domain, index),
-        standing=standing,
-        causes=_causes(looked.world, part.will.get(index) or part.held.get(index, ()), built),
-        after=tuple(planned.after(name, index)) if standing in ("may run", "will run") else (),
-        lacks=tuple(planned.lacks(name, index)) if standing == "waiting" else (),
-        last_run=str(trace.run) if trace else None,
-        last_built=local_time(trace.at) if trace else None,
-        last_seconds=trace.seconds if trace else None,
-        last_reasons=texts_of(last[0][1].reasons) if last else (),
-        failure=_failure(name, _named(domain, index), failure) if failure else None,
-        mark=_mark_on(looked.world, name, index),
-        uncounted=uncounted,
-        ignored=_causes(looked.world, looked.world.judge(name, index, {}).ignored if uncounted else (), built),
-        unrouted=tuple(islice(_unrouted(looked.world, planned, name, index), _FILES)),
-        frozen_after=written_age(age) if age is not None and index in looked.world.holds.aged(name) else "",
-    )
-
-
-def _unrouted(world: World, planned: Plan, target: str, index: Index) -> Iterator[str]:
-    """The files of which it isn't known whether they have rows of a partition."""
-    for given, some in planned.unrouted(target, index):
-        location = world.location(given.dataset, given.output)
-        for one in some.indices():
-            yield from world.survey.paths(location, some.key(one))
-
-
-def _mark_on(world: World, target: str, index: Index) -> MarkRecord | None:
-    mark = world.words.on(target, index)
-    return mark_record(mark, 1) if mark is not None else None
-
-
-def _causes(world: World, reasons: Sequence[Reason], built: float | None) -> tuple[Cause, ...]:
-    return tuple(Cause(reason, _when(world, reason, built)) for reason in reasons)
-
-
-def _absent(looked: Looked, name: str, absent: PartitionSet, index: Index) -> Explanation:
-    return Explanation(name, _named(absent, index), "absent", (), (), (), None, None, None, (), None)
-
-
-def _named(domain: PartitionSet, index: Index) -> Key:
+def named(domain: PartitionSet, index: Index) -> Key:
     return tuple(zip((axis.name for axis in domain.axes), domain.key(index), strict=True))
-
-
-def _when(world: World, reason: Reason, built: float | None) -> str:
-    """When a changed file was written, or a changed upstream partition was built."""
-    if reason.kind not in ("input changed", "input added", "output edited"):
-        return ""
-    if reason.kind == "output edited":
-        return _written(world, reason.subject)
-    dataset, _, key = reason.subject.partition("@")
-    name, _, output = dataset.partition(".")
-    values = tuple(map(plain_key, key.split(","))) if key else ()
-    trace = world.trace(name, joined_key(values)) if name in world.flow.steps else None
-    if trace is not None and (built is None or trace.at > built):
-        return f"built {local_time(trace.at)} in run {trace.run}"
-    location = world.location(name, output)
-    paths = world.survey.paths(location, values) if len(values) == len(location.pattern.dimensions) else []
-    return _written(world, paths[0]) if paths else ""
-
-
-def _written(world: World, path: str) -> str:
-    try:
-        return f"{path} written {local_time(os.stat(os.path.join(world.survey.root, path)).st_mtime)}"
-    except OSError:
-        return ""
-
-
-def local_time(moment: float) -> str:
-    """A moment, in seconds since the epoch, in ISO form by the clocks here."""
-    return datetime.fromtimestamp(moment).astimezone().isoformat(sep=" ", timespec="seconds")

@@ -11,7 +11,6 @@ from dbuild import failpoints
 from dbuild.build.arrivals import happenings
 from dbuild.build.bodies import dump_body, identity_of, load_body
 from dbuild.build.shifts import extent
-from dbuild.build.wording import keep_recipes
 from dbuild.build.world import ABSENT, EVER, LACKING, World
 from dbuild.core.domain import axes_for
 from dbuild.core.partitions import PartitionSet
@@ -39,6 +38,8 @@ def seal(world: World, plan: Plan, run: Run | None) -> None:
             written = (world.declarations.basis(name), identity_of(vouched.axes), dump_body(vouched.body))
             if store.seal(name) != written:
                 if is_declared_anew(world, name):
+                    from dbuild.build.wording import keep_recipes
+
                     store.renew_fingerprints(name, *world.fingerprints.of(name))
                     keep_recipes(world, [name])
                 store.put_seal(name, *written)

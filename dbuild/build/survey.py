@@ -136,6 +136,10 @@ class Survey:
             return kept
         return self._hash(path)
 
+    def row_before(self, path: str, root: str) -> FileRow | None:
+        """What was kept of a file at the last look; None of one that nobody knew."""
+        return self._kept(path, root)
+
     def _is_listed(self, path: str, root: str, view: View) -> bool:
         """Whether a file is there. The first few questions search the listing, more of them make a set of its names."""
         names = self._names.get(root)

@@ -13,10 +13,9 @@ from dbuild.build.survey import Survey
 from dbuild.build.world import World
 from dbuild.core.graph import Flow, Step
 from dbuild.core.model import MacroFile, PythonRecipe, Recipe, SqlRecipe
-from dbuild.core.part import Part
+from dbuild.core.part import Part, Wording
 from dbuild.execute.masks import Mask
 from dbuild.observe.digests import digest_bytes
-from dbuild.state.recipes import Wording
 
 _LONGEST = 1 << 17  # bytes of a text that is kept
 _LARGEST = 1 << 22  # bytes of a file of which parts are taken

@@ -39,7 +39,7 @@ def command(
         for each in explanations:
             print_record(explanation_record(each))
     elif explanations:
-        print_lines(*explanation_lines(explanations))
+        print_lines(*explanation_lines(explanations, is_whole=common.is_verbose))
     elif not notices:
         print_notes(f"{clean(' '.join(targets))} has no partitions yet: dbuild status shows what there is")
     return 0

@@ -45,6 +45,14 @@ class Part:
         return replace(self, name=f"{view}/{self.name}")
 
 
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """A part with its text; None where it has none, or none is kept."""
+
+    part: Part
+    text: str | None
+
+
 def packed_parts(parts: Iterable[Part]) -> bytes:
     """What a fingerprint is the digest of: the parts without their order, and without what doesn't count."""
     return json.dumps(sorted((part.kind, part.name, part.digest.hex()) for part in parts)).encode()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from dbuild.core.causes import Behind, Cause, RunNote
 from dbuild.core.events import Key
-from dbuild.core.staleness import Reason
 
 if TYPE_CHECKING:
     from dbuild.core.partitions import PartitionSet
@@ -98,14 +98,6 @@ class DatasetStatus:
 
 
 @dataclass(frozen=True, slots=True)
-class Cause:
-    """One reason with what is known of the moment it came about."""
-
-    reason: Reason
-    when: str  # "changed 2026-11-21 03:10:02" or "" if nothing is known (ISO local time of the file or of the run)
-
-
-@dataclass(frozen=True, slots=True)
 class Explanation:
     """Why one partition is, or isn't, to be built; and how it was built last."""
 
@@ -125,6 +117,10 @@ class Explanation:
     ignored: tuple[Cause, ...] = ()  # how these differ from what was read
     unrouted: tuple[str, ...] = ()  # files that may have rows of it, the first of them, relative to the project
     frozen_after: str = ""  # the age from which on it stays as it is, "90d"; "" where it isn't that old
+    behind: tuple[Behind, ...] = ()  # what makes that it may run; and how what it read came to change
+    last: RunNote | None = None  # the run that built it, and who stood behind that
+    last_causes: tuple[Cause, ...] = ()  # why that run built it
+    last_behind: tuple[Behind, ...] = ()  # how what it read then came to change
 
 
 @dataclass(frozen=True, slots=True)

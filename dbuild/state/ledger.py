@@ -125,6 +125,15 @@ class Ledger(Targets):
         )
         return [(row[0], TaskRow(row[1], row[2], row[3], row[4], bool(row[5]), *row[6:])) for row in rows]
 
+    def change_of(self, target: str, key: str, until: int | None) -> tuple[int, TaskRow] | None:
+        """The newest execution that changed a partition, up to a run (None: of all), with its run."""
+        row = self._db.execute(
+            "SELECT run, number, key, status, changed, seconds, at, reasons, error, log FROM task"
+            " WHERE target = ? AND key = ? AND run <= ? AND changed ORDER BY run DESC, number DESC LIMIT 1",
+            (self.target_id(target, is_made=False), key, until if until is not None else 1 << 62),
+        ).fetchone()
+        return (row[0], TaskRow(row[1], target, row[2], row[3], bool(row[4]), *row[5:])) if row else None
+
     def first_cut_off(self, run: int) -> int:
         """The first of the runs that were cut off straight before this one, or itself: they did the same work."""
         rows = self._db.execute(

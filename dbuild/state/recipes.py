@@ -9,23 +9,14 @@ from __future__ import annotations
 import sqlite3
 import zlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
-from dbuild.core.part import Part
+from dbuild.core.part import Part, Wording
 from dbuild.errors import Place
 from dbuild.observe.digests import digest_bytes
 
 MOST = 50  # recipes of one target; when there are more, the oldest go that no trace has
 _LEFT = 20  # the newest of them that stay in any case: the ledger's newest tasks tell of these
 _LONGEST = 1 << 20  # bytes that a text is taken apart to, whatever the file says of itself
-
-
-@dataclass(frozen=True, slots=True)
-class Wording:
-    """A part with its text; None where that isn't kept."""
-
-    part: Part
-    text: str | None
 
 
 class Recipes:

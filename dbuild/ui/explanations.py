@@ -5,19 +5,24 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from dbuild.core.report import Cause, Explanation, FailureRecord, MarkRecord
+from dbuild.core.causes import Behind, Cause, first_causes
+from dbuild.core.report import Explanation, FailureRecord, MarkRecord
+from dbuild.ui.causes import Telling, behind_record, cause_record, first_text, run_record
 from dbuild.ui.json import key_record
 from dbuild.ui.text import clean, clean_lines, duration, listed, partition_name
 
 _SHOWN = 20  # partitions that are explained one by one
-_CAUSES = 20  # causes of one partition
+_FIRST = 3  # first causes that are named
 _TAIL = 10  # lines of what a failed recipe printed
 
 
-def explanation_lines(explanations: Sequence[Explanation]) -> list[str]:
-    """Each partition with its causes; of very many, those that are not fresh first, and the rest as counts."""
+def explanation_lines(explanations: Sequence[Explanation], *, is_whole: bool = False) -> list[str]:
+    """Each partition with its causes; of very many, those that are not fresh first, and the rest as counts.
+
+    Texts and lists are cut where they are long, unless they are wanted whole.
+    """
     ordered = sorted(explanations, key=lambda each: each.standing == "fresh")
-    lines = [line for each in ordered[:_SHOWN] for line in _lines(each)]
+    lines = [line for each in ordered[:_SHOWN] for line in _lines(each, is_whole)]
     rest = Counter(each.standing for each in ordered[_SHOWN:])
     if rest:
         counts = ", ".join(f"{number:,} {standing}" for standing, number in rest.items())
@@ -25,13 +30,14 @@ def explanation_lines(explanations: Sequence[Explanation]) -> list[str]:
     return lines
 
 
-def _lines(each: Explanation) -> Iterator[str]:
+def _lines(each: Explanation, is_whole: bool) -> Iterator[str]:
     yield f"{partition_name(each.target, each.key)}: {each.standing}"
-    for cause in each.causes[:_CAUSES]:
-        yield f"  {_cause(cause)}"
-    if len(each.causes) > _CAUSES:
-        yield f"  and {len(each.causes) - _CAUSES:,} more reasons"
-    if each.after:
+    if each.behind:
+        yield from _first(each.causes, each.behind, each)
+    telling = Telling(is_whole=is_whole)
+    yield from (f"  {line}" for line in telling.causes(each.causes))
+    yield from (f"  {line}" for line in telling.behind(each.behind))
+    if each.after and (each.standing == "will run" or not each.behind):
         yield f"  after {listed(each.after)}"
     if each.unrouted:
         yield f"  a build finds out where the rows of {listed(each.unrouted)} go"
@@ -39,10 +45,8 @@ def _lines(each: Explanation) -> Iterator[str]:
         yield f"  needs {listed(each.lacks)}"
     if each.standing == "absent":
         yield "  it lies past the newest partition"
-    for cause in each.ignored[:_CAUSES]:
-        yield f'  does not count (impact = "none"): {_cause(cause)}'
-    if len(each.ignored) > _CAUSES:
-        yield f"  and {len(each.ignored) - _CAUSES:,} more that do not count"
+    for line in telling.causes(each.ignored):
+        yield f'  does not count (impact = "none"): {line}'
     if each.uncounted and not each.ignored:
         yield f'  whatever happens to {listed(each.uncounted)} does not count (impact = "none")'
     if each.frozen_after:
@@ -52,11 +56,15 @@ def _lines(each: Explanation) -> Iterator[str]:
     if each.failure:
         yield from failed_lines(each.failure)
     if each.last_built is not None or not any(cause.reason.kind == "never built" for cause in each.causes):
-        yield f"  {_last(each)}"
+        yield from _last(each, telling, is_whole=is_whole)
 
 
-def _cause(cause: Cause) -> str:
-    return clean(str(cause.reason) + (f" ({cause.when})" if cause.when else ""))
+def _first(causes: Sequence[Cause], behind: Sequence[Behind], each: Explanation) -> Iterator[str]:
+    """Where the way ends that leads to a partition."""
+    found = first_causes(causes, behind, each.target, each.key)
+    texts = list(dict.fromkeys(first_text(dataset, cause) for dataset, _, cause in found))
+    if texts:
+        yield f"  first cause{'s' if len(texts) > 1 else ''}: {listed(texts, _FIRST)}"
 
 
 def mark_text(mark: MarkRecord) -> str:
@@ -82,13 +90,21 @@ def failed_lines(failure: FailureRecord) -> Iterator[str]:
         yield f"    its output is in {clean(failure.log)}"
 
 
-def _last(each: Explanation) -> str:
-    if each.last_built is None:
-        return "never built"
-    run = f" in run {clean(each.last_run)}" if each.last_run else ""
-    took = f" ({duration(each.last_seconds)})" if each.last_seconds is not None else ""
-    why = f", because: {listed(each.last_reasons, 3)}" if each.last_reasons else ""
-    return f"last built {clean(each.last_built)}{run}{took}{why}"
+def _last(each: Explanation, telling: Telling, *, is_whole: bool) -> Iterator[str]:
+    """The run that built it and why; the whole way there where nothing newer is to be told."""
+    if each.last is None:
+        yield "  never built"
+        return
+    took = duration(each.last_seconds) if each.last_seconds is not None else ""
+    if each.standing != "fresh" and not is_whole:
+        why = f", because: {listed(each.last_reasons, 3)}" if each.last_reasons else ""
+        yield f"  last built {telling.run(each.last, took)}{why}"
+        return
+    yield f"  last built {telling.run(each.last, took)}{', because:' if each.last_causes else ''}"
+    if each.last_behind:
+        yield from (f"  {line}" for line in _first(each.last_causes, each.last_behind, each))
+    yield from (f"    {line}" for line in telling.causes(each.last_causes))
+    yield from (f"    {line}" for line in telling.behind(each.last_behind))
 
 
 def explanation_record(each: Explanation) -> dict[str, object]:
@@ -97,22 +113,33 @@ def explanation_record(each: Explanation) -> dict[str, object]:
         "target": each.target,
         "key": key_record(each.key),
         "standing": each.standing,
-        "causes": [_cause_record(cause) for cause in each.causes],
+        "causes": [cause_record(cause) for cause in each.causes],
+        "behind": [behind_record(one) for one in each.behind],
+        "first": _first_records(each.causes, each.behind, each),
         "after": list(each.after),
         "unrouted": list(each.unrouted),
         "missing": list(each.lacks),
         "uncounted": list(each.uncounted),
-        "ignored": [_cause_record(cause) for cause in each.ignored],
+        "ignored": [cause_record(cause) for cause in each.ignored],
         "frozen_after": each.frozen_after or None,
         "last": {
             "run": each.last_run,
             "built": each.last_built,
             "seconds": each.last_seconds,
             "reasons": list(each.last_reasons),
+            "by": run_record(each.last) if each.last else None,
+            "causes": [cause_record(cause) for cause in each.last_causes],
+            "first": _first_records(each.last_causes, each.last_behind, each),
+            "behind": [behind_record(one) for one in each.last_behind],
         },
         "failure": failure_record(each.failure) if each.failure else None,
         "mark": mark_record(each.mark) if each.mark else None,
     }
+
+
+def _first_records(causes: Sequence[Cause], behind: Sequence[Behind], each: Explanation) -> list[dict[str, object]]:
+    found = first_causes(causes, behind, each.target, each.key)
+    return [{"target": dataset, "key": key_record(key), **cause_record(cause)} for dataset, key, cause in found]
 
 
 def failure_record(failure: FailureRecord) -> dict[str, object]:
@@ -140,15 +167,4 @@ def mark_record(mark: MarkRecord) -> dict[str, object]:
         "why": mark.why,
         "at": mark.at,
         "until": mark.until,
-    }
-
-
-def _cause_record(cause: Cause) -> dict[str, str]:
-    reason = cause.reason
-    return {
-        "kind": reason.kind,
-        "subject": reason.subject,
-        "before": reason.before,
-        "after": reason.after,
-        "when": cause.when,
     }

@@ -9,68 +9,25 @@ from pathlib import Path
 
 import pytest
 
+from dbuild.core.part import Wording
 from dbuild.state.opening import open_state
-from dbuild.state.recipes import MOST, Wording
-from tests.build.workshop import DAYS, Workshop
-
-FLOW = f"""
-[project]
-macros = ["sql/macros.sql"]
-{DAYS}
-[sources.raw]
-path = "raw/{{day}}.csv"
-[targets.clean]
-path = "clean/{{day}}.csv"
-python = "steps.clean:tidy"
-inputs = ["raw"]
-secrets = ["TOKEN"]
-[targets.kept]
-sql = "SELECT * FROM clean WHERE price > 1"
-[targets.daily]
-path = "daily/{{day}}.csv"
-sql = "SELECT sum(net(price)) AS total FROM kept"
-[targets.report]
-path = "report.txt"
-shell = "./count.sh {{daily}} > {{output}}"
-uses = ["count.sh", "logo.bin"]
-"""
-CLEAN = """from pathlib import Path
-from steps import calc
-
-def tidy(raw: Path, output: Path):
-    output.write_text(calc.scaled(raw.read_text()))
-"""
-CALC = """
-# how much
-RATE = 2
-
-def scaled(text):
-    return text.replace("1", str(RATE))
-
-def unused():
-    return 3
-"""
+from dbuild.state.recipes import MOST
+from tests.build.priced import FILES, SECRET, make
+from tests.build.workshop import Workshop
 
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
-    shop = Workshop(tmp_path_factory.mktemp("wording") / "project", FLOW)
-    shop.write("steps/clean.py", CLEAN)
-    shop.write("steps/calc.py", CALC)
-    shop.write("sql/macros.sql", "CREATE MACRO net(x) AS\n  x - 1;\nCREATE MACRO other(x) AS x;\n")
-    shop.write("count.sh", "#!/bin/sh\nls $@ | wc -l\n")
-    shop.path("count.sh").chmod(0o755)
-    shop.path("logo.bin").write_bytes(b"\0\1\2")
-    shop.days("raw", "01-01", "01-02", "01-03", ending="csv", text="name,price\na,1\nb,7\n")
+    shop = make(tmp_path_factory.mktemp("wording") / "project")
     with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("TOKEN", "hunter2hunter2")
+        patched.setenv("TOKEN", SECRET)
         assert len(shop.build().ran) == 7
     return shop
 
 
 @pytest.fixture
 def shop(built: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workshop:
-    monkeypatch.setenv("TOKEN", "hunter2hunter2")
+    monkeypatch.setenv("TOKEN", SECRET)
     return built.copy(tmp_path / "project")
 
 
@@ -102,13 +59,13 @@ def test_each_part_is_kept_with_its_text(built: Workshop) -> None:
     assert clean["code steps.calc.scaled"] == 'def scaled(text):\n    return text.replace("1", str(RATE))'
     assert "code steps.calc.unused" not in clean
     daily = texts(built, "daily")
-    assert daily["sql"] == "SELECT sum(net(price)) AS total FROM kept"
+    assert daily["sql"] == FILES["sql/daily.sql"]
     assert daily["view kept"] == "SELECT * FROM clean WHERE price > 1"
     assert daily["macro net"] == "CREATE MACRO net(x) AS\n  x - 1;"
     assert "macro other" not in daily
     report = texts(built, "report")
     assert report["shell"] == "./count.sh {daily} > {output}"
-    assert report["file count.sh"] == "#!/bin/sh\nls $@ | wc -l\n"
+    assert report["file count.sh"] == FILES["count.sh"]
     assert report["file logo.bin"] is None
     values = {one.part.name: one.part.value for one in wordings(built, "report")}
     assert (values["timezone"], values["input daily"]) == ("UTC", "daily")
@@ -138,7 +95,7 @@ def test_a_build_with_nothing_to_do_and_readers_keep_nothing(shop: Workshop) -> 
 
 
 def test_values_of_secrets_are_not_kept(shop: Workshop) -> None:
-    shop.write("count.sh", "#!/bin/sh\nls $@ # hunter2hunter2\n")
+    shop.write("count.sh", f"#!/bin/sh\ncat $@ # {SECRET}\n")
     shop.path("count.sh").chmod(0o755)
     shop.swap("Dataflowfile", 'secrets = ["TOKEN"]', 'secrets = ["TOKEN"]\nenv = { LEVEL = "hunter2hunter2" }')
     shop.build()

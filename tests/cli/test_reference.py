@@ -15,12 +15,13 @@ from dbuild.build.settings import Settings
 from dbuild.cli.main import COMMANDS, dbuild
 from dbuild.core.arrival import punctuality
 from dbuild.core.budget import Budget, Excess
+from dbuild.core.causes import Author, Behind, Cause, RunNote
+from dbuild.core.changes import PartChange
 from dbuild.core.events import Lacking, Notice, Resting, Summary, TaskEnded, TaskRetried
 from dbuild.core.families import Family
 from dbuild.core.lateness import Deadline, Group, Lack, Lateness, Repair, SourceLateness, TargetLateness
 from dbuild.core.proposal import Content, Draft, Source
 from dbuild.core.report import (
-    Cause,
     DatasetStatus,
     Explanation,
     FailureRecord,
@@ -34,7 +35,7 @@ from dbuild.core.report import (
 from dbuild.core.routes import Stray
 from dbuild.core.staleness import Reason
 from dbuild.core.watching import Changed, Circling, Kept, Mended, Missed, Noted, Stopped, Told, WatchEvent, Watching
-from dbuild.errors import UserError
+from dbuild.errors import Place, UserError
 from dbuild.project.keys import INNER, READER_OPTIONS, accepted_keys
 from dbuild.ui.datasets import STATES, list_record, status_record
 from dbuild.ui.explanations import explanation_record, mark_record
@@ -167,6 +168,19 @@ def lateness() -> Lateness:
     return Lateness("", (source,), (target,), (repair,), (Stray("a", "b", (("day", 2),), (("day", 1),), "", ""),))
 
 
+def explanation() -> Explanation:
+    """One that has something of everything."""
+    key = (("day", "2013-01-05"),)
+    part = PartChange("code", "a", "changed", "x", "y", Place("a.py", 1))
+    cause = Cause(Reason("recipe changed"), parts=(part,), authors=(("a.py", Author("ann", "1", "")),))
+    arrived = Cause(Reason("input changed", "b"))
+    note = RunNote("1", "")
+    will = Behind("b", (key,), 1, "will run", (cause,), note)
+    ran = Behind("b", (key,), 1, "ran", (arrived,), note)
+    last = {"last": note, "last_causes": (arrived,), "last_behind": (ran,)}
+    return Explanation("a", key, "may run", (), (), (), None, None, None, (), None, behind=(will,), **last)  # type: ignore[arg-type]
+
+
 def watched() -> list[WatchEvent]:
     """What happens in a watch, in the order of the reference."""
     return [
@@ -195,7 +209,7 @@ def records() -> list[dict[str, object]]:
     failure = FailureRecord("a", key, "1", "", "", ("x",), 1, None)
     counts = [*range(len(STATES)), ("x",), "", (mark,), (failure,)]
     dataset = DatasetStatus("a", "target", "", "sql", "", (), (), "", (), 0, *counts)  # type: ignore[arg-type]
-    told = Explanation("a", key, "fresh", (Cause(Reason("forced"), ""),), (), (), None, None, None, (), None)
+    told = explanation()
     given = ShownInput("a", "a", 1, ("x",), 1)
     made = ShownOutput("", "x", 1, (("a", "DATE"),), (("1",),), 1, ())
     shown = Shown("a", key, "sql", "", "", (), (("TZ", "UTC"),), (given,), (made,), ())

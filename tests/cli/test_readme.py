@@ -22,6 +22,7 @@ needs_sklearn = pytest.mark.skipif(find_spec("sklearn") is None, reason="the exa
 
 VARYING = (
     (r"\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[+-]\d\d:\d\d", "MOMENT"),
+    (r"\bby .*(?=, because:$)", "by WHO"),  # the user and the machine; in a clone the author of its commit
     (r"\b[0-9a-f]{12}\b", "DIGEST"),
     (r"\b\d+(\.\d+)? k?M?B\b", "SIZE"),
     (r"\b(\d+\.\d+s|\d+m\d\ds)", "LENGTH"),

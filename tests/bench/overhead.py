@@ -1,6 +1,6 @@
 """What a task costs beyond its recipe: Python, SQL and shell, in one long run each.
 
-    python tests/bench/overhead.py [N]
+    python -m tests.bench.overhead [N]
 
 Each workload makes N partitions with one worker and is set beside the bare work: a function that copies a file, the
 same COPY statements on one DuckDB connection, `sh -c` by subprocess with a file as its output. Prints seconds and the
@@ -17,8 +17,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
-from wide import ENVIRONMENT
+from tests.bench.measuring import ENVIRONMENT
 
 HEAD = '[partitions.name]\ndiscover = "raw"\n[sources.raw]\npath = "in/{name}.%s"\n[targets.made]\n'
 FLOWS = {

@@ -1,6 +1,6 @@
 """4.4 million partitions: ten years of hours for 50 values, of which one day is there. Plan of a day, status, no-op.
 
-    python tests/bench/partitions.py
+    python -m tests.bench.partitions
 
 Prints wall time and peak memory of each command, the best of several runs, beside those of the same project with a
 single month of two values: what the size of the space costs.
@@ -8,15 +8,14 @@ single month of two values: what the size of the space costs.
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
+from tests.bench.measuring import measure
+
 RUNS = 3
-ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 DATAFLOWFILE = """\
 [partitions.hour]
 every = "hour"
@@ -58,19 +57,9 @@ def make_space(folder: Path, start: str, end: str, carriers: int) -> None:
 
 def measured(folder: Path, arguments: tuple[str, ...]) -> tuple[float, float]:
     """Seconds and megabytes of one command: the best of several runs."""
-    found = []
-    for _ in range(RUNS):
-        started = time.perf_counter()
-        process = subprocess.Popen(
-            [sys.executable, "-m", "dbuild", *arguments], cwd=folder, env=ENVIRONMENT, stdout=subprocess.DEVNULL
-        )
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        assert process.returncode == 0
-        found.append(
-            (time.perf_counter() - started, usage.ru_maxrss / (1024 * (1024 if sys.platform == "darwin" else 1)))
-        )
-    return min(seconds for seconds, _ in found), min(megabytes for _, megabytes in found)
+    found = [measure((sys.executable, "-m", "dbuild", *arguments), folder) for _ in range(RUNS)]
+    assert all(run.outcome == "ok" for run in found), found
+    return min(run.wall for run in found), min(run.peak for run in found)
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """Rows routed by their own time: 100 files of 100,000 rows, of which one in a hundred is of an earlier day.
 
-    python tests/bench/routing.py
+    python -m tests.bench.routing
 
 Prints seconds until it is known where all rows go ("routed"), seconds of the whole command, seconds of processor time
 of all its processes, how many partitions ran and peak memory: of the first build, of one with nothing to do, of one
@@ -19,6 +19,8 @@ import time
 from pathlib import Path
 
 import duckdb
+
+from tests.bench.measuring import ENVIRONMENT
 
 FILES, ROWS = 100, 100_000
 DATAFLOWFILE = """\
@@ -77,9 +79,8 @@ def plain_seconds(folder: Path) -> tuple[float, float]:
 
 def show_build(label: str, folder: Path) -> None:
     """Builds in a process of its own and prints what it took."""
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     command = [sys.executable, "-c", ONE, str(folder)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, env=ENVIRONMENT, text=True)
     assert process.stdout is not None
     routed, seconds, ran = json.loads(process.stdout.read())
     _, status, usage = os.wait4(process.pid, 0)

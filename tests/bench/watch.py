@@ -1,6 +1,6 @@
 """A watch: how soon a change is built, what a no-op beside it costs, whether it misses anything, what memory it takes.
 
-    python tests/bench/watch.py [--files 100000] [--minutes 10]
+    python -m tests.bench.watch [--files 100000] [--minutes 10]
 
 First a file a second for some minutes: how many of their copies are there in the end, how long each took, and what
 memory the watch had at the beginning and at the end. Then a project of 50,000 files and a copy of each: seconds from
@@ -24,6 +24,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.bench.measuring import ENVIRONMENT
+
 FLOW = """\
 [partitions.name]
 discover = "raw"
@@ -39,7 +41,6 @@ import shutil
 def copy(raw, output):
     shutil.copyfile(raw, output)
 """
-ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 def make_project(folder: Path, files: int) -> None:

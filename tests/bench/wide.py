@@ -1,121 +1,106 @@
-"""The wide workload: N small files, N copies, one aggregate; dbuild's no-op beside ninja's on files of the same shape.
-
-    python tests/bench/wide.py 10000 100000
-
-Prints medians of wall time and peak memory over several runs, in pairs, and the ratio. ninja builds the same graph with
-its outputs made beforehand, so that only its no-op is measured.
-"""
+"""The wide workload: N files of a kilobyte, a copy of each, and one aggregate over all copies."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import statistics
-import subprocess
-import sys
-import tempfile
-import time
+from collections.abc import Iterator
 from pathlib import Path
 
-# Compiled modules are kept, as they are for whoever installs dbuild.
-ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-DATAFLOWFILE = """\
+from tests.bench.workloads import Edit, Job, Recipe, Workload
+
+FLOW = """\
 [project]
 name = "wide"
 [partitions.name]
 discover = "raw"
 [sources.raw]
-path = "in/{name}.txt"
+path = "in/{{name}}.txt"
 [targets.copy]
-path = "out/{name}.txt"
-python = "recipes:copy"
+path = "out/{{name}}.txt"
+{copy}
 inputs = ["raw"]
 [targets.total]
 path = "total.txt"
-python = "recipes:total"
+{total}
 inputs = ["copy"]
 """
 RECIPES = """\
 from pathlib import Path
 
 def copy(raw: Path, output: Path):
-    output.write_bytes(raw.read_bytes())
+{blanks}    output.write_bytes(raw.read_bytes())
 
 def total(copy: list[Path], output: Path):
-    output.write_text(str(len(copy)))
+    output.write_text(f"{{sum(one.stat().st_size for one in copy)}} {version}\\n")
+"""
+PLAIN = """\
+import os
+
+def copy(inputs, output):
+{blanks}    with open(inputs[0], "rb") as source, open(output, "wb") as made:
+        made.write(source.read())
+
+def total(inputs, output):
+    with open(output, "w") as made:
+        made.write(f"{{sum(os.path.getsize(one) for one in inputs)}} {version}\\n")
 """
 
 
-def make_wide(folder: Path, count: int) -> None:
-    """N one-kilobyte files and the flow that copies them."""
+def wide(count: int) -> Workload:
+    """The workload of `count` files."""
+    return Workload(
+        "wide",
+        f"{count:,}",
+        lambda folder: make_sources(folder, count),
+        dataflow,
+        change,
+        "in/f000000.txt",
+        is_right,
+        "total.txt",
+        lambda: jobs(count),
+        {
+            "copy": Recipe("out/{name}.txt", lambda edit: f"cp {' ' * edit.blanks}{{inputs}} {{output}}"),
+            "total": Recipe("total.txt", _counting),
+        },
+        lambda edit: PLAIN.format(blanks="\n" * edit.blanks, version=edit.version),
+        has_commands=True,
+    )
+
+
+def _counting(edit: Edit) -> str:
+    return f"echo $(find out -type f -exec cat {{{{}}}} + | wc -c) {edit.version} > {{output}}"
+
+
+def make_sources(folder: Path, count: int) -> None:
+    """The files."""
     (folder / "in").mkdir(parents=True)
     for number in range(count):
         (folder / "in" / f"f{number:06d}.txt").write_bytes(f"{number:06d}".encode() * 170)
-    (folder / "Dataflowfile").write_text(DATAFLOWFILE)
-    (folder / "recipes.py").write_text(RECIPES)
 
 
-def make_ninja(folder: Path, count: int) -> None:
-    """The same graph for ninja, built by hand, then known to ninja by one build that only touches."""
-    make_wide(folder, count)
-    (folder / "out").mkdir()
+def dataflow(edit: Edit, as_commands: bool = False) -> dict[str, str]:
+    """dbuild's files."""
+    if as_commands:
+        copy = f"shell = 'cp {' ' * edit.blanks}{{raw}} {{output}}'"
+        return {"Dataflowfile": FLOW.format(copy=copy, total=f"shell = '{_counting(edit)}'")}
+    flow = FLOW.format(copy='python = "recipes:copy"', total='python = "recipes:total"')
+    recipes = RECIPES.format(blanks="\n" * edit.blanks, version=edit.version)
+    return {"Dataflowfile": flow, "recipes.py": recipes}
+
+
+def change(folder: Path, turn: int) -> None:
+    """One file gets longer."""
+    (folder / "in" / "f000001.txt").write_text("changed" * (turn + 1))
+
+
+def is_right(folder: Path, edit: Edit) -> bool:
+    """Whether the aggregate is of the files as they are."""
+    size = sum(path.stat().st_size for path in (folder / "in").iterdir())
+    return (folder / "total.txt").read_text() == f"{size} {edit.version}\n"
+
+
+def jobs(count: int) -> Iterator[Job]:
+    """Who makes what."""
     names = [f"f{number:06d}.txt" for number in range(count)]
-    lines = ["rule cp", "  command = true", "rule cat", "  command = true"]
-    lines += [f"build out/{name}: cp in/{name}" for name in names]
-    lines += [f"build total.txt: cat {' '.join('out/' + name for name in names)}"]
-    (folder / "build.ninja").write_text("\n".join(lines) + "\n")
     for name in names:
-        shutil.copyfile(folder / "in" / name, folder / "out" / name)
-    (folder / "total.txt").write_text(str(count))
-    # "restat" by hand: ninja takes outputs newer than inputs with a known command; one run writes its log.
-    subprocess.run(["ninja", "-C", str(folder), "--quiet"], check=True, stdout=subprocess.DEVNULL)
-
-
-def timed(command: list[str], folder: Path) -> tuple[float, float]:
-    """Wall seconds and peak megabytes of one run."""
-    started = time.perf_counter()
-    process = subprocess.Popen(
-        command, cwd=folder, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"{command} failed with {process.returncode}")
-    return time.perf_counter() - started, usage.ru_maxrss / 1024
-
-
-def measure(count: int, runs: int = 7) -> None:
-    """One row: the cold build, then no-ops in pairs, then one changed source."""
-    base = Path(tempfile.mkdtemp(prefix="dbuild-wide-"))
-    dbuild = [sys.executable, "-m", "dbuild"]
-    try:
-        ours, theirs = base / "dbuild", base / "ninja"
-        make_wide(ours, count)
-        cold, _ = timed(dbuild, ours)
-        rows: dict[str, list[tuple[float, float]]] = {"dbuild": [], "ninja": [], "status": []}
-        with_ninja = shutil.which("ninja") is not None
-        if with_ninja:
-            make_ninja(theirs, count)
-        timed(dbuild, ours)
-        for _ in range(runs):
-            rows["dbuild"].append(timed(dbuild, ours))
-            if with_ninja:
-                rows["ninja"].append(timed(["ninja", "--quiet"], theirs))
-            rows["status"].append(timed([*dbuild, "status"], ours))
-        (ours / "in" / "f000001.txt").write_text("changed")
-        changed, _ = timed(dbuild, ours)
-        noop = statistics.median(t for t, _ in rows["dbuild"])
-        line = f"N={count}: cold {cold:.2f} s, no-op {noop:.3f} s ({max(m for _, m in rows['dbuild']):.0f} MB)"
-        if with_ninja:
-            ninja = statistics.median(t for t, _ in rows["ninja"])
-            ratios = sorted(a[0] / b[0] for a, b in zip(rows["dbuild"], rows["ninja"], strict=True))
-            line += f", ninja {ninja:.3f} s, ratio {statistics.median(ratios):.2f} ({ratios[0]:.2f}..{ratios[-1]:.2f})"
-        status = statistics.median(t for t, _ in rows["status"])
-        print(f"{line}, status {status:.3f} s, one changed {changed:.3f} s", flush=True)
-    finally:
-        shutil.rmtree(base)
-
-
-if __name__ == "__main__":
-    for size in sys.argv[1:] or ["1000"]:
-        measure(int(size))
+        yield Job("copy", (f"in/{name}",), f"out/{name}")
+    yield Job("total", tuple(f"out/{name}" for name in names), "total.txt")

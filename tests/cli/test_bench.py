@@ -1,0 +1,31 @@
+"""The benchmark command: that it goes through, on the smallest of workloads. What it measures is no matter here."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.bench.table import BEGIN, END
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_a_workload_goes_through_the_phases_and_into_a_page(tmp_path: Path) -> None:
+    page, figures = tmp_path / "page.md", tmp_path / "figures.json"
+    page.write_text(f"Before.\n\n{BEGIN}\nnothing yet\n{END}\n\nAfter.\n")
+    words = ["graph=3x2", "--runs=1", "--tools=dbuild,plain loop", "--phases=cold,one changed,one recipe changed"]
+    places = [f"--folder={tmp_path}", f"--write={page}", f"--json={figures}"]
+    subprocess.run([sys.executable, "-m", "tests.bench", *words, *places], cwd=ROOT, check=True, capture_output=True)
+    cells = json.loads(figures.read_text())["workloads"]["graph: 3 × 2"]
+    assert [(cell["tool"], cell["phase"], cell["outcome"]) for cell in cells if cell["runs"]] == [
+        ("dbuild", "cold", "ok"),
+        ("dbuild", "one changed", "ok"),
+        ("dbuild", "one recipe changed", "ok"),
+        ("plain loop", "cold", "ok"),
+    ]
+    text = page.read_text()
+    assert text.startswith(f"Before.\n\n{BEGIN}\n")
+    assert text.endswith(f"\n{END}\n\nAfter.\n")
+    assert "| plain loop |" in text
+    assert "nothing yet" not in text
+    assert {path.name for path in tmp_path.iterdir()} == {"page.md", "figures.json"}

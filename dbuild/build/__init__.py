@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from dbuild.build.doubt import Doubt, ignore
@@ -15,6 +16,7 @@ from dbuild.build.settings import Settings
 if TYPE_CHECKING:
     from dbuild.build.logs import Piece
     from dbuild.build.proposing import Look, Proposal
+    from dbuild.build.questions import Answer
     from dbuild.core.budget import Budget
     from dbuild.core.cleaning import Cleaning, Wanted
     from dbuild.core.events import Event, Summary
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Settings",
+    "ask",
     "build",
     "check_free",
     "clean",
@@ -198,6 +201,15 @@ def follow_log(settings: Settings, words: Sequence[str]) -> Iterator[Piece]:
     from dbuild.build import logs
 
     return logs.follow(settings, words)
+
+
+@contextmanager
+def ask(settings: Settings, statement: str, doubt: Doubt = ignore) -> Iterator[Answer]:
+    """The answer to SQL over the ledger, to be read once. Raises UsageError, also while it is read; StateError."""
+    from dbuild.build import questions
+
+    with questions.ask(settings, statement, doubt) as answer:
+        yield answer
 
 
 def find_cleaning(settings: Settings, wanted: Wanted) -> Cleaning:

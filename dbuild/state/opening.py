@@ -21,7 +21,7 @@ def open_state(root: str, flow: str, *, is_reader: bool = False) -> State:
     folder = os.path.join(root, FOLDER)
     path = os.path.join(folder, "state.db")
     if is_reader and not os.path.exists(path):
-        return State(_prepare(sqlite3.connect(":memory:"), path), root, flow, is_reader=True)
+        return State(_prepare(_nothing(), path), root, flow, is_reader=True)
     try:
         make_folder(folder)
         return State(_prepare(_connect(path, is_reader), path), root, flow, is_reader=is_reader)
@@ -34,7 +34,7 @@ def open_state(root: str, flow: str, *, is_reader: bool = False) -> State:
         raise kind(f"the state {path} can't be used: {error}", hint="is the folder writable?") from None
     except sqlite3.DatabaseError:
         if is_reader:
-            return State(_prepare(sqlite3.connect(":memory:"), path), root, flow, is_reader=True)
+            return State(_prepare(_nothing(), path), root, flow, is_reader=True)
         set_aside(root)
         return State(_prepare(_connect(path, False), path), root, flow)
 
@@ -70,6 +70,10 @@ def unwritable(error: sqlite3.Error) -> StateError:
 
 def _is_for_want_of_disk(error: sqlite3.Error) -> bool:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in _DISK
+
+
+def _nothing() -> sqlite3.Connection:
+    return sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
 
 
 def _connect(path: str, is_reader: bool) -> sqlite3.Connection:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # what a build with nothing to do doesn't need
     from dbuild.state.leftovers import Leftovers
     from dbuild.state.marks import Marks
     from dbuild.state.recipes import Recipes
+    from dbuild.state.records import Records
     from dbuild.state.routes import Routes
 
 FOLDER = ".dbuild"
@@ -69,6 +70,18 @@ class State(Files, Ledger):
         self._ids.clear()
         self._marks = self._leftovers = self._heritage = self._arrivals = None
         self._recipes = self._routes = None
+
+    @contextmanager
+    def one_moment(self) -> Iterator[Records]:
+        """The rows of the ledger as they are now, whatever is written meanwhile; nobody who writes waits for it."""
+        from dbuild.state.records import Records
+
+        self._db.execute("BEGIN")
+        try:
+            self._db.execute("SELECT 1 FROM run LIMIT 1").fetchone()  # the first read is the moment
+            yield Records(self._db, self.flow)
+        finally:
+            self._db.execute("ROLLBACK")
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -295,7 +308,7 @@ def read_trace(row: Sequence[object]) -> Trace:
     fingerprint, params, inputs, outputs, run, at, seconds = row
     return Trace(
         bytes(fingerprint),  # type: ignore[call-overload]
-        _load_pairs(str(params)),
+        load_pairs(str(params)),
         bytes(inputs),  # type: ignore[call-overload]
         unpack_outputs(str(outputs)),
         int(run),  # type: ignore[call-overload]
@@ -309,7 +322,8 @@ def dump_pairs(pairs: Sequence[tuple[str, str]]) -> str:
     return "\x1e".join(f"{name}\x1f{value}" for name, value in pairs)
 
 
-def _load_pairs(text: str) -> tuple[tuple[str, str], ...]:
+def load_pairs(text: str) -> tuple[tuple[str, str], ...]:
+    """What `dump_pairs` wrote."""
     if not text:
         return ()
     pairs = (item.partition("\x1f") for item in text.split("\x1e"))

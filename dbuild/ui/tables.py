@@ -1,30 +1,118 @@
-"""Tables as plain lines: columns as wide as their texts, numbers to the right."""
+"""Tables as plain lines that fit the terminal: numbers to the right, and what matters least gives way first.
+
+A column gives way by its rank, the highest first: it is cut with `…` down to its least width, and when that isn't
+enough it is left out. Columns of rank 0, mostly names that somebody may want to copy, stay whole as long as they can.
+"""
 
 from __future__ import annotations
 
+import shutil
+import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-Cell = str | int
+from dbuild.ui.stream import paint
+from dbuild.ui.widths import cut, filled, width_of
+
+_GAP = "  "
 
 
-def table(headers: Sequence[str], rows: Sequence[Sequence[Cell]], width: int | None = None) -> list[str]:
-    """Lines of a table, headers first; a column of numbers is set to the right, and its zeros are shown as `-`.
+@dataclass(frozen=True, slots=True)
+class Painted:
+    """A cell in a colour, where there are any."""
 
-    With `width`, lines are cut there with `…`.
-    """
+    text: str
+    colour: str
+
+
+Cell = str | int | Painted
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """The head of a column, and how it gives way."""
+
+    title: str
+    rank: int = 0  # 0: it stays
+    least: int = 0  # characters that it is cut to at most; 0: it isn't cut
+    is_right: bool = False  # to the right, as columns whose first cell is a number are
+
+
+def room() -> int | None:
+    """The columns that a table may have: those of the terminal; None where the output is none, and nothing is cut."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def table(heads: Sequence[str | Column], rows: Sequence[Sequence[Cell]], width: int | None = None) -> list[str]:
+    """Lines of a table, heads first; zeros are shown as `-`. With `width`, no line is wider than that."""
+    columns = [head if isinstance(head, Column) else Column(head) for head in heads]
     texts = [[_text(cell) for cell in row] for row in rows]
-    widths = [max(len(text) for text in column) for column in zip(headers, *texts, strict=True)]
-    are_numbers = [bool(rows) and isinstance(rows[0][n], int) for n in range(len(headers))]
+    natural = [
+        max(map(width_of, (column.title, *cells)))
+        for column, cells in zip(columns, zip(*texts, strict=True) if texts else [()] * len(columns), strict=True)
+    ]
+    widths = natural if width is None else _fitted(columns, natural, width)
+    is_right = [
+        column.is_right or (bool(rows) and isinstance(rows[0][place], int)) for place, column in enumerate(columns)
+    ]
+    shown = [place for place in range(len(columns)) if widths[place]]
     lines = []
-    for row in (headers, *texts):
-        cells = [
-            cell.rjust(size) if is_number else cell.ljust(size)
-            for cell, size, is_number in zip(row, widths, are_numbers, strict=True)
-        ]
-        line = "  ".join(cells).rstrip()
-        lines.append(line if width is None or len(line) <= width else line[: width - 1] + "…")
+    for row in ([column.title for column in columns], *rows):
+        pieces = [_piece(row[n], widths[n], is_right=is_right[n]) for n in shown]
+        lines.append(_GAP.join(pieces).rstrip())
     return lines
 
 
+def headed(lines: list[str]) -> list[str]:
+    """A table with its heads in bold, where that can be."""
+    return [paint(lines[0], "", sys.stdout, bold=True), *lines[1:]]
+
+
+def _fitted(columns: Sequence[Column], natural: Sequence[int], width: int) -> list[int]:
+    """The width of each column; 0 for one that is left out."""
+    kept = set(range(len(columns)))
+    while True:
+        widths = _shrunk(columns, natural, kept, width)
+        droppable = [place for place in kept if columns[place].rank]
+        if not droppable:
+            return _squeezed(widths, width)
+        if _total(widths) <= width:
+            return widths
+        kept.remove(max(droppable, key=lambda place: (columns[place].rank, place)))
+
+
+def _shrunk(columns: Sequence[Column], natural: Sequence[int], kept: set[int], width: int) -> list[int]:
+    widths = [size if place in kept else 0 for place, size in enumerate(natural)]
+    for place in sorted(kept, key=lambda place: -columns[place].rank):
+        excess = _total(widths) - width
+        if excess > 0 and columns[place].least:
+            widths[place] = max(min(columns[place].least, widths[place]), widths[place] - excess)
+    return widths
+
+
+def _squeezed(widths: list[int], width: int) -> list[int]:
+    """What stays, where that is wider than the terminal: the widest columns are cut."""
+    found = list(widths)
+    while _total(found) > width and max(found) > 1:
+        found[found.index(max(found))] -= 1
+    return found
+
+
+def _total(widths: Sequence[int]) -> int:
+    shown = [size for size in widths if size]
+    return sum(shown) + len(_GAP) * (len(shown) - 1)
+
+
+def _piece(cell: Cell, width: int, *, is_right: bool) -> str:
+    shown = cut(_text(cell), width)
+    if not isinstance(cell, Painted):
+        return filled(shown, width, is_right=is_right)
+    blanks = filled("", width - width_of(shown))
+    painted = paint(shown, cell.colour, sys.stdout)
+    return blanks + painted if is_right else painted + blanks
+
+
 def _text(cell: Cell) -> str:
+    if isinstance(cell, Painted):
+        return cell.text
     return cell if isinstance(cell, str) else f"{cell:,}" if cell else "-"

@@ -6,7 +6,6 @@ arrived, and is among the first that are built of its target after that, it had 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import get_args
@@ -15,6 +14,7 @@ from dbuild.build.world import World
 from dbuild.core.arrival import Arrival
 from dbuild.core.partitions import Index, PartitionSet
 from dbuild.core.plan import inputs_of
+from dbuild.core.reasons import unpack_reasons
 from dbuild.core.staleness import Kind, partition_name
 from dbuild.state.ledger import TaskRow
 
@@ -48,9 +48,10 @@ class _Entry:
 
     @classmethod
     def of(cls, run: int, row: TaskRow) -> _Entry:
-        reasons: list[str] = json.loads(row.reasons)
+        kept = unpack_reasons(row.reasons)
+        reasons = [str(reason) for reason, _ in kept]
         subjects = frozenset(name for reason in reasons for name in _subjects(reason))
-        is_vague = len(reasons) >= _REASONS or any(reason.endswith("provisional") for reason in reasons)
+        is_vague = len(reasons) >= _REASONS or any(more or reason.kind.endswith("provisional") for reason, more in kept)
         return cls(run, row, subjects, is_vague, "never built" in reasons)
 
 

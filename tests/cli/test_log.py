@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import subprocess
 import sys
 
@@ -61,7 +62,7 @@ def test_tables_are_no_wider_than_the_terminal(printed: Sandbox) -> None:
     for words in (["log"], ["log", "1"]):
         assert max(map(len, on_terminal(printed, *words).splitlines())) <= 60
     table = on_terminal(printed, "log", "1")
-    assert "a_target_with_a_nam…" in table and "built" in table
+    assert re.search(r"a_target_wit\w*…", table) and "built" in table
     assert LONG in printed.run("log", "1").stdout
 
 

@@ -50,7 +50,7 @@ def code_path(root: str) -> CodePath:
     places = {path: not _is_installed(path) for path in _entries(root)}
     mapped = _mapped()
     known = (*(path for path, is_own in places.items() if is_own), *(path for _, path in mapped))
-    for folder in _editable(places) if _has_unknown_finder() else ():
+    for folder in _editable(list(places)) if _has_unknown_finder() else ():
         if not any(_below(place, folder) is not None for place in known):
             source = os.path.join(folder, "src")
             places.setdefault(source if os.path.isdir(source) else folder, True)
@@ -133,7 +133,7 @@ def _editable(folders: Iterable[str]) -> Iterator[str]:
     """The folders of distributions that are installed in editable form, by the records of installers."""
     for folder in folders:
         try:
-            names = [name for name in os.listdir(folder) if name.endswith(".dist-info")]
+            names = [name for name in os.listdir(folder) if name.endswith(".dist-info") and name[:7] != "dbuild-"]
         except OSError:
             continue
         for name in names:

@@ -29,7 +29,7 @@ def write_snapshot(target: str, sources: Sources, files: Iterable[str]) -> None:
     for file in dict.fromkeys(files):
         source = sources.source(file) if file.endswith(".py") else None
         if source is not None:
-            places[os.path.join(sources.root, file)] = (end, end + len(source))
+            places[sources.absolute(file)] = (end, end + len(source))
             pieces.append(source)
             end += len(source)
     index = json.dumps({"path": astuple(sources.path), "places": places}).encode()

@@ -161,7 +161,7 @@ class Sources:
 
     def source(self, file: str) -> bytes | None:
         """What a file holds, by its absolute path or as people know it; None where it can't be read."""
-        path = os.path.join(self.root, file)
+        path = self.absolute(file)
         if path not in self._sources:
             source = self._held(path)
             if source is None:
@@ -172,6 +172,10 @@ class Sources:
                     pass
             self._sources[path] = source
         return self._sources[path]
+
+    def absolute(self, file: str) -> str:
+        """The absolute path of a file, by the name by which people know it."""
+        return os.path.normpath(os.path.join(self.root, file))
 
     def digest(self, file: str) -> bytes:
         """Identity of what a file holds."""
@@ -186,7 +190,7 @@ class Sources:
         return digest_bytes(b"\0".join((*parts, *map(self.digest, files)))).hex()
 
     def _identity(self, folder: str) -> bytes:
-        names = self._names(os.path.normpath(os.path.join(self.root, folder)))
+        names = self._names(self.absolute(folder))
         return "\n".join((folder, *sorted(names))).encode("utf-8", "surrogateescape")
 
     def module(self, name: str) -> Module | None:

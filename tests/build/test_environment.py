@@ -83,7 +83,7 @@ def built(shop: Workshop) -> Workshop:
         ("deep-pkg", ["tabular"]),
         ("fast-pkg", ["tabular"]),  # as an extra
         ("extra-pkg", []),  # of an extra that nobody asked for
-        ("helpers-pkg", ["other"]),  # through another module of the project
+        ("helpers-pkg", ["other", "tabular"]),  # at the top of another module of the project, which both import
         ("late-one", ["other", "tabular"]),  # imported at the top
     ],
 )

@@ -5,7 +5,8 @@
 The project is drawn with a fixed seed: packages of modules that import each other and packages from outside, with
 functions, classes, constants, registries and a name here and there that can't be followed. Each figure is the median of
 several runs, in seconds of a processor, beside what Python itself takes to parse all modules once (`ast.parse`), of
-which it is so many times. A load is all that happens before anything is looked at: the Dataflowfile, the recipes, the names.
+which it is so many times. A load is all that happens before anything is looked at: the Dataflowfile, the recipes, the
+names.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from dbuild.core.part import Part, PartKind
 from dbuild.errors import UserError, nearest
 from dbuild.observe.digests import digest_bytes
 from dbuild.observe.importpath import packages_witness
-from dbuild.observe.machine import engine_version
+from dbuild.observe.machine import engine_version, python_version
 from dbuild.observe.markers import normal
 from dbuild.observe.packages import Packages, packages_of, read_packages
 from dbuild.state.store import State
@@ -59,7 +59,7 @@ class Installed:
     @cached_property
     def python(self) -> Part:
         """The Python that runs recipes: 3.11 and 3.12 may compute differently, their patches are to mend mistakes."""
-        return _version("engine", _PYTHON, ".".join(map(str, sys.version_info[:2])))
+        return _version("engine", _PYTHON, python_version())
 
 
 def with_installed(flow: Flow, installed: Installed) -> tuple[Flow, list[UserError]]:

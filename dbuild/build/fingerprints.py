@@ -9,11 +9,12 @@ from dbuild.build.survey import Survey
 from dbuild.core.graph import Flow, Step
 from dbuild.core.layout import layout_of, settings_of
 from dbuild.core.model import Analysis
-from dbuild.core.part import Part, packed_parts
+from dbuild.core.part import Part, is_narrowed, packed_parts
 from dbuild.core.shape import Shape, shape_of
 from dbuild.observe.digests import digest_bytes
+from dbuild.state.recipes import Recipes
 
-# A fingerprint, and the same as earlier versions had it: their traces vouch for what they did. The last is that of 0.1.
+# A fingerprint, and those of other versions and declarations under which the same was made: their traces vouch for it.
 Prints = tuple[bytes, ...]
 NO_CODES: Mapping[str, Analysis] = {}
 
@@ -21,16 +22,17 @@ NO_CODES: Mapping[str, Analysis] = {}
 class Fingerprints:
     """The fingerprints of a flow's targets."""
 
-    def __init__(self, flow: Flow, survey: Survey) -> None:
+    def __init__(self, flow: Flow, survey: Survey, recipes: Recipes) -> None:
         self._flow = flow
         self._survey = survey
+        self._recipes = recipes
         self._known: dict[str, Prints] = {}
 
     def of(self, target: str) -> Prints:
         """The fingerprints of a target as it is declared."""
         if target not in self._known:
             step = self._flow.steps[target]
-            self._known[target] = self.in_shape(step, shape_of(self._flow.project, step))
+            self._known[target] = (*self.in_shape(step, shape_of(self._flow.project, step)), *self._wider(step))
         return self._known[target]
 
     def parts(self, target: str) -> tuple[Part, ...]:
@@ -46,14 +48,25 @@ class Fingerprints:
         present = digest_bytes(packed_parts(self._parts(step, shape, codes)))
         return (present, *self._former(step, shape, codes))
 
+    def _wider(self, step: Step) -> Prints:
+        """Those of the same recipe when more of what is installed counted, before the Dataflowfile said what does."""
+        if step.target.environment is None:
+            return ()
+        now = self.parts(step.target.name)
+        kept = self._recipes.all_of(step.target.name)
+        return tuple(fingerprint for fingerprint, before in kept.items() if is_narrowed(before, now))
+
     def _parts(self, step: Step, shape: Shape, codes: Mapping[str, Analysis]) -> Iterator[Part]:
         yield from codes.get("", step.analysis).parts
         for name, use in zip(shape.views, step.views, strict=True):
             analysis = codes.get(name, self._flow.views[use.view].analysis)
             yield from (part.inside(name) for part in analysis.parts)
-        yield from step.environment
-        for path in step.target.files:
+        for path in step.target.uses:
             yield Part("file", path, self._survey.file_digest(path, SINGLES) or b"")
+        said = step.target.environment
+        for path in said.files if said is not None else ():
+            yield Part("lock", path, self._survey.file_digest(path, SINGLES) or b"")
+        yield from step.environment
         for name, meaning, words in settings_of(step, shape):
             yield Part("setting", name, digest_bytes(meaning.encode("utf-8", "surrogateescape")), words)
 

@@ -56,7 +56,7 @@ class Texts:
                 return self._macro(step, part)
             case "code":
                 return _lines(self._file(part.place.file), part) if part.place else None
-            case "file":
+            case "file" | "lock":
                 data = self._file(part.name)
                 return _decoded(data) if data is not None else None
         return None

@@ -74,7 +74,7 @@ class World:
         self.state = state
         self.forced: dict[str, PartitionSet] = {}
         self.is_reopened = is_reopened
-        self.fingerprints = Fingerprints(flow, survey)
+        self.fingerprints = Fingerprints(flow, survey, state.recipes)
         self._traces: dict[str, dict[str, Trace]] = {}
         self._failures: dict[str, dict[str, Failure]] = {}
         self._touched: dict[str, PartitionSet] = {}

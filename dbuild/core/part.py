@@ -24,7 +24,9 @@ PartKind = Literal[
     "package",  # an installed distribution: "numpy"
     "engine",  # what runs the recipe: "duckdb", "python"
     "program",  # what the command of `environment` printed
+    "lock",  # a file that `environment` names
 ]
+ENVIRONMENT = frozenset({"package", "engine", "program", "lock"})  # the kinds of what is installed
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,12 @@ class Wording:
 
     part: Part
     text: str | None
+
+
+def is_narrowed(before: Iterable[Part], now: Iterable[Part]) -> bool:
+    """Whether parts are what they were, but for some of what is installed that don't count any more."""
+    had, have = set(before), set(now)
+    return have < had and all(part.kind in ENVIRONMENT for part in had - have)
 
 
 def packed_parts(parts: Iterable[Part]) -> bytes:

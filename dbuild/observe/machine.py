@@ -48,6 +48,11 @@ def engine_version() -> str:
     return str(duckdb.__version__)
 
 
+def python_version() -> str:
+    """The minor version of Python that runs this, "3.11": within one of them only mistakes are mended."""
+    return ".".join(map(str, sys.version_info[:2]))
+
+
 def cores() -> int:
     """How many processors this process may use: those it is bound to, and no more than its cgroup's share of time."""
     bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

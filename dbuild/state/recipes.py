@@ -67,6 +67,18 @@ class Recipes:
         )
         return tuple(_wording(*row) for row in rows)
 
+    def all_of(self, target: str) -> dict[bytes, tuple[Part, ...]]:
+        """The parts of all fingerprints of a target that are kept, without their texts and places."""
+        rows = self._db.execute(
+            "SELECT fingerprint, kind, name, digest, value FROM part JOIN recipe ON recipe.id = part.recipe"
+            " WHERE recipe.target = ? ORDER BY recipe.id, number",
+            (self._target_id(target, is_made=False),),
+        )
+        found: dict[bytes, list[Part]] = {}
+        for fingerprint, *part in rows:
+            found.setdefault(fingerprint, []).append(Part(*part))
+        return {fingerprint: tuple(parts) for fingerprint, parts in found.items()}
+
     def _number(self, target: str, fingerprint: str) -> int | None:
         row = self._db.execute(
             "SELECT id FROM recipe WHERE target = ? AND substr(hex(fingerprint), 1, ?) = ? ORDER BY id DESC LIMIT 1",

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 Memos = Callable[[str, bytes, str], None]  # keeps a memo; does nothing for a reader
 _PYTHON = "python"
-_LONG = 200  # characters of what a command prints, from which on it isn't shown as a value
+_LONG = 2_000  # characters of what a command prints, from which on it is kept as a digest alone
 
 
 class Installed:

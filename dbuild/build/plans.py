@@ -7,13 +7,16 @@ from dataclasses import replace
 
 from dbuild.build.looks import Looked, forget, look, reading
 from dbuild.build.settings import Settings
+from dbuild.build.upgrades import upgrade_notices
 from dbuild.core.plan import Plan, make_plan
 
 
 def plan(settings: Settings, arguments: Sequence[str], *, force: bool = False) -> Plan:
     """What a build of these targets would do. Writes nothing, runs nothing of the project."""
     with reading(settings) as state:
-        return make(look(settings, state, arguments, forget, force=force))
+        looked = look(settings, state, arguments, forget, force=force)
+        made = make(looked)
+        return replace(made, notices=(*made.notices, *upgrade_notices(looked.world, made)))
 
 
 def make(looked: Looked) -> Plan:

@@ -27,6 +27,7 @@ from dbuild.build.settings import Settings
 from dbuild.build.shortcut import journal_path
 from dbuild.build.sight import Sight
 from dbuild.build.snapshots import snapshot_of
+from dbuild.build.upgrades import upgrade_notices
 from dbuild.build.world import World
 from dbuild.core.budget import Budget
 from dbuild.core.events import Notice, Summary
@@ -118,6 +119,8 @@ def _build(
         from dbuild.build.budgeting import check_budget
 
         check_budget(looked.world, planned, options.budget, options.jobs)
+    for text in upgrade_notices(looked.world, planned):
+        emit(Notice(text))
     claim_outputs(settings, state, planned)
     check_secrets(planned)
     check_folders(looked.world.survey, planned)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from dbuild.core.plan import Plan
 from dbuild.core.staleness import Reason
+from dbuild.core.upgrades import Upgrade
 from dbuild.errors import UserError
 
 _CAUSES = 5  # that are told
@@ -31,6 +32,7 @@ class Excess:
     seconds: float  # of all of them, as expected
     targets: tuple[tuple[str, int, int], ...]  # name, how many will and how many may run; the most first
     causes: tuple[tuple[str, int], ...]  # the reasons that the most partitions have, and how many these are
+    upgrades: tuple[Upgrade, ...] = ()  # those of the causes that are versions of what is installed
 
 
 class BudgetError(UserError):
@@ -58,6 +60,14 @@ def excess_of(plan: Plan, seconds: float, budget: Budget) -> Excess | None:
     counts = [(name, len(part.will), len(part.may)) for name, part in plan.targets.items() if part.will or part.may]
     targets = tuple(sorted(counts, key=lambda one: -(one[1] + one[2])))
     return Excess(budget, plan.will_run, plan.may_run, seconds, targets, _causes(plan))
+
+
+def spelled(seconds: float) -> str:
+    """A duration as people say it: "40s", "12m", "2h05m"."""
+    minutes = round(seconds / 60)
+    if seconds < 60:
+        return f"{max(1, round(seconds))}s"
+    return f"{minutes}m" if minutes < 60 else f"{minutes // 60}h{minutes % 60:02}m"
 
 
 def _causes(plan: Plan) -> tuple[tuple[str, int], ...]:

@@ -113,6 +113,15 @@ def refusal_record(excess: Excess) -> dict[str, object]:
         "seconds": round(excess.seconds, 3),
         "targets": [{"target": name, "will_run": will, "may_run": may} for name, will, may in excess.targets],
         "causes": [{"cause": cause, "partitions": number} for cause, number in excess.causes],
+        "upgrades": [
+            {
+                "cause": upgrade.cause,
+                "partitions": upgrade.partitions,
+                "targets": [name for name, _ in upgrade.targets],
+                "seconds": round(upgrade.seconds, 3),
+            }
+            for upgrade in excess.upgrades
+        ],
     }
 
 

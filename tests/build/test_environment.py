@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from dbuild.build import Settings, lint
+from dbuild.build import Settings, build, lint
 from dbuild.build.looks import forget, look, reading
+from dbuild.core.budget import Budget, BudgetError
+from dbuild.core.events import Notice
 from dbuild.errors import ProjectError, RecipeError, UserError
 from dbuild.state.opening import open_state
 from tests.build.installed import Site
@@ -169,6 +171,48 @@ def test_files_count_instead_with_their_contents(shop: Workshop, site: Site) -> 
     shop.write("locks/two.in", "x\n")
     assert shop.build().ran == ALL
     assert shop.build().ran == []
+
+
+# -- what upgrades cost ------------------------------------------------------------------------------------------------
+
+
+def test_an_upgrade_is_told_by_who_refuses_it(built: Workshop, site: Site) -> None:
+    site.install("late-one", "2.0")
+    site.install("fast-pkg", "1.5")
+    with pytest.raises(BudgetError) as found:
+        build(Settings(str(built.root)), (), budget=Budget("1", partitions=1), emit=lambda event: None)
+    lines = found.value.what.split("\n")
+    assert lines[-2:] == [
+        "fast-pkg 1.0 -> 1.5, late-one 1.0 -> 2.0 makes 1 partition of tabular stale (about 1s of past durations)",
+        "late-one 1.0 -> 2.0 makes 1 partition of other stale (about 1s of past durations)",
+    ]
+    assert 'environment = "ignore"' in (found.value.hint or "")
+    assert [upgrade.targets for upgrade in found.value.excess.upgrades] == [(("tabular", 1),), (("other", 1),)]
+    built.swap("Dataflowfile", '"steps:tabular"', '"steps:tabular"\nenvironment = "ignore"')
+    assert built.build("tabular").ran == []  # as it says
+
+
+def test_a_large_upgrade_is_told_before_it_is_built(
+    built: Workshop, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.install("late-one", "2.0")
+    assert built.plan().notices == ()
+    monkeypatch.setattr("dbuild.build.upgrades.MANY", 2)
+    told = "late-one 1.0 -> 2.0 makes 2 partitions of 2 targets stale (about 1s of past durations)"
+    assert built.plan().notices == (told,)
+    first = built.build()
+    assert first.notices == [told]
+    assert isinstance(first.events[0], Notice)
+    assert built.build().notices == []
+
+
+def test_what_is_stale_for_more_than_an_upgrade_is_none_of_its_partitions(built: Workshop, site: Site) -> None:
+    site.install("late-one", "2.0")
+    built.swap("steps.py", "return tables_pkg.VERSION", "return tables_pkg.VERSION + '!'")
+    built.path("out/other.txt").unlink()
+    with pytest.raises(BudgetError) as found:
+        build(Settings(str(built.root)), (), budget=Budget("1", partitions=1), emit=lambda event: None)
+    assert found.value.excess.upgrades == ()
 
 
 # -- engines -----------------------------------------------------------------------------------------------------------

@@ -143,7 +143,9 @@ def test_the_extras_that_are_installed_are_there() -> None:
     assert named <= declared.keys()
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/design.md", "docs/reference.md", "examples/flights/README.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "docs/design.md", "docs/reference.md", "docs/fingerprints.md", "examples/flights/README.md"]
+)
 def test_links_lead_somewhere(page: str) -> None:
     text = (ROOT / page).read_text(encoding="utf-8")
     links = [link for link in re.findall(r"\]\(([^)#\s]+)[^)]*\)", text) if "://" not in link]

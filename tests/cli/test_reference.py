@@ -34,6 +34,7 @@ from dbuild.core.report import (
 )
 from dbuild.core.routes import Stray
 from dbuild.core.staleness import Reason
+from dbuild.core.upgrades import Upgrade
 from dbuild.core.watching import Changed, Circling, Kept, Mended, Missed, Noted, Stopped, Told, WatchEvent, Watching
 from dbuild.errors import Place, UserError
 from dbuild.project.keys import INNER, READER_OPTIONS, accepted_keys
@@ -221,7 +222,7 @@ def records() -> list[dict[str, object]]:
         resting_record(Resting("a", key, 3, 1.0)),
         lacking_record(Lacking("a", "", 1, "waiting", ("b",), ())),
         summary_record(Summary("1", 0, 0, 0, 0, 0, 0, 0, 0.0)),
-        refusal_record(Excess(Budget("1"), 1, 0, 1.0, (("a", 1, 0),), (("x", 1),))),
+        refusal_record(Excess(Budget("1"), 1, 0, 1.0, (("a", 1, 0),), (("x", 1),), (Upgrade((), (("a", 1),), 1.0),))),
         error_record("usage", "x"),
         *map(watch_record, watched()),
         Outcome(0, summary, None, tasks=[task_record(TaskEnded("a", key, "built", True, 0.1))]).report,

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from dbuild.core.cleaning import Cleaning, Wanted
     from dbuild.core.events import Event, Summary
     from dbuild.core.graph import Flow
+    from dbuild.core.history import History
     from dbuild.core.lateness import Lateness
     from dbuild.core.mark import Saying
     from dbuild.core.plan import Plan
@@ -35,6 +36,7 @@ __all__ = [
     "explain",
     "find_cleaning",
     "follow_log",
+    "history",
     "late",
     "ledger",
     "lint",
@@ -201,6 +203,13 @@ def follow_log(settings: Settings, words: Sequence[str]) -> Iterator[Piece]:
     from dbuild.build import logs
 
     return logs.follow(settings, words)
+
+
+def history(settings: Settings, arguments: Sequence[str], limit: int) -> tuple[History, ...]:
+    """What happened last to each source and target that is named, at most `limit` things of each. Raises UsageError."""
+    from dbuild.build import histories
+
+    return histories.histories(settings, arguments, limit)
 
 
 @contextmanager

@@ -25,6 +25,7 @@ COMMANDS = {
     "late": ("dbuild.cli.late", "Show what is late, what was built without it, how late data comes."),
     "watch": ("dbuild.cli.watch", "Build whenever something has changed, until stopped."),
     "log": ("dbuild.cli.log", "Show past runs, their tasks, and what a recipe printed."),
+    "history": ("dbuild.cli.history", "Show what happened to a dataset or a partition."),
     "query": ("dbuild.cli.query", "Ask what is known of runs and partitions with SQL."),
     "mark": ("dbuild.cli.mark", "Say that partitions are stale, fresh or frozen."),
     "clean": ("dbuild.cli.clean", "Remove what dbuild made."),

@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # what a build with nothing to do doesn't need
     from dbuild.state.heritage import Heritage
     from dbuild.state.leftovers import Leftovers
     from dbuild.state.marks import Marks
+    from dbuild.state.pasts import Pasts
     from dbuild.state.recipes import Recipes
     from dbuild.state.records import Records
     from dbuild.state.routes import Routes
@@ -131,6 +132,13 @@ class State(Files, Ledger):
 
             self._recipes = Recipes(self._db, self.target_id)
         return self._recipes
+
+    @property
+    def pasts(self) -> Pasts:
+        """What the ledger has of single targets."""
+        from dbuild.state.pasts import Pasts
+
+        return Pasts(self._db, self.target_id)
 
     @property
     def heritage(self) -> Heritage:

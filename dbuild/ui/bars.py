@@ -9,6 +9,7 @@ from dbuild.ui.stream import paint
 from dbuild.ui.text import clean
 
 _LONGEST = 50  # characters of the longest bar, however wide the terminal is
+_STEPS, _PLAIN_STEPS = "▁▂▃▄▅▆▇█", "_.-=*#"
 _FULL, _PARTS = "█", " ▏▎▍▌▋▊▉"
 
 
@@ -28,6 +29,29 @@ def bars(counts: Sequence[tuple[str, int]], width: int) -> list[str]:
         bar = f"{paint(drawn, 'cyan', sys.stdout)} {number:,}" if number else "-"
         lines.append(f"{clean(name):{label}}  {bar}")
     return lines
+
+
+def sparkline(values: Sequence[float | None], width: int) -> str:
+    """A curve of at most `width` characters; the highest is the greatest value, None is a gap.
+
+    Where there are more values, each character stands for the mean of as many as come together.
+    """
+    bins = _binned(values, width)
+    most = max((value for value in bins if value is not None), default=0.0)
+    steps = _STEPS if _can_show(_STEPS) else _PLAIN_STEPS
+    last = len(steps) - 1
+    return "".join(" " if v is None else steps[min(last, round(v / most * last)) if most else 0] for v in bins)
+
+
+def _binned(values: Sequence[float | None], width: int) -> list[float | None]:
+    if len(values) <= width:
+        return list(values)
+    found: list[float | None] = []
+    for place in range(width):
+        some = values[place * len(values) // width : (place + 1) * len(values) // width]
+        known = [value for value in some if value is not None]
+        found.append(sum(known) / len(known) if known else None)
+    return found
 
 
 def _bar(length: float, *, has_blocks: bool) -> str:

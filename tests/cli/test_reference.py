@@ -19,6 +19,7 @@ from dbuild.core.causes import Author, Behind, Cause, RunNote
 from dbuild.core.changes import PartChange
 from dbuild.core.events import Lacking, Notice, Resting, Summary, TaskEnded, TaskRetried
 from dbuild.core.families import Family
+from dbuild.core.history import Happening
 from dbuild.core.lateness import Deadline, Group, Lack, Lateness, Repair, SourceLateness, TargetLateness
 from dbuild.core.proposal import Content, Draft, Source
 from dbuild.core.report import (
@@ -40,6 +41,7 @@ from dbuild.errors import Place, UserError
 from dbuild.project.keys import INNER, READER_OPTIONS, accepted_keys
 from dbuild.ui.datasets import STATES, list_record, status_record
 from dbuild.ui.explanations import explanation_record, mark_record
+from dbuild.ui.history import history_record
 from dbuild.ui.json import (
     lacking_record,
     notice_record,
@@ -237,6 +239,7 @@ def records() -> list[dict[str, object]]:
         late_record(lateness()),
         run_record(RunRecord("1", "", None, "", 0, 0, "done")),
         ledger_record(TaskRecord("1", "a", key, "built", True, 0.1, "", (), None, None)),
+        history_record(Happening("run", "a", "", "1", "")),
         proposal_record(proposed(), {"Dataflowfile": ""}, (), ("b",), is_dry=False),
     ]
 

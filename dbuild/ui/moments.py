@@ -1,0 +1,25 @@
+"""Moments as people read them: how long ago, or where somebody wants to know exactly, by date and clock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from dbuild.ui.text import age
+
+_TO_SECONDS = 19  # characters of an ISO time
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """How the moments of a report are told."""
+
+    now: float  # seconds since the epoch
+    is_exact: bool = False
+
+    def text(self, moment: str) -> str:
+        """An ISO time with its offset, as it is told; one to come always by date and clock."""
+        if not moment:
+            return "-"
+        since = self.now - datetime.fromisoformat(moment).timestamp()
+        return moment if self.is_exact else age(since) if since > -1 else moment[:_TO_SECONDS]

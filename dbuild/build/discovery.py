@@ -17,7 +17,7 @@ from dbuild.build.bodies import dump_body, identity_of
 from dbuild.build.interrupts import interruptible
 from dbuild.build.locations import SINGLES
 from dbuild.build.world import World
-from dbuild.core.events import Notice
+from dbuild.core.events import Event, Notice
 from dbuild.core.graph import Flow, Step
 from dbuild.core.layout import layout_of
 from dbuild.core.model import Input
@@ -48,7 +48,7 @@ class Answer:
 class Asking:
     """How a build asks."""
 
-    emit: Callable[[Notice], None]
+    emit: Callable[[Event], None]
     jobs: int | None  # threads; None: one for each core
     is_forced: bool  # also where the last answer holds
 

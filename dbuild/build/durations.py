@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection
 
 from dbuild.build.locations import SINGLES
 from dbuild.build.world import World
@@ -33,16 +33,10 @@ class Durations:
             return estimate(None, None, int(self._input_size(target)))
         return estimate(self._past(target, joined_key(self._plan.domains.of(target).key(index))), mean, 0)
 
-    def ahead(self, jobs: int) -> float | None:
-        """The seconds that what will run takes, `jobs` at once; None where a part of it never ran."""
-        counts = {name: len(part.will) for name, part in self._plan.targets.items() if part.will}
-        if not counts or any(name not in self._known for name in counts):
-            return None
-        return sum(count * self._known[name] for name, count in counts.items()) / jobs
-
-    def usual(self, counts: Mapping[str, int]) -> float:
-        """The seconds that so many partitions of each target take on average; of one that never ran, none."""
-        return sum(count * self._known.get(name, 0.0) for name, count in counts.items())
+    @property
+    def known(self) -> Collection[str]:
+        """The targets that ran before."""
+        return self._known.keys()
 
     def whole(self, jobs: int) -> float:
         """The seconds that all that will or may run takes, `jobs` at once, guessed by size where nothing ever ran."""

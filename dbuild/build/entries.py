@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import os
 from collections.abc import Sequence
 
@@ -14,6 +15,7 @@ from dbuild.core.trace import joined_key
 from dbuild.state.ledger import TaskRow
 from dbuild.state.store import Failure
 
+_SLOWEST = 3  # executions that are named at the end of a run
 _TAIL_LINES = 20
 _TAIL_BYTES = 16384
 
@@ -25,6 +27,7 @@ class Entries:
         self._world = world
         self._groups = groups
         self._count = 0
+        self._slowest: list[tuple[float, int, Node]] = []  # a heap of those that took longest
 
     def add(
         self,
@@ -41,12 +44,19 @@ class Entries:
     ) -> None:
         """Notes how an execution ended; `size` and `is_mended` as in a TaskRow."""
         self._count += 1
+        heapq.heappush(self._slowest, (seconds, -self._count, node))
+        if len(self._slowest) > _SLOWEST:
+            heapq.heappop(self._slowest)
         self._groups.open.tasks.append(
             TaskRow(
                 *(self._count, node[0], self._key(node), status, changed, seconds, self._world.clock()),
                 *(pack_reasons(reasons), error, self.relative(log), size, is_mended),
             )
         )
+
+    def slowest(self) -> list[tuple[Node, float]]:
+        """The few executions that took longest, these first, with their seconds."""
+        return [(node, seconds) for seconds, _, node in sorted(self._slowest, reverse=True)]
 
     def add_failure(self, node: Node, failure: Failure) -> None:
         """Notes that a partition has failed, which holds until it is built."""
@@ -61,7 +71,7 @@ class Entries:
 
 
 def tail_of(log: str | None) -> tuple[str, ...]:
-    """The last lines that a recipe printed."""
+    """The last lines that a recipe printed; of one that was drawn again and again, its last state."""
     if log is None:
         return ()
     try:
@@ -71,4 +81,5 @@ def tail_of(log: str | None) -> tuple[str, ...]:
             text = printed.read().decode("utf-8", "replace")
     except OSError:
         return ()
-    return tuple(text.splitlines()[-_TAIL_LINES:])
+    lines = text.removesuffix("\n").split("\n") if text else []
+    return tuple(line.rstrip("\r").rpartition("\r")[2] for line in lines[-_TAIL_LINES:])

@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass, field
 
 from dbuild import failpoints
+from dbuild.build.phases import Phases
 from dbuild.core.trace import Trace
 from dbuild.errors import DiskError
 from dbuild.execute.publish import Flusher, Journal
@@ -39,13 +40,14 @@ class Group:
 class Groups:
     """The groups of one run."""
 
-    def __init__(self, store: State, journal: Journal, run: int, wake: object) -> None:
+    def __init__(self, store: State, journal: Journal, run: int, wake: object, phases: Phases) -> None:
         """`wake` (a socket) gets a byte when a flush has ended."""
         self.open = Group()  # takes what happens now
         self._store = store
         self._journal = journal
         self._run = run
         self._wake = wake
+        self._phases = phases
         self._flushing: Group | None = None
         self._flusher = Flusher()
         self._last_flush = time.monotonic()
@@ -80,6 +82,10 @@ class Groups:
             self._flusher.start(self._flushing.paths, self._wake)
 
     def _commit_flushed(self) -> None:
+        with self._phases("record"):
+            self._commit()
+
+    def _commit(self) -> None:
         group = self._flushing
         assert group is not None
         try:

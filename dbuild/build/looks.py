@@ -16,6 +16,7 @@ from dbuild.build.environments import with_programs
 from dbuild.build.legacy import keep_shapes, legacy_of
 from dbuild.build.loading import Code, load_flow
 from dbuild.build.locations import locations_of
+from dbuild.build.phases import Phases, untold
 from dbuild.build.presence import Presence
 from dbuild.build.settings import Settings
 from dbuild.build.sight import Sight
@@ -90,40 +91,43 @@ def look(
     folder = os.path.join(settings.root, FOLDER)
     clock = probe_clock(folder) if os.access(folder, os.W_OK) else 0
     code = Code(settings.root)
-    flow = load_flow(settings, state, keep, code)
-    legacy = legacy_of(flow, state)
-    everything = everything or not legacy.is_settled
-    names = datasets_of(flow, arguments)
-    used = flow.upstream(flow.steps if everything else names)
-    needed = set(flow.project.sources) | used
-    sight = sight or Sight(settings.root)
-    flow = with_programs(flow, used, state, keep, sight.programs if asking is not None else None)
-    singles = [
-        *flow.project.files,
-        *(path for name in sorted(needed & flow.steps.keys()) for path in _code(flow, name)),
-    ]
-    survey = Survey(settings.root, state, locations_of(flow.project), needed, singles, sight)
+    phases = Phases(asking.emit, is_told=settings.tells_phases) if asking is not None else untold()
+    with phases("load"):
+        flow = load_flow(settings, state, keep, code)
+    with phases("observe"):
+        legacy = legacy_of(flow, state)
+        everything = everything or not legacy.is_settled
+        names = datasets_of(flow, arguments)
+        used = flow.upstream(flow.steps if everything else names)
+        needed = set(flow.project.sources) | used
+        sight = sight or Sight(settings.root)
+        flow = with_programs(flow, used, state, keep, sight.programs if asking is not None else None)
+        singles = [
+            *flow.project.files,
+            *(path for name in sorted(needed & flow.steps.keys()) for path in _code(flow, name)),
+        ]
+        survey = Survey(settings.root, state, locations_of(flow.project), needed, singles, sight)
 
-    def see() -> World:
-        return _world(settings, flow, survey, state, clock, used, asking)
+        def see() -> World:
+            return _world(settings, flow, survey, state, clock, used, asking)
 
-    if legacy.is_settled:
-        world = see()
-        keep_shapes(legacy, state)
-    else:
-        from dbuild.build.inheritance import take_over
+        if legacy.is_settled:
+            world = see()
+            keep_shapes(legacy, state)
+        else:
+            from dbuild.build.inheritance import take_over
 
-        world = take_over(legacy, state, see)
-    if asking is not None and world.routing is not None:
-        world = _with_rows(world, world.routing, used, asking)
-    try:
-        selection = select(flow, world.domains, arguments, world.now, standing=Standings(world, names))
-    except UsageError as error:  # mostly a key that isn't known yet
-        hints = filter(None, (error.hint, *world.doubts))
-        raise UsageError(error.what, error.place, "; ".join(hints) or None) from None
-    if force:
-        world.forced = dict(selection.wanted)
-    return Looked(flow, world, selection, clock, code)
+            world = take_over(legacy, state, see)
+        if asking is not None and world.routing is not None:
+            world = _with_rows(world, world.routing, used, asking)
+        try:
+            selection = select(flow, world.domains, arguments, world.now, standing=Standings(world, names))
+        except UsageError as error:  # mostly a key that isn't known yet
+            hints = filter(None, (error.hint, *world.doubts))
+            raise UsageError(error.what, error.place, "; ".join(hints) or None) from None
+        if force:
+            world.forced = dict(selection.wanted)
+        return Looked(flow, world, selection, clock, code)
 
 
 def _world(

@@ -8,18 +8,21 @@ from __future__ import annotations
 import heapq
 import random
 import time
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from dbuild.build.allotments import Allotments
+from dbuild.build.attempts import Attempt, Failing
+from dbuild.build.beats import Beats
 from dbuild.build.durations import Durations
 from dbuild.build.entries import Entries, tail_of
 from dbuild.build.groups import SECONDS, Groups
 from dbuild.build.order import schedule_of
+from dbuild.build.phases import Phases, untold
 from dbuild.build.publication import Publisher
 from dbuild.build.resting import Rest, counted, failed_alike, find_rest, rest_after
-from dbuild.build.tasks import Prepared, TaskMaker
+from dbuild.build.running import Board
+from dbuild.build.tasks import TaskMaker
 from dbuild.build.world import World
 from dbuild.core.backoff import delay_of, may_retry
 from dbuild.core.events import (
@@ -27,7 +30,9 @@ from dbuild.core.events import (
     Key,
     Resting,
     RunStarted,
+    Spent,
     TaskEnded,
+    TaskPrinted,
     TaskRetried,
     TaskSkipped,
     TaskStarted,
@@ -41,30 +46,8 @@ from dbuild.core.task import Result
 from dbuild.errors import UserError
 from dbuild.execute.pool import GRACE, Pool
 from dbuild.execute.publish import Journal
-from dbuild.state.ledger import Savings
 from dbuild.state.store import Failure
 from dbuild.state.store import State as Store
-
-
-@dataclass(frozen=True, slots=True)
-class Failing:
-    """What is done after a failure."""
-
-    keep_going: bool = False  # build what doesn't stand behind it
-    fail_fast: bool = False  # end what runs
-    is_resting: bool = False  # what has failed before, reading the same, isn't tried while it rests
-
-
-@dataclass(slots=True)
-class Attempt:
-    """A task that runs, or ran and is to be tried again."""
-
-    node: Node
-    number: int  # 1 for the first
-    reasons: tuple[Reason, ...]
-    prepared: Prepared | None = None
-    ended_for: str = ""  # why this run ended it: "timeout" or "stopped"
-    failure: tuple[float, str, str | None] = (0.0, "", None)  # of one that is to be tried again: seconds, error, log
 
 
 class Run:
@@ -83,6 +66,10 @@ class Run:
         failing: Failing,
         snapshot: str = "",
         jitter: Callable[[], float] = random.random,
+        *,
+        board: Board | None = None,
+        phases: Phases | None = None,
+        tells_output: bool = False,
     ) -> None:
         """`snapshot` is where its Python code is kept.
 
@@ -94,7 +81,8 @@ class Run:
         self.is_interrupted = False
         self._store = store
         self._pool = pool
-        self._groups = Groups(store, journal, number, pool.wake_descriptor)
+        self._phases = phases or untold()
+        self._groups = Groups(store, journal, number, pool.wake_descriptor, self._phases)
         self._entries = Entries(world, self._groups)
         self.published = Publisher(world, journal, self._groups, number)
         self._emit_to = emit
@@ -111,8 +99,13 @@ class Run:
         self._task_number = 0
         self._settled: dict[str, list[Index]] | None = None
         self.rests: list[Rest] = []  # of what has failed
+        self.seconds_saved = 0.0  # that the tasks took when they last ran that didn't have to run after all
         self._durations = Durations(world, plan)
         self.schedule = schedule_of(world, plan, self._durations, allotments)
+        self._undecided = plan.may_run  # tasks of which it isn't known yet whether they have to run
+        self._beats = Beats(self.schedule, self._durations.known, board, self._emit, self._key)
+        if tells_output:
+            pool.hear = self._hear
 
     # -- the loop --------------------------------------------------------------------------------------------------
 
@@ -124,13 +117,12 @@ class Run:
 
     def execute(self) -> None:
         """Runs until every task has ended, or until it is stopped and the running ones have. Raises StateError."""
-        jobs = self._allotments.jobs
-        expected = self._durations.ahead(jobs)
-        self._emit(RunStarted(str(self.number), self.plan.will_run, self.plan.may_run, jobs, expected))
+        self._emit(RunStarted(str(self.number), self.plan.will_run, self.plan.may_run, self._allotments.jobs))
         killing_at: float | None = None
         while not self.schedule.is_over:
             self._wake_delayed()
             self._start_ready()
+            self._beats.turn(self._began, is_ending=self._is_stopping, may_skip=self._undecided > 0)
             if not self._running and (self._is_stopping or self.schedule.is_over):
                 break
             if not self._running and not self._delayed:
@@ -150,6 +142,7 @@ class Run:
         """How long nothing has to be done unless a task ends."""
         moments = [heap[0][0] for heap in (self._delayed, self._deadlines) if heap]
         moments += [killing_at] if killing_at is not None else []
+        moments += [self._beats.due] if self._running else []
         waits = [max(0.0, moment - time.monotonic()) + 0.01 for moment in moments]
         waits += [SECONDS] if self._groups.is_pending else []
         return min(waits, default=None)
@@ -160,6 +153,15 @@ class Run:
         except BrokenPipeError:
             if not self.is_interrupted:
                 self.interrupt()
+
+    def _began(self) -> dict[Node, float]:
+        """What runs, with the moments when it was started."""
+        return {attempt.node: attempt.began for attempt in self._running.values()}
+
+    def _hear(self, number: int, data: bytes) -> None:
+        attempt = self._running.get(number)
+        if attempt is not None:
+            self._emit(TaskPrinted(attempt.node[0], self._key(attempt.node), data))
 
     def _start_ready(self) -> None:
         while self._pool.has_room and not self._is_stopping:
@@ -175,6 +177,7 @@ class Run:
                     continue
                 if not reasons:
                     self.schedule.move(node, State.FRESH)
+                    self.seconds_saved += self.schedule.expected(node)
                     self._emit(TaskSkipped(node[0], self._key(node)))
                     continue
                 rest = find_rest(self.world, *node, reasons) if self._failing.is_resting else None
@@ -192,13 +195,18 @@ class Run:
         Raises UserError where that can't be found out: rows of an input can't be told apart.
         """
         planned = self.plan.targets[node[0]].will.get(node[1])
-        return planned if planned is not None else self.world.judge(*node, {}).reasons
+        if planned is not None:
+            return planned
+        self._undecided -= 1
+        return self.world.judge(*node, {}).reasons
 
     def _start(self, attempt: Attempt) -> None:
         self._task_number += 1
         number, node = self._task_number, attempt.node
         self.schedule.move(node, State.RUNNING)
-        self._emit(TaskStarted(node[0], self._key(node), str(attempt.reasons[0])))
+        attempt.began = time.monotonic()
+        expected = self.schedule.expected(node) if node[0] in self._durations.known else None
+        self._emit(TaskStarted(node[0], self._key(node), str(attempt.reasons[0]), expected))
         if self._is_refused(node):
             missing = ", ".join(reason.subject for reason in attempt.reasons)
             self._fail(attempt, 0.0, f'missing, and it must not be (missing = "fail"): {missing}', None)
@@ -256,20 +264,23 @@ class Run:
     def _finish(self, result: Result) -> None:
         attempt = self._running.pop(result.number)
         node, prepared = attempt.node, attempt.prepared
+        attempt.spent = Spent(result.worker, result.cpu, result.peak)
         assert prepared is not None
         log = prepared.task.log if result.has_output else None
         error = result.error
         if error is None and not attempt.ended_for:
             try:
-                changed = self.published.publish(node, prepared, result)
+                with self._phases("publish"):
+                    changed = self.published.publish(node, prepared, result)
             except (UserError, OSError) as problem:
                 error = _said(problem)
             else:
                 self.schedule.move(node, State.BUILT)
+                self.schedule.note(node, result.seconds)
                 self._note_built(attempt, result, log, changed=changed)
-                ended = TaskEnded(node[0], self._key(node), "built", changed, result.seconds)
                 notes = (*result.notes, *self.published.notes.get(node, ()))
                 is_provisional = node[1] in self.world.supply.improvises(node[0])
+                ended = TaskEnded(node[0], self._key(node), "built", changed, result.seconds, spent=attempt.spent)
                 self._emit(replace(ended, notes=notes, attempts=attempt.number, provisional=is_provisional))
                 return
         self.published.discard(prepared)
@@ -292,7 +303,7 @@ class Run:
         causes = result.causes
         if attempt.ended_for == "stopped" and not self.is_interrupted:
             self.schedule.move(attempt.node, State.READY)
-            self._emit(TaskStopped(target.name, self._key(attempt.node)))
+            self._emit(TaskStopped(target.name, self._key(attempt.node), attempt.spent))
             return
         if attempt.ended_for == "timeout":
             error, causes = f"it ran longer than its timeout of {target.limits.timeout:g} s", ("timeout",)
@@ -310,6 +321,7 @@ class Run:
         event = TaskRetried(
             *(attempt.node[0], self._key(attempt.node), attempt.number, retries.times + 1),
             *(error, delay, seconds, self._entries.relative(log)),
+            spent=attempt.spent,
         )
         self._attempts[attempt.node] = Attempt(
             attempt.node, attempt.number + 1, attempt.reasons, failure=(seconds, error, log)
@@ -345,6 +357,7 @@ class Run:
             TaskEnded(
                 *(node[0], self._key(node), "failed", False, seconds, error, tail, relative),
                 attempts=attempt.number,
+                spent=attempt.spent,
             )
         )
         if self._failing.keep_going:
@@ -357,11 +370,9 @@ class Run:
 
     # -- what came of it -------------------------------------------------------------------------------------------
 
-    def savings(self) -> Savings:
-        """What didn't have to run. Asked when it has ended."""
-        spared = Counter(name for (name, _), state in self.schedule.states.items() if state is State.FRESH)
-        fresh = {name: len(part.fresh) + spared[name] for name, part in self.plan.targets.items()}
-        return Savings(sum(fresh.values()), spared.total(), self._durations.usual(fresh))
+    def slowest(self) -> tuple[tuple[str, Key, float], ...]:
+        """The few executions that took longest, these first: target, key, seconds."""
+        return tuple((node[0], self._key(node), seconds) for node, seconds in self._entries.slowest())
 
     def settled(self, target: str) -> PartitionSet:
         """The partitions of a target that this run made, or found to be fresh after all. Asked when it has ended."""

@@ -19,6 +19,7 @@ from dbuild.build.keeping import grounds_of, keep_quiet_answer
 from dbuild.build.loading import files_declaring
 from dbuild.build.locks import WORKERS, Emit, lock_folder, open_for_build
 from dbuild.build.looks import Looked, look
+from dbuild.build.phases import Phases
 from dbuild.build.plans import make
 from dbuild.build.preconditions import check_folders, check_secrets, claim_outputs
 from dbuild.build.recovery import recover, sweep
@@ -104,7 +105,9 @@ def _build(
             emit(files_declaring(settings, error))
         raise
     sweep(settings, state, looked.flow, looked.world.survey)
-    planned = make(looked)
+    phases = Phases(emit, is_told=settings.tells_phases)
+    with phases("plan"):
+        planned = make(looked)
     if settings.tells_grounds:
         emit(grounds_of(looked, planned, None).told())
     for notice in planned.notices:
@@ -124,7 +127,7 @@ def _build(
     claim_outputs(settings, state, planned)
     check_secrets(planned)
     check_folders(looked.world.survey, planned)
-    return _run(settings, state, looked, planned, options, emit, started)
+    return _run(settings, state, looked, planned, options, emit, started, phases)
 
 
 def _has_news(world: World, planned: Plan) -> bool:
@@ -147,15 +150,20 @@ def _run(
     options: Options,
     emit: Emit,
     started: float,
+    phases: Phases,
 ) -> Summary:
     from dbuild.build.allotments import Allotments
+    from dbuild.build.attempts import Failing
     from dbuild.build.gaps import gaps_of
     from dbuild.build.makers import find_maker
-    from dbuild.build.run import Failing, Run
+    from dbuild.build.run import Run
+    from dbuild.build.running import Board
+    from dbuild.build.savings import seconds_fresh
     from dbuild.build.wording import keep_recipes
     from dbuild.execute.pool import Pool
     from dbuild.execute.publish import Journal
     from dbuild.observe.machine import cores, memory
+    from dbuild.state.ledger import Savings
     from dbuild.state.lock import hold
 
     project = looked.flow.project
@@ -173,18 +181,26 @@ def _run(
         pool = Pool(allotments.workers(), settings.root, logs, looked.folders(), withheld, sign)
         journal = Journal(journal_path(settings))
         failing = Failing(options.keep_going, options.fail_fast, settings.is_resting)
-        run = Run(looked.world, planned, state, pool, journal, number, emit, allotments, failing, snapshot)
+        board, saved = Board(settings), seconds_fresh(state, planned)
+        run = Run(
+            *(looked.world, planned, state, pool, journal, number, emit, allotments, failing, snapshot),
+            board=board,
+            phases=phases,
+            tells_output=settings.tells_output,
+        )
         if looked.world.routing is not None:
             looked.world.routing.begin()
         try:
-            with signals_ending(run.interrupt, pool.wake_descriptor.fileno()):
+            with phases("execute"), signals_ending(run.interrupt, pool.wake_descriptor.fileno()):
                 run.execute()
         finally:
+            board.clear()
             pool.close()
             journal.close()
             if looked.world.routing is not None:
                 looked.world.routing.close()
-    seal(looked.world, planned, run)
+    with phases("record"):
+        seal(looked.world, planned, run)
     if looked.world.words:
         from dbuild.build.marking import drop_done
 
@@ -193,11 +209,15 @@ def _run(
         emit(gap)
     rests = [rest.until for rest in run.rests] if settings.is_resting else []
     until = changes_at(looked, planned, run.settled, rests)
-    summary = replace(_summary(planned, run, str(number), time.monotonic() - started), changes_at=until)
+    summary = replace(
+        _summary(planned, run, str(number), time.monotonic() - started),
+        changes_at=until,
+        saved_seconds=saved + run.seconds_saved,
+    )
     outcome = "interrupted" if run.is_interrupted else ("failed" if summary.failed else "done")
     with state.transaction():
         state.end_run(number, summary.seconds, outcome, summary.built, summary.failed)
-        state.put_savings(number, run.savings())
+        state.put_savings(number, Savings(summary.fresh, summary.spared, summary.saved_seconds or 0.0))
     return summary
 
 
@@ -221,4 +241,6 @@ def _summary(planned: Plan, run: Run, number: str, seconds: float) -> Summary:
         seconds,
         run.is_interrupted,
         planned.awaited,
+        spared=counts[Outcome.FRESH],
+        slowest=run.slowest(),
     )

@@ -20,6 +20,8 @@ class Settings(NamedTuple):
     is_reopened: bool = False  # also what is older than its target lets change is built
     is_resting: bool = False  # what failed isn't tried again at once, while nothing that it reads has changed
     tells_grounds: bool = False  # a build also says what it looked at
+    tells_output: bool = False  # a build also says what recipes print, as it comes
+    tells_phases: bool = False  # a build also says what it does itself, beside its tasks
     texts: Mapping[str, str] | None = None  # what the project's files hold, whatever is on the disk (`read_texts`)
 
     @property

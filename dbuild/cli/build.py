@@ -60,6 +60,7 @@ def command(
         is_reopened=is_reopened,
         is_resting=is_resting,
         tells_grounds=events is not None,
+        tells_output=common.is_verbose and not common.is_quiet,
         texts=_texts(texts) if texts is not None else None,
     )
     if keep_going and fail_fast:

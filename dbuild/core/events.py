@@ -18,7 +18,24 @@ class RunStarted:
     will_run: int
     may_run: int
     jobs: int
-    expected_seconds: float | None  # work ahead by past durations, over all jobs; None when nothing is known
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """How a run stands at a moment, told a few times a second while tasks run."""
+
+    left: float | None  # seconds that it will still take, as expected; None: nothing is known of that
+    bound: Literal["about", "at most", "at least"]  # how that is meant
+    ready: int  # tasks that could start, if there were room for them
+    is_ending: bool = False  # nothing more is started
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """Something that a build does itself, beside its tasks, begins or is over; told to whoever asks for it."""
+
+    name: str  # "load", "observe", "plan", "execute", "publish", "record"
+    is_over: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +43,25 @@ class TaskStarted:
     target: str
     key: Key
     reason: str  # the first reason, for -v
+    expected: float | None = None  # seconds that it took before, or others of its target; None: none of them ever ran
+
+
+@dataclass(frozen=True, slots=True)
+class TaskPrinted:
+    """A piece of what a running task prints, cut anywhere; told to whoever asks for it."""
+
+    target: str
+    key: Key
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What an execution took of the machine."""
+
+    worker: int  # the process that ran it
+    cpu: float = 0.0  # seconds, of all its processes
+    memory: int = 0  # bytes at its highest, where that was watched; else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +77,7 @@ class TaskEnded:
     notes: tuple[str, ...] = ()  # what a person should know although it succeeded
     attempts: int = 1  # how often it was tried
     provisional: bool = False  # built without something expected
+    spent: Spent | None = None  # None: no process ran it
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +92,7 @@ class TaskRetried:
     delay: float  # seconds
     seconds: float  # that the attempt ran
     log: str | None = None
+    spent: Spent | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +101,7 @@ class TaskStopped:
 
     target: str
     key: Key
+    spent: Spent | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,11 +170,17 @@ class Summary:
     was_interrupted: bool = False
     awaited: int = 0  # of the waiting: held back by nothing but what isn't due yet
     changes_at: float | None = None  # seconds since the epoch: when the clock alone may change what a build would do
+    spared: int = 0  # of the fresh: might have had to run, but what they read came out the same
+    saved_seconds: float | None = None  # that the fresh took when they last ran; None: not looked up, as nothing ran
+    slowest: tuple[tuple[str, Key, float], ...] = ()  # of what ran, with the seconds of its recipe
 
 
 Event = (
     RunStarted
+    | Beat
+    | Phase
     | TaskStarted
+    | TaskPrinted
     | TaskEnded
     | TaskRetried
     | TaskStopped

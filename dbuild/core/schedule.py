@@ -9,12 +9,14 @@ cost the sum of members and readers, not their product.
 from __future__ import annotations
 
 import enum
+import heapq
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 
 from dbuild.core.forecast import Forecast, Node
 from dbuild.core.foresight import foresee
 from dbuild.core.occupancy import ticks
+from dbuild.core.outlook import Left, Outlook, Running
 from dbuild.core.punctual import PunctualLine
 from dbuild.core.ready import Rank, ReadyLine
 from dbuild.core.resources import Claim, Loads, Resources
@@ -44,6 +46,7 @@ _ALLOWED = {
 }
 FORESIGHT = 1000  # tasks: for more, a timetable takes too long to make
 _OPEN = (State.PENDING, State.READY, State.RUNNING, State.DELAYED)
+_UNSTARTED = (State.PENDING, State.READY, State.DELAYED)
 _SETTLED = {State.BUILT, State.FRESH}
 _ENDED = {State.BUILT, State.FRESH, State.FAILED, State.BLOCKED}
 
@@ -102,6 +105,8 @@ class Schedule:
         }
         self._loads = Loads(self._resources)
         self._forecast = Forecast(self._resources)
+        self._outlook = Outlook(self._resources, self._claims)
+        self._paths: list[Rank] | None = None  # a heap of what is to start, and of some that did; when it is asked for
         self._gates: dict[Hashable, Gate] = {}
         self._entries = {node: Entry(node) for node in self.states}
         self.counts = dict.fromkeys(State, 0)
@@ -147,8 +152,9 @@ class Schedule:
             own = seconds(node)
             entry.rank = (longest - own, position, own, node)
             totals[node[0]] += own
-        for target, total in totals.items():
-            self._loads.add(self._claims[target], total)
+        for target, count in Counter(name for name, _ in self._entries).items():
+            self._loads.add(self._claims[target], totals[target])
+            self._outlook.add(target, count, totals[target])
 
     def _line_of(self, foresight: int) -> ReadyLine | PunctualLine:
         """The order in which tasks start: by a timetable where it pays, else as they are ready."""
@@ -221,7 +227,7 @@ class Schedule:
                 self._line.push(self._claims[node[0]], self._entries[node].rank)
             elif state in _ENDED:
                 if before is not State.RUNNING:
-                    self._loads.add(self._claims[node[0]], -self._entries[node].rank[2])
+                    self._plan(node, -1)
                 left.extend(self._open(node) if state in _SETTLED else self._shut(node))
 
     def _share(self, node: Node, state: State) -> None:
@@ -229,12 +235,20 @@ class Schedule:
         if state is State.RUNNING:
             self._resources.take(claim)
             self._forecast.begin(node, claim, seconds)
-            self._loads.add(claim, -seconds)
+            self._plan(node, -1)
             return
         self._resources.give_back(claim)
         self._forecast.end(node, state is State.BUILT)
         if state not in _ENDED:
-            self._loads.add(claim, seconds)  # all of it is still to be done
+            self._plan(node, 1)  # all of it is still to be done
+            if self._paths is not None:
+                heapq.heappush(self._paths, self._entries[node].rank)
+
+    def _plan(self, node: Node, count: int) -> None:
+        """One task more, or less, is to be started."""
+        seconds = count * self._entries[node].rank[2]
+        self._loads.add(self._claims[node[0]], seconds)
+        self._outlook.add(node[0], count, seconds)
 
     def _open(self, node: Node) -> list[tuple[Node, State]]:
         freed: list[tuple[Node, State]] = []
@@ -268,6 +282,33 @@ class Schedule:
 
     def _is_pending(self, node: Node) -> bool:
         return self.states[node] is State.PENDING
+
+    def expected(self, node: Node) -> float:
+        """The seconds that a task is expected to run."""
+        return self._entries[node].rank[2]
+
+    def note(self, node: Node, seconds: float) -> None:
+        """Says how long a task took that succeeded: what is left is expected by it too."""
+        self._outlook.note(node[0], self.expected(node), seconds)
+
+    def left(
+        self, running: Mapping[Node, float], known: Collection[str], *, is_ending: bool = False, may_skip: bool = False
+    ) -> Left:
+        """How long the run will still take; `running` tasks with the seconds since they started, see `Outlook.left`."""
+        tasks = [
+            Running(node, self._entries[node].rank[2], -self._entries[node].rank[0], elapsed)
+            for node, elapsed in running.items()
+        ]
+        return self._outlook.left(tasks, self._longest(), known, is_ending=is_ending, may_skip=may_skip)
+
+    def _longest(self) -> float:
+        """The seconds of the longest path that begins with a task that is to start."""
+        if self._paths is None:
+            self._paths = [entry.rank for entry in self._entries.values()]
+            heapq.heapify(self._paths)
+        while self._paths and self.states[self._paths[0][3]] not in _UNSTARTED:
+            heapq.heappop(self._paths)
+        return -self._paths[0][0] if self._paths else 0.0
 
     def free(self) -> dict[str, float]:
         """How much of each limited resource no running task holds."""

@@ -129,6 +129,8 @@ class Result:
     causes: tuple[str, ...] = ()  # "exit 75"; an exception's classes ("TimeoutError"); timeout, memory, killed
     notes: tuple[str, ...] = ()  # what a person should know although it succeeded
     peak: int = 0  # bytes of memory at its highest, where it was watched; else 0
+    worker: int = 0  # the process that ran it
+    cpu: float = 0.0  # seconds of it, of all its processes
 
 
 @lru_cache(maxsize=4096)

@@ -7,6 +7,7 @@ it is replaced as a whole by a shorter one (a follower sees another inode under 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
 from dbuild import failpoints
 from dbuild.execute.amounts import spelt_bytes
@@ -21,11 +22,13 @@ _LINE = 1 << 16  # bytes: a longer line is cut anywhere
 class Log:
     """One task's log. Nothing here raises: what can't be written is said by `failure`."""
 
-    def __init__(self, path: str, mask: Mask | None = None) -> None:
+    def __init__(self, path: str, mask: Mask | None = None, hear: Callable[[bytes], None] | None = None) -> None:
+        """`hear` gets all that is to be written, without the secrets that the mask hides."""
         self.failure: OSError | None = None  # why it could not be written; what came after is lost
         self.is_written = False  # whether there is a file
         self._path = path
         self._mask = mask
+        self._hear = hear
         self._held = b""  # may be the beginning of a secret
         self._descriptor = -1
         self._size = 0  # of the file
@@ -54,6 +57,8 @@ class Log:
         self._descriptor = -1
 
     def _append(self, data: bytes) -> None:
+        if self._hear is not None and data:
+            self._hear(data)
         if not data or self.failure is not None:
             return
         try:

@@ -10,7 +10,7 @@ import selectors
 import signal
 import socket
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import replace
 
 from dbuild import failpoints
@@ -44,6 +44,7 @@ class Pool:
         self._directories = directories
         self._environment = {name: value for name, value in os.environ.items() if name not in withheld}
         self._sign = sign
+        self.hear: Callable[[int, bytes], None] | None = None  # gets what each task prints, as its log gets it
         self._idle: list[Process] = []
         self._busy: list[Process] = []
         self._is_ending = False  # all that runs, and what is submitted still, is to end
@@ -66,7 +67,7 @@ class Pool:
         """Hands a task to a worker. Raises OSError where none can be started."""
         worker = self._worker_for(task)
         failpoints.reach("task")
-        worker.begin(task)
+        worker.begin(task, self.hear)
         self._busy.append(worker)
         if self._is_ending:
             self.end(task.number)
@@ -174,7 +175,7 @@ class Pool:
                 "the recipe closed files of the process that it runs in, which had to be killed",
                 ("killed",),
             )
-        result = worker.finish(Result(task.number, words, seconds=worker.seconds, causes=causes))
+        result = worker.finish(Result(task.number, words, seconds=worker.seconds, causes=causes, worker=worker.pid))
         self._forget(worker)
         return [result]
 

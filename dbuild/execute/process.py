@@ -12,8 +12,9 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from multiprocessing.connection import Connection
 
 from dbuild.core.task import Result, Task
@@ -54,11 +55,11 @@ class Process:
 
     # -- its task ------------------------------------------------------------------------------------------------------
 
-    def begin(self, task: Task) -> None:
-        """Hands it a task."""
+    def begin(self, task: Task, hear: Callable[[int, bytes], None] | None = None) -> None:
+        """Hands it a task; `hear` gets its number with what it prints."""
         self._take_waiting()  # what an earlier task left running may have printed since
         self._mask = Mask(value for _, value in task.secrets) if task.secrets else _NOTHING
-        self._log = Log(task.log, self._mask)
+        self._log = Log(task.log, self._mask, partial(hear, task.number) if hear else None)
         self.watch = Watch(self.pid, task.memory) if task.memory is not None else None
         self.excess = None
         self._began = time.monotonic()

@@ -167,7 +167,7 @@ class Worker:
             os.close(descriptor)
 
     def _run(self, task: Task) -> Result:
-        started = time.perf_counter()
+        started, used = time.perf_counter(), _cpu_seconds()
         try:
             try:
                 self._begin(task)
@@ -188,10 +188,14 @@ class Worker:
                 if isinstance(task.recipe, PythonRecipe) and isinstance(problem, RecipeError) and not self._is_silent:
                     print(problem.what, file=sys.stderr)  # where it stood: somebody asks what took so long
                 error, causes = "interrupted", ()
-            return Result(task.number, error, seconds=time.perf_counter() - started, causes=causes)
+            seconds, cpu = time.perf_counter() - started, _cpu_seconds() - used
+            return Result(task.number, error, seconds=seconds, causes=causes, worker=os.getpid(), cpu=cpu)
         self._streams.restore()
-        seconds = time.perf_counter() - started
-        return Result(task.number, None, made, produced.params_read, seconds=seconds, notes=produced.notes)
+        seconds, cpu = time.perf_counter() - started, _cpu_seconds() - used
+        notes = produced.notes
+        return Result(
+            *(task.number, None, made, produced.params_read), seconds=seconds, notes=notes, worker=os.getpid(), cpu=cpu
+        )
 
     def _begin(self, task: Task) -> None:
         self._child = _STARTING if isinstance(task.recipe, ShellRecipe) else 0
@@ -236,6 +240,11 @@ class Worker:
         if self._unwanted == self._number:
             self._signal_child(signal.SIGKILL if self._is_hurried else signal.SIGTERM)
         self._connection.send(("child", pid))
+
+
+def _cpu_seconds() -> float:
+    """What this process and those that it waited for have used so far."""
+    return sum(os.times()[:4])
 
 
 def _said(problem: BaseException) -> tuple[str, tuple[str, ...]]:

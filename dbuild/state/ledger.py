@@ -32,7 +32,7 @@ class Savings:
 
     fresh: int  # partitions that it was asked for and that didn't run
     spared: int  # of them those that would have, had not all that they read come out the same
-    seconds: float  # that they would have taken, as long as they took on average
+    seconds: float  # that they took when they last ran
 
 
 @dataclass(frozen=True, slots=True)

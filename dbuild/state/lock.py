@@ -9,6 +9,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 _PAUSE = 0.01  # seconds between two looks at a lock that is waited for with a bound
 
@@ -38,8 +39,7 @@ class BuildLock:
     def holder(self) -> str:
         """Who holds the lock, for a message."""
         try:
-            with open(self._path, encoding="utf-8") as note:
-                found = json.load(note)
+            found = _note(self._path)
             return f"process {found['pid']} on {found['host']}, since {found['since']}"
         except (OSError, ValueError, KeyError, TypeError):
             return "another dbuild"
@@ -49,6 +49,17 @@ class BuildLock:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
+
+
+def holder_of(path: str) -> int:
+    """The process that holds a build's lock, or held it last. Raises OSError, ValueError, KeyError, TypeError."""
+    return int(_note(path)["pid"])
+
+
+def _note(path: str) -> dict[str, Any]:
+    with open(path, encoding="utf-8") as note:
+        found: dict[str, Any] = json.load(note)
+    return found
 
 
 def is_held(path: str) -> bool:

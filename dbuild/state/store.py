@@ -296,6 +296,13 @@ class State(Files, Ledger):
         ).fetchone()
         return (row[0], row[1]) if row else (None, None)
 
+    def seconds_at(self, target: str, keys: Iterable[str]) -> list[float]:
+        """How long the recipe ran for those of these partitions that were built."""
+        number = self.target_id(target, is_made=False)
+        ask = "SELECT seconds FROM trace WHERE target = ? AND key = ?"
+        found = (self._db.execute(ask, (number, key)).fetchone() for key in keys)
+        return [row[0] for row in found if row]
+
     def runs_by_key(self, target: str) -> dict[str, int]:
         """Key -> the run that built a partition of a target, or the mark that accepted it."""
         rows = self._db.execute("SELECT key, run FROM trace WHERE target = ?", (self.target_id(target, is_made=False),))

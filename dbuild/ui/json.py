@@ -141,6 +141,13 @@ def summary_record(event: Summary) -> dict[str, object]:
         "run": event.run,
         "interrupted": event.was_interrupted,
         "next": instant(event.changes_at) if event.changes_at is not None else None,
+        "saved": event.fresh,
+        "saved_seconds": round(event.saved_seconds, 3) if event.saved_seconds is not None else None,
+        "spared": event.spared,
+        "slowest": [
+            {"target": target, "key": key_record(key), "seconds": round(seconds, 6)}
+            for target, key, seconds in event.slowest
+        ],
     }
 
 

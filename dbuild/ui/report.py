@@ -9,6 +9,7 @@ from dbuild.core.events import Lacking, Resting, Summary, TaskEnded, TaskRetried
 from dbuild.ui.text import clean, clean_lines, clip, counted, duration, listed, partition_name
 
 _NAMED_FAILURES = 5
+_NOTEWORTHY = 10.0  # seconds below which nobody wants to know what took or saved them
 
 
 def started_line(event: TaskStarted) -> str:
@@ -45,10 +46,10 @@ def resting_line(event: Resting) -> str:
     return f"resting {name}: failed {times}, tried again at {time.strftime('%H:%M', time.localtime(event.until))}"
 
 
-def failure_lines(event: TaskEnded) -> list[str]:
+def failure_lines(event: TaskEnded, *, has_tail: bool = True) -> list[str]:
     """A task that failed: its name, the end of what it printed, where the rest is; the recipe's own error last."""
     name = partition_name(event.target, event.key)
-    tail = [clean_lines(line)[-1] for line in event.tail]
+    tail = [clean_lines(line)[-1] for line in event.tail] if has_tail else []
     error = [line for line in clean_lines(event.error or "") if line]
     while tail and (not tail[-1] or tail[-1] in error):  # said once, at the end
         tail.pop()
@@ -67,6 +68,19 @@ def lacking_line(event: Lacking) -> str:
         return f"waiting {clean(name)}{count}: needs {missing}"
     used = listed([clean(one) for one in event.stand_ins], _NAMED_FAILURES)
     return f"provisional {clean(name)}{count}: {missing} missing" + (f", {used} in place" if used else "")
+
+
+def closing_lines(event: Summary, failures: Sequence[str] = ()) -> list[str]:
+    """The end of a run: what took longest and what didn't have to run, where that is worth a line; the summary last."""
+    lines = []
+    if event.slowest and event.built + event.failed > len(event.slowest) and event.slowest[0][2] >= _NOTEWORTHY:
+        slowest = ", ".join(f"{partition_name(target, key)} {duration(each)}" for target, key, each in event.slowest)
+        lines.append(f"slowest: {slowest}")
+    if (event.saved_seconds or 0) >= _NOTEWORTHY:
+        cut = f" ({event.spared:,} by early cutoff)" if event.spared else ""
+        what = f"{counted(event.fresh, 'partition')} didn't have to run{cut}"
+        lines.append(f"saved: {duration(event.saved_seconds or 0)}, {what}")
+    return [*lines, summary_line(event, failures)]
 
 
 def summary_line(event: Summary, failures: Sequence[str] = ()) -> str:

@@ -58,8 +58,13 @@ def tell(stream: TextIO, *lines: str, is_last: bool = False) -> None:
 
     A terminal that was closed is such a reader.
     """
+    put(stream, "".join(f"{line}\n" for line in lines), is_last=is_last)
+
+
+def put(stream: TextIO, text: str, *, is_last: bool = False) -> None:
+    """Writes a text at once, as `tell` does lines."""
     try:
-        stream.write("".join(f"{line}\n" for line in lines))
+        stream.write(text)
         stream.flush()
     except OSError as error:
         if error.errno not in (errno.EPIPE, errno.EIO):

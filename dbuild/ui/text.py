@@ -79,6 +79,11 @@ def duration(seconds: float) -> str:
     return f"{minutes}m{rest:02d}s" if minutes < 60 else f"{minutes // 60}h{minutes % 60:02d}m"
 
 
+def brief(seconds: float) -> str:
+    """A length of time that goes on, in whole seconds: 8s, 2m05s, 1h02m."""
+    return f"{int(seconds)}s" if seconds < 60 else duration(int(seconds))
+
+
 def counted(number: int, noun: str) -> str:
     """A number with its noun: 1 partition, 1,200 partitions."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

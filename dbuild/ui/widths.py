@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from unicodedata import category, east_asian_width
 
 _ON_OTHERS = ("Mn", "Me", "Cf")
@@ -12,18 +13,21 @@ def width_of(text: str) -> int:
     return len(text) if text.isascii() else sum(map(_width, text))
 
 
-def cut(text: str, width: int) -> str:
-    """The text, cut with `…` where it is wider than `width` columns."""
+def cut(text: str, width: int, dots: str = "…") -> str:
+    """The text, cut with dots where it is wider than `width` columns."""
     if width_of(text) <= width:
         return text
-    room = width - 1
-    kept = []
-    for character in text:
-        room -= _width(character)
-        if room < 0:
-            break
-        kept.append(character)
-    return "".join(kept) + "…" if width > 0 else ""
+    return _beginning(text, width - len(dots)) + dots if width >= len(dots) else _beginning(text, width)
+
+
+def cut_middle(text: str, width: int, dots: str = "…") -> str:
+    """The same with the dots inside: of a partition's name the end is what tells it from others."""
+    if width_of(text) <= width:
+        return text
+    if width <= len(dots) + 2:
+        return _beginning(text, width)
+    end = _beginning(text[::-1], (width - len(dots)) * 2 // 3)[::-1]
+    return _beginning(text, width - len(dots) - width_of(end)) + dots + end
 
 
 def filled(text: str, width: int, *, is_right: bool = False) -> str:
@@ -32,6 +36,18 @@ def filled(text: str, width: int, *, is_right: bool = False) -> str:
     return blanks + text if is_right else text + blanks
 
 
+def _beginning(text: str, width: int) -> str:
+    """As much of the text as fits."""
+    if text.isascii():
+        return text[: max(0, width)]
+    for end, character in enumerate(text):
+        width -= _width(character)
+        if width < 0:
+            return text[:end]
+    return text
+
+
+@lru_cache(maxsize=4096)
 def _width(character: str) -> int:
     if character.isascii():
         return 1

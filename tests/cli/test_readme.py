@@ -54,9 +54,14 @@ def tour(text: str = TEXT) -> list[Step]:
 
 
 def normal(lines: list[str]) -> list[str]:
-    """Lines without what differs each time; tasks, which end in any order, stand in that of their names."""
+    """Lines without what differs each time; tasks, which end in any order, stand in that of their names.
+
+    What took longest, and what was saved, is told where it is worth a line: that depends on the machine.
+    """
     plain = []
     for line in lines:
+        if line.startswith(("slowest: ", "saved: ")):
+            continue
         for pattern, word in VARYING:
             line = re.sub(pattern, word, line)
         plain.append(line)

@@ -216,14 +216,14 @@ def records() -> list[dict[str, object]]:
     given = ShownInput("a", "a", 1, ("x",), 1)
     made = ShownOutput("", "x", 1, (("a", "DATE"),), (("1",),), 1, ())
     shown = Shown("a", key, "sql", "", "", (), (("TZ", "UTC"),), (given,), (made,), ())
-    summary = summary_record(Summary("1", 0, 0, 0, 0, 0, 0, 0, 0.0))
+    summary = summary_record(Summary("1", 0, 0, 0, 0, 0, 0, 0, 0.0, slowest=(("a", key, 0.1),)))
     beat = Heartbeat(Settings(), "inotify", due=1.0, last={"at": 1.0, "code": 0, "summary": summary, "error": None})
     return [
         task_record(TaskEnded("a", key, "built", True, 0.1)),
         retry_record(TaskRetried("a", key, 1, 3, "x", 1.0, 0.1)),
         resting_record(Resting("a", key, 3, 1.0)),
         lacking_record(Lacking("a", "", 1, "waiting", ("b",), ())),
-        summary_record(Summary("1", 0, 0, 0, 0, 0, 0, 0, 0.0)),
+        summary_record(Summary("1", 0, 0, 0, 0, 0, 0, 0, 0.0, slowest=(("a", key, 0.1),))),
         refusal_record(Excess(Budget("1"), 1, 0, 1.0, (("a", 1, 0),), (("x", 1),), (Upgrade((), (("a", 1),), 1.0),))),
         error_record("usage", "x"),
         *map(watch_record, watched()),

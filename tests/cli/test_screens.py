@@ -9,7 +9,7 @@ import pytest
 
 from dbuild.core.absence import Absence
 from dbuild.core.domain import Domains
-from dbuild.core.events import RunStarted, Summary, TaskEnded, TaskSkipped, TaskStarted
+from dbuild.core.events import Summary, TaskEnded
 from dbuild.core.grain import Grain
 from dbuild.core.graph import Flow, link
 from dbuild.core.mapping import Mapping, mapping_of
@@ -26,10 +26,8 @@ from dbuild.ui.explanations import explanation_lines
 from dbuild.ui.json import encode, summary_record, task_record
 from dbuild.ui.plans import plan_lines, plan_record
 from dbuild.ui.problems import problem_lines, problems_of
-from dbuild.ui.progress import Progress
 from dbuild.ui.report import ended_line, failure_lines, summary_line
 from dbuild.ui.tables import table
-from dbuild.ui.terminal import bar_line, running_lines
 from dbuild.ui.text import clean, clean_lines, duration, set_text
 
 PLACE = Place("Dataflowfile", 1)
@@ -150,28 +148,6 @@ def test_records_have_the_stable_fields() -> None:
     assert "\n" not in encode(task_record(ended(key=(("day", "a\nb\udcff"),))))
     stable = "event built fresh failed waiting blocked restored provisional seconds run"
     assert set(stable.split()) <= set(summary_record(summary()))
-
-
-def test_time_left_goes_from_past_durations_to_the_runs_own_pace() -> None:
-    progress = Progress()
-    progress.take(RunStarted("1", 3, 1, 1, 40.0), 100.0)
-    assert progress.seconds_left(110.0) == 30.0
-    for number, moment in enumerate((101.0, 102.0)):
-        progress.take(TaskStarted("a", (("n", str(number)),), ""), moment - 1)
-        progress.take(ended(target="a", key=(("n", str(number)),)), moment)
-    assert progress.seconds_left(102.0) == 0.5 * 38.0 + 0.5 * 2.0
-    progress.take(TaskSkipped("a", (("n", "2"),)), 102.0)
-    assert (progress.done, progress.total, progress.running) == (3, 4, {})
-
-
-def test_the_screen_shows_the_longest_running_tasks_and_counts_the_rest() -> None:
-    progress = Progress()
-    progress.take(RunStarted("1", 10, 0, 4, None), 0.0)
-    for number in range(4):
-        progress.take(TaskStarted("a", (("n", str(number)),), ""), float(number))
-    assert running_lines(progress, 5.0, 3) == ["  a@0  5.0s", "  a@1  4.0s", "  and 2 more"]
-    progress.take(ended(target="a", key=(("n", "0"),), status="failed"), 5.0)
-    assert bar_line(progress, 5.0).endswith(" 1/10, 1 failed, about 45.0s left")
 
 
 # -- reports -------------------------------------------------------------------------------------------------------

@@ -12,10 +12,11 @@ from unittest.mock import patch
 import pytest
 
 from dbuild.build import looks, marking, world
+from dbuild.build.attempts import Attempt
 from dbuild.build.loading import Memos, load_flow
 from dbuild.build.locations import Location
 from dbuild.build.readings import Readings
-from dbuild.build.run import Attempt, Run
+from dbuild.build.run import Run
 from dbuild.build.settings import Settings
 from dbuild.build.shifts import Shifts
 from dbuild.build.survey import Survey

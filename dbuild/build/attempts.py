@@ -1,0 +1,33 @@
+"""The tasks that a run is at, and what it does when one has failed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dbuild.build.tasks import Prepared
+from dbuild.core.events import Spent
+from dbuild.core.schedule import Node
+from dbuild.core.staleness import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Failing:
+    """What is done after a failure."""
+
+    keep_going: bool = False  # build what doesn't stand behind it
+    fail_fast: bool = False  # end what runs
+    is_resting: bool = False  # what has failed before, reading the same, isn't tried while it rests
+
+
+@dataclass(slots=True)
+class Attempt:
+    """A task that runs, or ran and is to be tried again."""
+
+    node: Node
+    number: int  # 1 for the first
+    reasons: tuple[Reason, ...]
+    prepared: Prepared | None = None
+    ended_for: str = ""  # why this run ended it: "timeout" or "stopped"
+    failure: tuple[float, str, str | None] = (0.0, "", None)  # of one that is to be tried again: seconds, error, log
+    began: float = 0.0  # when it was started, by the monotonic clock
+    spent: Spent | None = None  # when it has ended

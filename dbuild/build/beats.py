@@ -1,0 +1,48 @@
+"""What a run tells a few times a second while tasks run: to screens how it stands, to other processes what runs now."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection
+
+from dbuild.build.running import Board
+from dbuild.core.events import Beat, Event, Key
+from dbuild.core.schedule import Node, Schedule, State
+
+SECONDS = 0.25  # between two beats
+_SHOWN = 2  # of so many beats one goes to other processes
+
+
+class Beats:
+    """The beats of one run."""
+
+    def __init__(
+        self,
+        schedule: Schedule,
+        known: Collection[str],
+        board: Board | None,
+        emit: Callable[[Event], None],
+        key_of: Callable[[Node], Key],
+    ) -> None:
+        """`known` are the targets that ran before. Without a board, other processes hear nothing."""
+        self.due = 0.0  # when the next one is
+        self._schedule = schedule
+        self._known = known
+        self._board = board
+        self._emit = emit
+        self._key_of = key_of
+        self._count = 0
+
+    def turn(self, started: Callable[[], dict[Node, float]], *, is_ending: bool, may_skip: bool) -> None:
+        """Tells, if it is time. `started` gives what runs, with the moments it began; for the others see
+        `Schedule.left`."""
+        now = time.monotonic()
+        if now < self.due:
+            return
+        self.due = now + SECONDS
+        running = {node: now - began for node, began in started().items()}
+        left = self._schedule.left(running, self._known, is_ending=is_ending, may_skip=may_skip)
+        self._emit(Beat(left.seconds, left.bound, self._schedule.counts[State.READY], is_ending))
+        if self._board is not None and self._count % _SHOWN == 0:
+            self._board.show((node[0], self._key_of(node), elapsed) for node, elapsed in running.items())
+        self._count += 1

@@ -1,0 +1,118 @@
+"""Lines at the bottom of a terminal that change in place; whatever else is written goes above them.
+
+A frame is one write, and of lines that are as they were nothing is written. The cursor stays visible and at the end of
+the last line, so that whatever ends the process leaves a terminal in order.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TextIO
+
+from dbuild.ui.stream import put
+
+_UP, _TO_END_OF_LINE, _TO_END_OF_SCREEN = "\x1b[{}A", "\x1b[K", "\x1b[J"
+
+
+class Line(NamedTuple):
+    """A line as it is written, and the columns that it takes; no more than the terminal has."""
+
+    text: str
+    width: int
+
+
+class Size(NamedTuple):
+    """Of a terminal, in characters."""
+
+    columns: int
+    rows: int
+
+
+def size_of(stream: TextIO) -> Size:
+    """The terminal's size at this moment; as usual where it doesn't tell."""
+    try:
+        found = os.get_terminal_size(stream.fileno())
+    except (OSError, ValueError):
+        return Size(80, 24)
+    return Size(found.columns or 80, found.lines or 24)
+
+
+class Live:
+    """The changing lines of one stream."""
+
+    def __init__(
+        self, stream: TextIO, size: Callable[[], Size], *, is_reflowing: bool = True, has_unicode: bool = True
+    ) -> None:
+        """`is_reflowing`: when the terminal gets narrower, it breaks lines that are too long, and doesn't cut them."""
+        self.size = size
+        self.has_unicode = has_unicode
+        self._stream = stream
+        self._is_reflowing = is_reflowing
+        self._shown: list[Line] = []
+        self._columns = 0  # of the terminal when they were drawn
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether there are any."""
+        return bool(self._shown)
+
+    def draw(self, lines: Sequence[Line], above: Sequence[str] = ()) -> None:
+        """Shows these lines, and writes others above them, to stay."""
+        size = self.size().columns
+        if above or size != self._columns or len(lines) != len(self._shown):
+            text = self._erasure() + "".join(f"{line}\n" for line in above) + "\n".join(line.text for line in lines)
+        else:
+            text = self._changes(lines)
+        self._shown, self._columns = list(lines), size
+        if text:
+            put(self._stream, text)
+
+    def clear(self, above: Sequence[str] = (), *, is_last: bool = False) -> None:
+        """Takes the lines off the screen, and writes others in their place, to stay."""
+        text = self._erasure() + "".join(f"{line}\n" for line in above)
+        self._shown = []
+        if text:
+            put(self._stream, text, is_last=is_last)
+
+    def _changes(self, lines: Sequence[Line]) -> str:
+        changed = [at for at, (old, new) in enumerate(zip(self._shown, lines, strict=True)) if old != new]
+        if not changed:
+            return ""
+        last = len(lines) - 1
+        parts = [_UP.format(last - changed[0]) if changed[0] < last else "", "\r"]
+        for at in range(changed[0], len(lines)):
+            parts.append(lines[at].text + _TO_END_OF_LINE if lines[at] != self._shown[at] or at == last else "")
+            parts.append("\n" if at < last else "")
+        return "".join(parts)
+
+    def _erasure(self) -> str:
+        """Takes what is shown off the screen, also where the terminal has become narrower since."""
+        if not self._shown:
+            return ""
+        size = self.size()
+        rows = rows_of(self._shown, size.columns) if self._is_reflowing else len(self._shown)
+        up = min(rows, size.rows) - 1
+        return (_UP.format(up) if up > 0 else "") + "\r" + _TO_END_OF_SCREEN
+
+
+def rows_of(lines: Sequence[Line], columns: int) -> int:
+    """The rows that lines take on a terminal that breaks those that are too long."""
+    return sum(max(1, -(-line.width // max(1, columns))) for line in lines)
+
+
+def live_on(stream: TextIO) -> Live:
+    """The changing lines of a terminal."""
+    cuts = "XTERM_VERSION" in os.environ or os.environ.get("TERM", "") in ("linux", "xterm-mono")
+    return Live(stream, lambda: size_of(stream), is_reflowing=not cuts, has_unicode=_has_unicode(stream))
+
+
+def _has_unicode(stream: TextIO) -> bool:
+    """Whether lines may be of more than ASCII: the stream's encoding has it, and nobody asked (DBUILD_ASCII)."""
+    if os.environ.get("DBUILD_ASCII"):
+        return False
+    try:
+        "━╌…".encode(stream.encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True

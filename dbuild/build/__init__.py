@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from dbuild.core.mark import Saying
     from dbuild.core.plan import Plan
     from dbuild.core.report import DatasetStatus, Explanation, MarkRecord, RunRecord, Shown, TaskRecord
+    from dbuild.core.statistics import Statistics
 
 __all__ = [
     "Settings",
@@ -50,6 +51,7 @@ __all__ = [
     "propose",
     "runs",
     "show",
+    "stats",
     "status",
     "write_proposal",
 ]
@@ -210,6 +212,13 @@ def history(settings: Settings, arguments: Sequence[str], limit: int) -> tuple[H
     from dbuild.build import histories
 
     return histories.histories(settings, arguments, limit)
+
+
+def stats(settings: Settings, arguments: Sequence[str], seconds: float | None) -> Statistics:
+    """What recipes took, saved, stored in the last `seconds` (None: ever). Raises UsageError for wrong names."""
+    from dbuild.build import statistics
+
+    return statistics.statistics(settings, arguments, seconds)
 
 
 @contextmanager

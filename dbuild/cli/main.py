@@ -26,6 +26,7 @@ COMMANDS = {
     "watch": ("dbuild.cli.watch", "Build whenever something has changed, until stopped."),
     "log": ("dbuild.cli.log", "Show past runs, their tasks, and what a recipe printed."),
     "history": ("dbuild.cli.history", "Show what happened to a dataset or a partition."),
+    "stats": ("dbuild.cli.stats", "Show what takes long, what was saved, what fails by chance, what is stored."),
     "query": ("dbuild.cli.query", "Ask what is known of runs and partitions with SQL."),
     "mark": ("dbuild.cli.mark", "Say that partitions are stale, fresh or frozen."),
     "clean": ("dbuild.cli.clean", "Remove what dbuild made."),

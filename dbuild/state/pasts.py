@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
+from dbuild.core.statistics import Executed, RunStats
 from dbuild.state.ledger import TaskRow
 
 _COLUMNS = "run, number, key, status, changed, seconds, at, reasons, error, log, size, is_mended"
@@ -27,10 +28,11 @@ class Round(NamedTuple):
 
 
 class Pasts:
-    """The past of the targets of one Dataflowfile."""
+    """The past of one Dataflowfile's targets."""
 
-    def __init__(self, db: sqlite3.Connection, target_id: Callable[..., int]) -> None:
+    def __init__(self, db: sqlite3.Connection, flow: str, target_id: Callable[..., int]) -> None:
         self._db = db
+        self._flow = flow
         self._target_id = target_id
 
     def rounds(self, target: str, limit: int) -> list[Round]:
@@ -72,6 +74,50 @@ class Pasts:
         if len(wanted) > _MANY:
             found = list(self._picked(number, wanted, limit))
         return [(row[0], _task(target, row)) for row in sorted(found, reverse=True)[:limit]]
+
+    # -- of all targets --------------------------------------------------------------------------------------------
+
+    def first_started(self) -> float:
+        """When the first run began; 0 where there was none."""
+        row = self._db.execute("SELECT min(started) FROM run WHERE flow = ?", (self._flow,)).fetchone()
+        return row[0] or 0.0
+
+    def runs_since(self, moment: float) -> RunStats:
+        """What runs did that began after a moment, seconds since the epoch."""
+        row = self._db.execute(
+            "SELECT count(*), total(seconds), sum(fresh), sum(spared), total(saved) FROM run"
+            " WHERE flow = ? AND started >= ? AND (outcome IS NULL OR outcome NOT IN ('marked', 'cleaned', 'refused'))",
+            (self._flow, moment),
+        ).fetchone()
+        return RunStats(row[0], row[1], row[2] or 0, row[3] or 0, row[4])
+
+    def executed_since(self, moment: float) -> Iterator[Executed]:
+        """All executions that ended after a moment, in the order in which they did."""
+        rows = self._db.execute(
+            "SELECT run, name, key, status, changed, seconds, at, is_mended FROM task"
+            " JOIN target ON target.id = task.target WHERE flow = ? AND at >= ? ORDER BY run, number",
+            (self._flow, moment),
+        )
+        return (Executed(*row) for row in rows)
+
+    def sizes(self) -> dict[str, int]:
+        """Target -> bytes of all its partitions that are built, as far as anybody noted them."""
+        rows = self._db.execute(
+            "SELECT name, sum(size) FROM (SELECT target, key, size, max(run) FROM task WHERE size IS NOT NULL"
+            " GROUP BY target, key) AS made JOIN trace USING (target, key) JOIN target ON target.id = made.target"
+            " WHERE flow = ? GROUP BY name",
+            (self._flow,),
+        )
+        return dict(rows.fetchall())
+
+    def changes_since(self, moment: float) -> Iterator[tuple[str, float, int]]:
+        """Target, when, and by how many bytes a partition grew, for each that was built after a moment."""
+        yield from self._db.execute(
+            "SELECT name, at, size - before FROM (SELECT target, at, size, coalesce(lag(size) OVER"
+            " (PARTITION BY target, key ORDER BY run, number), 0) AS before FROM task WHERE size IS NOT NULL) AS made"
+            " JOIN target ON target.id = made.target WHERE flow = ? AND at >= ?",
+            (self._flow, moment),
+        )
 
     def _picked(self, target: int, wanted: frozenset[str], limit: int) -> Iterator[tuple[int, ...]]:
         rows = self._db.execute(

@@ -138,7 +138,7 @@ class State(Files, Ledger):
         """What the ledger has of single targets."""
         from dbuild.state.pasts import Pasts
 
-        return Pasts(self._db, self.target_id)
+        return Pasts(self._db, self.flow, self.target_id)
 
     @property
     def heritage(self) -> Heritage:

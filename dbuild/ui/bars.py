@@ -31,6 +31,11 @@ def bars(counts: Sequence[tuple[str, int]], width: int) -> list[str]:
     return lines
 
 
+def bar(value: float, most: float, width: int) -> str:
+    """A bar that is `width` characters long where the value is the greatest; nothing for none."""
+    return _bar(value / most * width, has_blocks=_can_show(_FULL + _PARTS)) if value > 0 and most > 0 else ""
+
+
 def sparkline(values: Sequence[float | None], width: int) -> str:
     """A curve of at most `width` characters; the highest is the greatest value, None is a gap.
 

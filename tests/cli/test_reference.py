@@ -35,6 +35,7 @@ from dbuild.core.report import (
 )
 from dbuild.core.routes import Stray
 from dbuild.core.staleness import Reason
+from dbuild.core.statistics import Flaky, Growth, RunStats, Statistics, TargetStats
 from dbuild.core.upgrades import Upgrade
 from dbuild.core.watching import Changed, Circling, Kept, Mended, Missed, Noted, Stopped, Told, WatchEvent, Watching
 from dbuild.errors import Place, UserError
@@ -56,6 +57,7 @@ from dbuild.ui.ledger import ledger_record, run_record
 from dbuild.ui.problems import error_record, problems_record
 from dbuild.ui.proposals import proposal_record
 from dbuild.ui.show import show_record
+from dbuild.ui.statistics import statistics_record
 from dbuild.ui.watch import watch_record
 from dbuild.watch.children import Outcome
 from dbuild.watch.heartbeat import Heartbeat
@@ -184,6 +186,13 @@ def explanation() -> Explanation:
     return Explanation("a", key, "may run", (), (), (), None, None, None, (), None, behind=(will,), **last)  # type: ignore[arg-type]
 
 
+def statistics() -> Statistics:
+    """Statistics that have something of everything."""
+    targets = (TargetStats("a", 1, 0, 0, 0, 1.0, 1.0, 1.0, (None,), None),)
+    flaky, growth = (Flaky("a", 1, 1, "x", 1.0),), (Growth("a", 1, 1, (1,)),)
+    return Statistics(0.0, 1.0, RunStats(1, 1.0, 1, 1, 1.0), targets, flaky, growth, (1,))
+
+
 def watched() -> list[WatchEvent]:
     """What happens in a watch, in the order of the reference."""
     return [
@@ -240,6 +249,7 @@ def records() -> list[dict[str, object]]:
         run_record(RunRecord("1", "", None, "", 0, 0, "done")),
         ledger_record(TaskRecord("1", "a", key, "built", True, 0.1, "", (), None, None)),
         history_record(Happening("run", "a", "", "1", "")),
+        statistics_record(statistics()),
         proposal_record(proposed(), {"Dataflowfile": ""}, (), ("b",), is_dry=False),
     ]
 

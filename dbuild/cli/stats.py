@@ -1,0 +1,61 @@
+"""`dbuild stats`: what takes long, what was saved, what fails by chance, what is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+
+from dbuild import build as building
+from dbuild.cli.options import Common, common_options
+from dbuild.errors import UsageError
+from dbuild.ui.json import print_record
+from dbuild.ui.moments import When
+from dbuild.ui.statistics import statistics_lines, statistics_record
+from dbuild.ui.stream import print_lines
+from dbuild.ui.tables import room
+
+HELP = """Show which targets take longest, what was saved, what failed by chance, how much is stored and how it grew.
+
+Everything is from the ledger: of the runs and recipes of the last 30 days, unless --since says otherwise. A partition
+failed by chance if it failed and then, reading the same, did not.
+
+\b
+Examples:
+  dbuild stats                   of all targets
+  dbuild stats tag:nightly       of some
+  dbuild stats --since 12h       of the last twelve hours
+  dbuild stats --since all       of all that the ledger has
+  dbuild stats --json            for a program
+"""
+
+
+@click.command("stats", help=HELP)
+@click.argument("targets", nargs=-1, metavar="[TARGET]...")
+@click.option("--since", default="30d", metavar="AGE", help="Look at the last 30d, 12h …, or at all.")
+@click.option("--limit", type=click.IntRange(min=1), default=10, metavar="N", help="Show N targets of each kind (10).")
+@common_options
+def command(
+    targets: Sequence[str],
+    since: str,
+    limit: int,
+    common: Common,
+) -> int:
+    """Shows the statistics; the exit code."""
+    settings = common.settings()
+    found = building.stats(settings, targets, None if since == "all" else _seconds(since))
+    if common.is_json:
+        print_record(statistics_record(found))
+    else:
+        when = When(settings.clock(), is_exact=common.is_verbose)
+        print_lines(*statistics_lines(found, limit, when, room()))
+    return 0
+
+
+def _seconds(text: str) -> float:
+    from dbuild.project.quantities import read_duration
+
+    try:
+        return read_duration(text)
+    except ValueError:
+        raise UsageError(f'--since "{text}" is no length of time', hint="as in --since 30d, 12h or all") from None

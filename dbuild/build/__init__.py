@@ -79,7 +79,13 @@ def build(
     if not force:
         from dbuild.build.shortcut import answer
 
-        known = answer(settings, arguments, started, sight, emit)
+        if settings.tells_phases:
+            from dbuild.build.phases import Phases
+
+            with Phases(emit, is_told=True)("answer"):
+                known = answer(settings, arguments, started, sight, emit)
+        else:
+            known = answer(settings, arguments, started, sight, emit)
         if known is not None:
             emit(known)
             return known

@@ -14,12 +14,12 @@ class Phases:
     """`with phases("load"): …` tells of that, where anybody asked."""
 
     def __init__(self, emit: Callable[[Event], None], *, is_told: bool) -> None:
+        self.is_told = is_told
         self._emit = emit
-        self._is_told = is_told
 
     def __call__(self, name: str) -> AbstractContextManager[None]:
         """What is done in it is one phase; phases may lie in each other."""
-        return self._phase(name) if self._is_told else _UNTOLD
+        return self._phase(name) if self.is_told else _UNTOLD
 
     @contextmanager
     def _phase(self, name: str) -> Iterator[None]:

@@ -49,6 +49,8 @@ from dbuild.execute.publish import Journal
 from dbuild.state.store import Failure
 from dbuild.state.store import State as Store
 
+_REASONS = 8  # of a task that are told where all are
+
 
 class Run:
     """The state of one run."""
@@ -205,8 +207,9 @@ class Run:
         number, node = self._task_number, attempt.node
         self.schedule.move(node, State.RUNNING)
         attempt.began = time.monotonic()
+        others = tuple(map(str, attempt.reasons[1:_REASONS])) if self._phases.is_told else ()
         expected = self.schedule.expected(node) if node[0] in self._durations.known else None
-        self._emit(TaskStarted(node[0], self._key(node), str(attempt.reasons[0]), expected))
+        self._emit(TaskStarted(node[0], self._key(node), str(attempt.reasons[0]), expected, others))
         if self._is_refused(node):
             missing = ", ".join(reason.subject for reason in attempt.reasons)
             self._fail(attempt, 0.0, f'missing, and it must not be (missing = "fail"): {missing}', None)

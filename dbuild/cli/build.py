@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,7 @@ Examples:
   dbuild build plan                            a target named like a command
   dbuild build weather+                        all that is made from the weather
   dbuild build --budget 500                    nothing, if more than 500 would run
+  dbuild build --timeline out.json             for ui.perfetto.dev: what took so long
   dbuild build tag:nightly@-7d.. daily@failed  the last days of some, what failed
 """
 
@@ -45,6 +47,7 @@ def command(
     dry_run: bool,
     force: bool,
     budget: str | None,
+    timeline: str | None,
     yes: bool,
     strict: bool,
     is_patient: bool,
@@ -61,17 +64,25 @@ def command(
         is_resting=is_resting,
         tells_grounds=events is not None,
         tells_output=common.is_verbose and not common.is_quiet,
+        tells_phases=timeline is not None,
         texts=_texts(texts) if texts is not None else None,
     )
     if keep_going and fail_fast:
         raise UsageError("-k and --fail-fast exclude each other", hint="give one of them")
+    if dry_run and timeline is not None:
+        raise UsageError("-n runs nothing, so there is no timeline", hint="leave out one of -n and --timeline")
     allowed = _budget(budget) if budget is not None else None
     try:
         if dry_run:
             from dbuild.cli.plan import show_plan
 
             return show_plan(settings, targets, common, strict=strict, force=force)
-        with sink(common.is_json, common.is_quiet, common.is_verbose, events) as emit:
+        screen = sink(common.is_json, common.is_quiet, common.is_verbose, events)
+        if timeline is not None:
+            from dbuild.ui.timeline import Timeline
+
+            screen = Timeline(screen, os.path.join(settings.directory, timeline))
+        with screen as emit:
             done = building.build(
                 settings,
                 targets,

@@ -17,6 +17,7 @@ Decorated = TypeVar("Decorated", bound=Callable[..., object])
 _VALUED = (
     "--jobs",
     "--budget",
+    "--timeline",
     "--directory",
     "--file",
     "--param",
@@ -152,6 +153,7 @@ def build_options(function: Decorated) -> Decorated:
         click.option("--events", type=int, metavar="FD", hidden=True, help="Tell all that happens to descriptor FD."),
         click.option("--texts", metavar="FILE", hidden=True, help="Take the project's files as FILE (JSON) has them."),
         click.option("--yes", is_flag=True, help="Build it although it is more than the budget."),
+        click.option("--timeline", metavar="FILE", help="Write who did what when, as ui.perfetto.dev shows it."),
         click.option(
             "--budget", metavar="N|TIME", help="Run nothing if it were more partitions (500), or longer (2h)."
         ),

@@ -44,6 +44,7 @@ class TaskStarted:
     key: Key
     reason: str  # the first reason, for -v
     expected: float | None = None  # seconds that it took before, or others of its target; None: none of them ever ran
+    others: tuple[str, ...] = ()  # more reasons, where phases are told
 
 
 @dataclass(frozen=True, slots=True)

@@ -244,7 +244,8 @@ class Worker:
 
 def _cpu_seconds() -> float:
     """What this process and those that it waited for have used so far."""
-    return sum(os.times()[:4])
+    children = os.times()
+    return time.process_time() + children.children_user + children.children_system
 
 
 def _said(problem: BaseException) -> tuple[str, tuple[str, ...]]:

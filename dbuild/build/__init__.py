@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from dbuild.core.plan import Plan
     from dbuild.core.report import DatasetStatus, Explanation, MarkRecord, RunRecord, Shown, TaskRecord
     from dbuild.core.statistics import Statistics
+    from dbuild.core.whynot import WhyNot
 
 __all__ = [
     "Settings",
@@ -53,6 +54,7 @@ __all__ = [
     "show",
     "stats",
     "status",
+    "why_not",
     "write_proposal",
 ]
 
@@ -143,6 +145,15 @@ def explain(
     from dbuild.build import explaining
 
     return explaining.explain(settings, arguments, doubt, notice)
+
+
+def why_not(
+    settings: Settings, arguments: Sequence[str], doubt: Doubt = ignore, notice: Doubt = ignore
+) -> tuple[WhyNot, ...]:
+    """Why the partitions that the arguments name don't run, or that they do; `doubt` and `notice` as for `status`."""
+    from dbuild.build import whynot
+
+    return whynot.why_not(settings, arguments, doubt, notice)
 
 
 def late(settings: Settings, arguments: Sequence[str], shown: int, arrivals: int, doubt: Doubt = ignore) -> Lateness:

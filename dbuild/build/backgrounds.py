@@ -54,6 +54,18 @@ class Backgrounds:
             self._notes[run, at] = RunNote(str(run), local_time(at), *said)
         return self._notes[run, at]
 
+    def origin(self, subject: str) -> tuple[str, str]:
+        """When an input's partition was built, and in which run; of a source, when its file was written."""
+        dataset, _, key = subject.partition("@")
+        name = dataset.partition(".")[0]
+        values = tuple(map(plain_key, key.split(","))) if key else ()
+        if name in self._world.flow.steps:
+            trace = self._world.trace(name, joined_key(values))
+            return (local_time(trace.at), str(trace.run)) if trace else ("", "")
+        path, root, _ = self._whereabouts(Reason("input changed", subject), None)
+        row = self._world.survey.row(path, root) if path else None
+        return (local_time(row.stat.mtime / 1e9), "") if row else ("", "")
+
     def wordings(self, target: str) -> Sequence[Wording]:
         """The parts of a target's recipe as it is, with their texts."""
         if target not in self._wordings:

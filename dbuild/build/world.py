@@ -30,7 +30,7 @@ from dbuild.core.graph import Flow, Step
 from dbuild.core.model import Input
 from dbuild.core.partitions import EMPTY, Axis, Index, ListAxis, PartitionSet
 from dbuild.core.plan import inputs_of
-from dbuild.core.staleness import Declared, Verdict, judge
+from dbuild.core.staleness import Declared, Heard, Verdict, judge
 from dbuild.core.supply import supply_of
 from dbuild.core.trace import Trace, joined_key
 from dbuild.state.store import Failure, State
@@ -249,8 +249,8 @@ class World:
             self._failures[target] = self.state.failures(target)
         return self._failures[target]
 
-    def judge(self, target: str, index: Index, unsettled: MappingOf[str, PartitionSet]) -> Verdict:
-        """The verdict on one partition."""
+    def judge(self, target: str, index: Index, unsettled: MappingOf[str, PartitionSet], heard: Heard = None) -> Verdict:
+        """The verdict on one partition; `heard` takes all that is compared for it."""
         step = self.flow.steps[target]
         key = joined_key(self.domains.of(target).key(index))
         trace = self.trace(target, key)
@@ -267,7 +267,7 @@ class World:
         )
         found = self.outputs_found(step, index) if trace is not None else ()
         marked = self.words.reason(target, index, trace)
-        return judge(declared, trace, found, str(failure.run) if failure else None, is_forced, marked)
+        return judge(declared, trace, found, str(failure.run) if failure else None, is_forced, marked, heard)
 
     def unrouted(self, target: str) -> MappingOf[str, PartitionSet]:
         """The partitions of datasets, by their names, of which it isn't known which rows a target gets."""

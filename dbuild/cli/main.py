@@ -18,6 +18,7 @@ COMMANDS = {
     "plan": ("dbuild.cli.plan", "Show what a build would run, and why."),
     "status": ("dbuild.cli.status", "Show how every dataset stands."),
     "why": ("dbuild.cli.why", "Explain why a partition is, or isn't, to be built."),
+    "why-not": ("dbuild.cli.whynot", "Explain why a partition doesn't run."),
     "show": ("dbuild.cli.show", "Show a recipe as it would run, and the first rows of what it made."),
     "init": ("dbuild.cli.init", "Look at a folder of data files, and write a Dataflowfile for it."),
     "lint": ("dbuild.cli.lint", "Check the project's files without running anything."),

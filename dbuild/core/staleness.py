@@ -7,7 +7,7 @@ the reasons returned here.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from dbuild.core.keytext import typed_key
@@ -53,6 +53,24 @@ class Reason:
         return f"{self.kind}{' ' + self.subject if self.subject else ''}{change}"
 
 
+ComparedKind = Literal["recipe", "param", "input", "schema", "provisional", "output"]
+Result = Literal["same", "differs", "open", "ignored"]
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One thing that was compared on the way to a verdict."""
+
+    kind: ComparedKind
+    subject: str  # as of a reason
+    before: str  # a digest in hex, or a value; "" where there was nothing
+    after: str
+    result: Result  # open: it has to be built first; ignored: it doesn't count
+
+
+Heard = list[Compared] | None  # takes what is compared; None: nobody wants to know
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """Fresh (no reasons, decided), stale (reasons), or undecided: an input has to be built first."""
@@ -86,11 +104,13 @@ def judge(
     failed: str | None = None,
     is_forced: bool = False,
     marked: Reason | None = None,
+    heard: Heard = None,
 ) -> Verdict:
     """The verdict on one partition.
 
     `found` has each declared output's path and the digest of what is there now (None: nothing); `failed` is the run
-    in which it last failed, if it hasn't succeeded since; `marked` what a person's word makes of it.
+    in which it last failed, if it hasn't succeeded since; `marked` what a person's word makes of it. `heard` takes all
+    that is compared, one by one, also what is equal.
     """
     reasons: list[Reason] = []
     if is_forced:
@@ -101,17 +121,41 @@ def judge(
         reasons.append(Reason("failed before", f"in run {failed}"))
     if trace is None:
         return Verdict((*reasons, Reason("never built")), _is_unsettled(declared))
-    if trace.fingerprint not in (declared.fingerprint, *declared.former):
+    is_same = trace.fingerprint in (declared.fingerprint, *declared.former)
+    _hear(heard, "recipe", "", trace.fingerprint, trace.fingerprint if is_same else declared.fingerprint)
+    if not is_same:
         reasons.append(Reason("recipe changed", "", trace.fingerprint.hex()[:12], declared.fingerprint.hex()[:12]))
-    reasons.extend(_compare_params(declared, trace))
+    reasons.extend(_compare_params(declared, trace, heard))
     ignored: list[Reason] = []
-    if pack_inputs(declared.inputs) != trace.inputs:
+    if heard is not None or pack_inputs(declared.inputs) != trace.inputs:
         now, before = declared.inputs, unpack_inputs(trace.inputs)
-        reasons.extend(_compare_inputs(_counted(declared, now), _counted(declared, before), declared.gone))
+        reasons.extend(_compare_inputs(_counted(declared, now), _counted(declared, before), declared.gone, heard))
         if declared.uncounted:
-            ignored = _compare_inputs(_uncounted(declared, now), _uncounted(declared, before), declared.gone)
-    reasons.extend(_compare_outputs(trace, found))
+            others: Heard = None if heard is None else []
+            given = (_uncounted(declared, now), _uncounted(declared, before))
+            ignored = _compare_inputs(*given, declared.gone, others)
+            _hear_ignored(heard, others)
+    reasons.extend(_compare_outputs(trace, found, heard))
     return Verdict(tuple(reasons), _is_unsettled(declared), tuple(ignored))
+
+
+def _hear(heard: Heard, kind: ComparedKind, subject: str, before: bytes | None, after: bytes | None) -> None:
+    """Takes note of two digests that are compared."""
+    if heard is not None:
+        result: Result = "open" if after == UNSETTLED else "same" if before == after is not None else "differs"
+        was, now = ("" if one is None or one == UNSETTLED else one.hex()[:12] for one in (before, after))
+        heard.append(Compared(kind, subject, was, now, result))
+
+
+def _hear_gone(heard: Heard, subject: str, before: bytes, *, is_missed: bool) -> None:
+    if heard is not None:
+        heard.append(Compared("input", subject, before.hex()[:12], "", "differs" if is_missed else "ignored"))
+
+
+def _hear_ignored(heard: Heard, others: Heard) -> None:
+    """What was compared and doesn't count."""
+    if heard is not None:
+        heard.extend(replace(one, result="ignored") for one in others or ())
 
 
 def _counted(declared: Declared, records: Sequence[InputRecord]) -> list[InputRecord]:
@@ -132,9 +176,12 @@ def _has_unsettled(record: InputRecord) -> bool:
     return UNSETTLED in record.digests and UNSETTLED in record.items().values()
 
 
-def _compare_params(declared: Declared, trace: Trace) -> list[Reason]:
+def _compare_params(declared: Declared, trace: Trace, heard: Heard) -> list[Reason]:
     before = dict(trace.params)
     names = tuple(before) if declared.params_read is None else declared.params_read
+    if heard is not None:
+        values = [(name, before.get(name, ""), declared.params.get(name, "")) for name in names]
+        heard.extend(Compared("param", *one, "same" if one[1] == one[2] else "differs") for one in values)
     changed = [name for name in names if before.get(name, "") != declared.params.get(name, "")]
     return [Reason("param changed", name, before.get(name, ""), declared.params.get(name, "")) for name in changed]
 
@@ -145,33 +192,45 @@ def provisional_record(is_provisional: bool) -> InputRecord:
 
 
 def _compare_inputs(
-    now: Sequence[InputRecord], before: Sequence[InputRecord], gone: frozenset[tuple[str, str]]
+    now: Sequence[InputRecord], before: Sequence[InputRecord], gone: frozenset[tuple[str, str]], heard: Heard
 ) -> list[Reason]:
     reasons: list[Reason] = []
     old = {(record.name, record.dataset): record for record in before}
     for record in now:
         was = old.pop((record.name, record.dataset), None)
         if record.name == PROVISIONAL:
+            if heard is not None and was is not None:
+                told = was.schema.decode(), record.schema.decode()
+                heard.append(Compared("provisional", "", *told, "same" if was.schema == record.schema else "differs"))
             if was is not None and was.schema != record.schema:
                 reasons.append(Reason("provisional" if record.schema == b"yes" else "no longer provisional"))
             continue
         if was is None:
             reasons.append(Reason("input added", record.dataset))
+            _hear(heard, "input", record.dataset, None, b"")
             continue
+        if heard is not None and (record.schema or was.schema):
+            _hear(heard, "schema", record.dataset, was.schema, record.schema)
         if record.schema not in (was.schema, UNSETTLED):
             reasons.append(Reason("schema changed", record.dataset, was.schema.hex()[:12], record.schema.hex()[:12]))
-        reasons.extend(_compare_partitions(record, was, gone))
-    reasons.extend(Reason("input removed", record.dataset) for name, record in old.items() if name[0] != PROVISIONAL)
+        reasons.extend(_compare_partitions(record, was, gone, heard))
+    removed = [record.dataset for name, record in old.items() if name[0] != PROVISIONAL]
+    for dataset in removed:
+        _hear(heard, "input", dataset, b"", None)
+    reasons.extend(Reason("input removed", dataset) for dataset in removed)
     return reasons
 
 
-def _compare_partitions(now: InputRecord, before: InputRecord, gone: frozenset[tuple[str, str]]) -> list[Reason]:
+def _compare_partitions(
+    now: InputRecord, before: InputRecord, gone: frozenset[tuple[str, str]], heard: Heard
+) -> list[Reason]:
     reasons: list[Reason] = []
     old = before.items()
     moved = _moved_stand_ins(now, before)
     for key, digest in now.items().items():
         was = old.pop(key, None)
         subject = partition_name(now.dataset, key)
+        _hear(heard, "input", subject, was, digest)
         if digest == UNSETTLED:
             continue
         if was is None and key in moved.values():
@@ -183,6 +242,7 @@ def _compare_partitions(now: InputRecord, before: InputRecord, gone: frozenset[t
             reasons.append(Reason("input changed", subject, was.hex()[:12], digest.hex()[:12]))
     used = {stand_in for _, stand_in in before.stand_ins}
     for key, was in old.items():
+        _hear_gone(heard, partition_name(now.dataset, key), was, is_missed=(now.dataset, key) not in gone)
         if key in used and (reasons or moved):
             continue  # it has done its part: what took its place is said
         if (now.dataset, key) not in gone:
@@ -195,7 +255,9 @@ def _compare_partitions(now: InputRecord, before: InputRecord, gone: frozenset[t
         if (now.dataset, earlier[absent]) not in gone
     )
     if not reasons and _shared(now, before) != _shared(before, now) and UNSETTLED not in now.digests:
-        reasons.append(Reason("input changed", f"{now.dataset} (the order of its partitions)"))
+        order = f"{now.dataset} (the order of its partitions)"
+        _hear(heard, "input", order, b"", None)
+        reasons.append(Reason("input changed", order))
     return reasons
 
 
@@ -213,10 +275,11 @@ def _moved_stand_ins(now: InputRecord, before: InputRecord) -> dict[str, str]:
     return {absent: used for absent, used in now.stand_ins if was.get(absent, used) != used}
 
 
-def _compare_outputs(trace: Trace, found: Sequence[tuple[str, bytes | None]]) -> list[Reason]:
+def _compare_outputs(trace: Trace, found: Sequence[tuple[str, bytes | None]], heard: Heard) -> list[Reason]:
     made = {output.path: output.digest for output in trace.outputs}
     reasons = []
     for path, digest in found:
+        _hear(heard, "output", path, made.get(path), digest)
         if digest is None or path not in made:
             reasons.append(Reason("output missing", path))
         elif digest != made[path]:

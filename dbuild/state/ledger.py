@@ -134,6 +134,15 @@ class Ledger(Targets):
         ).fetchone()
         return (row[0], TaskRow(row[1], target, row[2], row[3], bool(row[4]), *row[5:])) if row else None
 
+    def same_since(self, target: str, run: int) -> dict[str, tuple[int, float]]:
+        """By key, the newest run after `run` in which a partition came out as it was, and when."""
+        rows = self._db.execute(  # "+": by the numbers of runs, as few of them are newer
+            "SELECT key, run, at FROM task WHERE run > ? AND +target = ? AND status = 'built' AND NOT changed"
+            " ORDER BY run",
+            (run, self.target_id(target, is_made=False)),
+        )
+        return {key: (number, at) for key, number, at in rows}
+
     def first_cut_off(self, run: int) -> int:
         """The first of the runs that were cut off straight before this one, or itself: they did the same work."""
         rows = self._db.execute(

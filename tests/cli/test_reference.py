@@ -21,6 +21,7 @@ from dbuild.core.events import Lacking, Notice, Resting, Summary, TaskEnded, Tas
 from dbuild.core.families import Family
 from dbuild.core.history import Happening
 from dbuild.core.lateness import Deadline, Group, Lack, Lateness, Repair, SourceLateness, TargetLateness
+from dbuild.core.part import Part
 from dbuild.core.proposal import Content, Draft, Source
 from dbuild.core.report import (
     DatasetStatus,
@@ -34,10 +35,11 @@ from dbuild.core.report import (
     TaskRecord,
 )
 from dbuild.core.routes import Stray
-from dbuild.core.staleness import Reason
 from dbuild.core.statistics import Flaky, Growth, RunStats, Statistics, TargetStats
+from dbuild.core.staleness import Compared, Reason
 from dbuild.core.upgrades import Upgrade
 from dbuild.core.watching import Changed, Circling, Kept, Mended, Missed, Noted, Stopped, Told, WatchEvent, Watching
+from dbuild.core.whynot import Comparison, CutOff, Excuse, WhyNot
 from dbuild.errors import Place, UserError
 from dbuild.project.keys import INNER, READER_OPTIONS, accepted_keys
 from dbuild.ui.datasets import STATES, list_record, status_record
@@ -59,6 +61,7 @@ from dbuild.ui.proposals import proposal_record
 from dbuild.ui.show import show_record
 from dbuild.ui.statistics import statistics_record
 from dbuild.ui.watch import watch_record
+from dbuild.ui.whynot import why_not_record
 from dbuild.watch.children import Outcome
 from dbuild.watch.heartbeat import Heartbeat
 from tests.cli.sandbox import Sandbox
@@ -152,7 +155,7 @@ def test_short_names_of_options_are_documented(name: str) -> None:
 
 
 def test_exactly_the_commands_are_documented() -> None:
-    assert re.findall(r"^### `dbuild (\w+)`$", TEXT, re.MULTILINE) == list(COMMANDS)
+    assert re.findall(r"^### `dbuild ([\w-]+)`$", TEXT, re.MULTILINE) == list(COMMANDS)
 
 
 def shape(value: Any) -> Any:
@@ -191,6 +194,15 @@ def statistics() -> Statistics:
     targets = (TargetStats("a", 1, 0, 0, 0, 1.0, 1.0, 1.0, (None,), None),)
     flaky, growth = (Flaky("a", 1, 1, "x", 1.0),), (Growth("a", 1, 1, (1,)),)
     return Statistics(0.0, 1.0, RunStats(1, 1.0, 1, 1, 1.0), targets, flaky, growth, (1,))
+
+
+def idleness() -> WhyNot:
+    """One that has something of everything."""
+    key = (("day", "2013-01-05"),)
+    parts = (Part("package", "numpy", b"", "2.1.0"),)
+    compared = (Comparison(Compared("recipe", "", "1", "1", "same")),)
+    same = (CutOff("b", key, RunNote("2", "")),)
+    return WhyNot("a", key, "fresh", parts, compared, (Excuse("frozen", ""),), same, 1, ("",), RunNote("1", ""))
 
 
 def watched() -> list[WatchEvent]:
@@ -241,6 +253,7 @@ def records() -> list[dict[str, object]]:
         status_record([dataset]),
         list_record([replace(dataset, marks=())]),
         explanation_record(told),
+        why_not_record(idleness()),
         show_record(shown),
         {"marks": [mark_record(mark)]},
         mark_record(mark),

@@ -9,6 +9,7 @@ import pytest
 
 from dbuild.core.staleness import (
     UNSETTLED,
+    Compared,
     Declared,
     Kind,
     Reason,
@@ -257,3 +258,58 @@ def test_reasons_read_as_sentences() -> None:
     assert str(Reason("input added", "weather@2013-01-05", "", "bb")).endswith(": nothing -> bb")
     assert partition_name("weather", "2013-01-05\x1fJFK") == "weather@2013-01-05,JFK"
     assert partition_name("airports", "") == "airports"
+
+
+def test_all_that_is_compared_is_told() -> None:
+    heard: list[Compared] = []
+    assert judge(DECLARED, TRACE, FOUND, heard=heard).is_fresh
+    assert {one.result for one in heard} == {"same"}
+    assert [(one.kind, one.subject) for one in heard] == [
+        ("recipe", ""),
+        ("param", "min_delay"),
+        ("schema", "weather"),
+        ("input", "weather@2013-01-01"),
+        ("input", "weather@2013-01-02"),
+        ("input", "airports"),
+        ("output", OUT.path),
+        ("output", MORE.path),
+    ]
+
+
+DIFFERENCES: dict[str, tuple[Declared, Trace, tuple[tuple[str, bytes | None], ...]]] = {
+    "recipe": (replace(DECLARED, fingerprint=OTHER_CODE), TRACE, FOUND),
+    "param": (replace(DECLARED, params={"min_delay": "30"}), TRACE, FOUND),
+    "digest": (with_weather(digests=ONE + THREE), TRACE, FOUND),
+    "arrival": (with_weather(keys=(*DAYS, "2013-01-03"), digests=ONE + TWO + THREE), TRACE, FOUND),
+    "removal": (with_weather(keys=DAYS[:1], digests=ONE), TRACE, FOUND),
+    "order": (with_weather(keys=DAYS[::-1], digests=TWO + ONE), TRACE, FOUND),
+    "schema": (with_weather(schema=b"t" * 16), TRACE, FOUND),
+    "whole input": (replace(DECLARED, inputs=(WEATHER,)), TRACE, FOUND),
+    "new input": (DECLARED, replace(TRACE, inputs=pack_inputs((WEATHER,))), FOUND),
+    "output": (DECLARED, TRACE, ((OUT.path, None), FOUND[1])),
+    "edited": (DECLARED, TRACE, ((OUT.path, THREE), FOUND[1])),
+    "new output": (DECLARED, replace(TRACE, outputs=(OUT,)), (FOUND[0], (MORE.path, None))),
+}
+
+
+@pytest.mark.parametrize("case", DIFFERENCES)
+def test_something_compared_differs_where_there_is_a_reason(case: str) -> None:
+    declared, trace, found = DIFFERENCES[case]
+    heard: list[Compared] = []
+    verdict = judge(declared, trace, found, heard=heard)
+    assert verdict == judge(declared, trace, found)
+    assert len(verdict.reasons) == sum(one.result == "differs" for one in heard) == 1
+
+
+def test_what_does_not_count_or_is_not_known_is_told_as_such() -> None:
+    heard: list[Compared] = []
+    alone = {"uncounted": frozenset({"weather"})}
+    judge(replace(with_weather(digests=ONE + THREE), **alone), TRACE, FOUND, heard=heard)  # type: ignore[arg-type]
+    assert {one.result for one in heard if one.subject.startswith("weather")} == {"ignored"}
+    heard.clear()
+    judge(with_weather(digests=ONE + UNSETTLED), TRACE, FOUND, heard=heard)
+    assert [(one.subject, one.after) for one in heard if one.result == "open"] == [("weather@2013-01-02", "")]
+    heard.clear()
+    gone = replace(with_weather(keys=DAYS[:1], digests=ONE), gone=frozenset({("weather", DAYS[1])}))
+    assert judge(gone, TRACE, FOUND, heard=heard).is_fresh
+    assert [one.subject for one in heard if one.result == "ignored"] == ["weather@2013-01-02"]

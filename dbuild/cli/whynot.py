@@ -1,0 +1,47 @@
+"""`dbuild why-not`: why a partition didn't, or wouldn't, run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+
+from dbuild import build as building
+from dbuild.cli.options import Common, common_options
+from dbuild.ui.doubts import Doubts
+from dbuild.ui.json import print_record
+from dbuild.ui.stream import print_lines, print_notes
+from dbuild.ui.text import clean
+from dbuild.ui.whynot import why_not_lines, why_not_record
+
+HELP = """Explain why partitions don't run: what was compared and found equal, and what would make them run.
+
+Also what keeps them from running: a word of a person, an input that doesn't count, one that is missing; and what ran
+before them and came out the same.
+
+\b
+Examples:
+  dbuild why-not monthly@2013-03      one partition that was expected to run
+  dbuild why-not monthly@2013-03 -v   with every input, however many there are
+  dbuild why-not report --json        for a program, one line a partition
+"""
+
+
+@click.command("why-not", help=HELP)
+@click.argument("targets", nargs=-1, required=True, metavar="TARGET[@KEYS]...")
+@common_options
+def command(
+    targets: Sequence[str],
+    common: Common,
+) -> int:
+    """Shows what was compared; the exit code."""
+    doubts, notices = Doubts(is_quiet=common.is_quiet), Doubts(is_quiet=common.is_quiet)
+    found = building.why_not(common.settings(), targets, doubts, notices)
+    if common.is_json:
+        for each in found:
+            print_record(why_not_record(each))
+    elif found:
+        print_lines(*why_not_lines(found, is_whole=common.is_verbose))
+    elif not notices:
+        print_notes(f"{clean(' '.join(targets))} has no partitions yet: dbuild status shows what there is")
+    return 0

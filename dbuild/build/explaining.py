@@ -9,7 +9,6 @@ from dbuild.build.backgrounds import Backgrounds
 from dbuild.build.behind import Paths
 from dbuild.build.doubt import Doubt, ignore
 from dbuild.build.looks import Looked, forget, look, reading
-from dbuild.build.moments import local_time
 from dbuild.build.plans import idle_text, make
 from dbuild.build.reports import failure_record, mark_record, named
 from dbuild.build.settings import Settings
@@ -91,8 +90,7 @@ class _Explaining:
             causes=self._backgrounds.now(name, reasons, built),
             after=tuple(planned.after(name, index)) if standing in ("may run", "will run") else (),
             lacks=tuple(planned.lacks(name, index)) if standing == "waiting" else (),
-            last_run=str(trace.run) if trace else None,
-            last_built=local_time(trace.at) if trace else None,
+            last=self._backgrounds.note(trace.run, trace.at) if trace else None,
             last_seconds=trace.seconds if trace else None,
             last_reasons=tuple(str(reason) for reason, _ in told),
             failure=failure_record(name, named(domain, index), failure) if failure else None,
@@ -102,7 +100,6 @@ class _Explaining:
             unrouted=tuple(islice(_unrouted(world, planned, name, index), _FILES)),
             frozen_after=written_age(age) if age is not None and index in world.holds.aged(name) else "",
             behind=(*ways, *self._paths.ran(name, [(reason, 0) for reason in reasons])),
-            last=self._backgrounds.note(trace.run, trace.at) if trace else None,
             last_causes=self._backgrounds.then(name, told),
             last_behind=self._paths.ran(name, told, trace.run) if trace else (),
         )
@@ -122,4 +119,4 @@ def _mark_on(world: World, target: str, index: Index) -> MarkRecord | None:
 
 
 def _absent(name: str, absent: PartitionSet, index: Index) -> Explanation:
-    return Explanation(name, named(absent, index), "absent", (), (), (), None, None, None, (), None)
+    return Explanation(name, named(absent, index), "absent", (), (), (), None, None, (), None)

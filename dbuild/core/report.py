@@ -107,8 +107,7 @@ class Explanation:
     causes: tuple[Cause, ...]  # why it will run
     after: tuple[str, ...]  # what has to be built before it can be known
     lacks: tuple[str, ...]  # the missing or waiting inputs
-    last_run: str | None  # the run that built it
-    last_built: str | None  # ISO local time
+    last: RunNote | None  # the run that built it, and who stood behind that
     last_seconds: float | None
     last_reasons: tuple[str, ...]  # why that run built it
     failure: FailureRecord | None  # its last failure since
@@ -118,7 +117,6 @@ class Explanation:
     unrouted: tuple[str, ...] = ()  # files that may have rows of it, the first of them, relative to the project
     frozen_after: str = ""  # the age from which on it stays as it is, "90d"; "" where it isn't that old
     behind: tuple[Behind, ...] = ()  # what makes that it may run; and how what it read came to change
-    last: RunNote | None = None  # the run that built it, and who stood behind that
     last_causes: tuple[Cause, ...] = ()  # why that run built it
     last_behind: tuple[Behind, ...] = ()  # how what it read then came to change
 

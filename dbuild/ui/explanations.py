@@ -55,7 +55,7 @@ def _lines(each: Explanation, is_whole: bool) -> Iterator[str]:
         yield f"  {mark_text(each.mark)}"
     if each.failure:
         yield from failed_lines(each.failure)
-    if each.last_built is not None or not any(cause.reason.kind == "never built" for cause in each.causes):
+    if each.last is not None or not any(cause.reason.kind == "never built" for cause in each.causes):
         yield from _last(each, telling, is_whole=is_whole)
 
 
@@ -123,8 +123,8 @@ def explanation_record(each: Explanation) -> dict[str, object]:
         "ignored": [cause_record(cause) for cause in each.ignored],
         "frozen_after": each.frozen_after or None,
         "last": {
-            "run": each.last_run,
-            "built": each.last_built,
+            "run": each.last.run if each.last else None,
+            "built": each.last.at if each.last else None,
             "seconds": each.last_seconds,
             "reasons": list(each.last_reasons),
             "by": run_record(each.last) if each.last else None,

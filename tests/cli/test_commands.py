@@ -14,7 +14,22 @@ import pytest
 from dbuild import __version__
 from tests.cli.sandbox import FLOW, Sandbox
 
-COMMANDS = ["build", "plan", "status", "why", "show", "init", "lint", "list", "late", "watch", "log", "mark", "clean"]
+COMMANDS = [
+    "build",
+    "plan",
+    "status",
+    "why",
+    "why-not",
+    "show",
+    "init",
+    "lint",
+    "list",
+    "late",
+    "watch",
+    "log",
+    "mark",
+    "clean",
+]
 FAILING = FLOW.replace("cp {raw} {output}", "cat {raw}; grep -v 'day 2' {raw} > {output}")
 
 

@@ -185,8 +185,8 @@ def explanation() -> Explanation:
     note = RunNote("1", "")
     will = Behind("b", (key,), 1, "will run", (cause,), note)
     ran = Behind("b", (key,), 1, "ran", (arrived,), note)
-    last = {"last": note, "last_causes": (arrived,), "last_behind": (ran,)}
-    return Explanation("a", key, "may run", (), (), (), None, None, None, (), None, behind=(will,), **last)  # type: ignore[arg-type]
+    last = {"last_causes": (arrived,), "last_behind": (ran,)}
+    return Explanation("a", key, "may run", (), (), (), note, None, (), None, behind=(will,), **last)  # type: ignore[arg-type]
 
 
 def statistics() -> Statistics:

@@ -8,6 +8,7 @@ from typing import Literal
 import pytest
 
 from dbuild.core.absence import Absence
+from dbuild.core.causes import Cause, RunNote
 from dbuild.core.domain import Domains
 from dbuild.core.events import Summary, TaskEnded
 from dbuild.core.grain import Grain
@@ -16,7 +17,7 @@ from dbuild.core.mapping import Mapping, mapping_of
 from dbuild.core.model import Analysis, Input, Output, Project, ShellRecipe, Source, Target
 from dbuild.core.partitions import PartitionSet, TimeAxis
 from dbuild.core.plan import Plan, TargetPlan
-from dbuild.core.report import Cause, DatasetStatus, Explanation, FailureRecord
+from dbuild.core.report import DatasetStatus, Explanation, FailureRecord
 from dbuild.core.staleness import Reason
 from dbuild.core.supplied import Supplied
 from dbuild.core.supply import Supply
@@ -273,8 +274,7 @@ def test_an_explanation_names_the_change_and_the_last_build() -> None:
         (cause,),
         (),
         (),
-        "7",
-        "2026-11-20 01:00:00",
+        RunNote("7", "2026-11-20 01:00:00"),
         0.3,
         ("never built",),
         FailureRecord(

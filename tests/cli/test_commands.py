@@ -27,6 +27,8 @@ COMMANDS = [
     "late",
     "watch",
     "log",
+    "history",
+    "query",
     "mark",
     "clean",
 ]

@@ -28,6 +28,7 @@ COMMANDS = [
     "watch",
     "log",
     "history",
+    "stats",
     "query",
     "mark",
     "clean",

@@ -35,8 +35,8 @@ from dbuild.core.report import (
     TaskRecord,
 )
 from dbuild.core.routes import Stray
-from dbuild.core.statistics import Flaky, Growth, RunStats, Statistics, TargetStats
 from dbuild.core.staleness import Compared, Reason
+from dbuild.core.statistics import Flaky, Growth, RunStats, Statistics, TargetStats
 from dbuild.core.upgrades import Upgrade
 from dbuild.core.watching import Changed, Circling, Kept, Mended, Missed, Noted, Stopped, Told, WatchEvent, Watching
 from dbuild.core.whynot import Comparison, CutOff, Excuse, WhyNot

@@ -160,7 +160,9 @@ def _named(said: Environment, installed: Installed, problems: list[UserError]) -
         else:
             what = f'no package "{given.name}" is installed where dbuild runs, and no file is called so'
             names = (_PYTHON, *installed.packages.by_name)
-            problems.append(UserError(what, given.place, nearest(name, names) or f"pip install {given.name}"))
+            problems.append(
+                UserError(what, given.place, nearest(name, names) or f"pip install {given.name}, or take it out")
+            )
 
 
 def _version(kind: PartKind, name: str, version: str) -> Part:

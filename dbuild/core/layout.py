@@ -26,6 +26,8 @@ def settings_of(step: Step, shape: Shape) -> Iterator[Setting]:
         yield _plain(_titled("output", output.name), output.path[output.path.rfind(".") :])
         if len(target.outputs) > 1:
             yield _plain(f"path of {output.name}", output.path)
+    if len(target.outputs) > 1:  # recipes are given them in this order
+        yield _plain("outputs", ", ".join(output.name for output in target.outputs))
     for given in shape.inputs:
         yield _plain(f"input {given.name}", given.subject)
         if not is_shell:  # a command gets paths, others get the keys as columns

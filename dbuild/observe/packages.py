@@ -103,14 +103,29 @@ def read_packages(root: str) -> Packages:
 
 def _read(distribution: Distribution) -> Package | None:
     try:
-        name, version = distribution.metadata["Name"], distribution.version
+        fields = _fields(distribution)
+        name, version = fields.get("name"), fields.get("version")
         if not name or not version:
             return None
-        requires = tuple(_requirement(text) for text in distribution.requires or ())
+        requires = tuple(filter(None, map(_requirement, fields["requires-dist"])))
         modules = tuple(sorted(_modules(distribution)))
-        return Package(name, version, modules, tuple(filter(None, requires)), _is_editable(distribution))
+        return Package(name[0], version[0], modules, requires, _is_editable(distribution))
     except (OSError, ValueError, KeyError):  # half of it removed, or written by hand
         return None
+
+
+def _fields(distribution: Distribution) -> dict[str, list[str]]:
+    """What its metadata say, without the description, which may be long. Older tools have requirements elsewhere."""
+    text = distribution.read_text("METADATA")
+    if text is None:
+        found = {name: [str(distribution.metadata[name])] for name in ("Name", "Version")}
+        return {"name": found["Name"], "version": found["Version"], "requires-dist": distribution.requires or []}
+    fields: dict[str, list[str]] = {"requires-dist": []}
+    for line in text.replace("\r\n", "\n").partition("\n\n")[0].split("\n"):
+        name, colon, value = line.partition(":")
+        if colon and not line[:1].isspace():
+            fields.setdefault(name.lower(), []).append(value.strip())
+    return fields
 
 
 def _requirement(text: str) -> tuple[str, tuple[str, ...], str] | None:

@@ -54,7 +54,7 @@ class Params(Mapping[str, Scalar]):
     __slots__ = ("_seen", "_values")
 
     def __init__(self, values: Mapping[str, Scalar]) -> None:
-        self._values = dict(values)
+        self._values = dict(sorted(values.items()))  # whatever their order in the file, which doesn't count
         self._seen: set[str] = set()
 
     def __getitem__(self, name: str) -> Scalar:

@@ -130,6 +130,7 @@ RUNNING = [
     ('[defaults]\ntimeout = "soon"\n' + SHELL + ACTION, 2, '"timeout" of [defaults] must be a duration', '"10m"'),
     (VIEW + 'timeout = "1m"\n', 3, "timeout of [targets.v] is for what runs", "a path"),
     (VIEW + "needs = { cpus = 1 }\n", 3, "needs of [targets.v] is for what runs", "a path"),
+    (VIEW + 'environment = "ignore"\n', 3, "environment of [targets.v] is for what runs", "a path"),
     (VIEW + "retries = 1\n", 3, "retries of [targets.v] is for what runs", "a path"),
     (VIEW + 'timezone = "UTC"\n', 3, "timezone of [targets.v] is for what runs", "a path"),
     (VIEW + "env = { A = 1 }\n", 3, "env of [targets.v] is for Python and shell recipes", "$name"),

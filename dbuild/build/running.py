@@ -48,6 +48,20 @@ def running_of(settings: Settings) -> tuple[RunningTask, ...]:
         return ()
 
 
+def state_witness(settings: Settings) -> tuple[object, ...]:
+    """What differs when a command has written to the state or somebody to the Dataflowfile: a few stats."""
+    names = (f"{FOLDER}/state.db", f"{FOLDER}/state.db-wal", settings.flow)
+    return tuple(map(_stat, (os.path.join(settings.root, name) for name in names)))
+
+
+def _stat(path: str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size
+
+
 class Board:
     """Where a build puts up what it runs. Nothing here raises."""
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,6 +15,9 @@ from dbuild.ui.datasets import said_lines, status_lines, status_record
 from dbuild.ui.doubts import Doubts
 from dbuild.ui.json import print_record
 from dbuild.ui.stream import print_lines
+
+if TYPE_CHECKING:
+    from dbuild.build import Settings
 
 _FORMATS = ("dot", "mermaid", "svg", "json")
 _DEPTH = 2
@@ -27,6 +31,7 @@ Examples:
   dbuild status --graph                  the flow, drawn
   dbuild status monthly+                 a target and all that is made from it
   dbuild status --focus monthly          what lies around a dataset
+  dbuild status --graph --watch          the same, kept live while a build works, here or in another terminal
   dbuild status --format svg > flow.svg  for a page; or dot, mermaid, json
 
 In a drawing each character of a strip stands for one partition or for as many as there are to a column, and shows
@@ -40,6 +45,7 @@ the one that needs attention most. Of more than 60 datasets chains and folders a
 @click.option("--focus", multiple=True, metavar="DATASET", help="Draw only what lies around DATASET.")
 @click.option("--depth", type=click.IntRange(min=0), metavar="N", help=f"How many steps around it ({_DEPTH}).")
 @click.option("--all", "is_whole", is_flag=True, help="Draw every dataset on its own.")
+@click.option("--watch", "is_live", is_flag=True, help="Keep it live until Ctrl-C.")
 @click.option("--format", "form", type=click.Choice(_FORMATS), help="Write the flow for another program.")
 @strict_option
 @common_options
@@ -49,25 +55,37 @@ def command(
     focus: Sequence[str],
     depth: int | None,
     is_whole: bool,
+    is_live: bool,
     form: str | None,
     strict: bool,
     common: Common,
 ) -> int:
     """Shows the table or the drawing; the exit code."""
     settings = common.settings()
-    doubts = Doubts(is_quiet=common.is_quiet)
+    doubts = Doubts(is_quiet=common.is_quiet or is_live)
+    notices = Doubts(is_quiet=common.is_quiet or is_live)
     is_drawn = graph or bool(focus) or depth is not None or is_whole or form is not None
-    datasets = building.status(settings, targets, doubts, Doubts(is_quiet=common.is_quiet), is_detailed=is_drawn)
-    if focus:
+
+    def look() -> Sequence[DatasetStatus]:
+        doubts.forget()
+        found = building.status(settings, targets, doubts, notices, is_detailed=is_drawn or is_live)
+        if not focus:
+            return found
         from dbuild.ui.drawing.focus import around
 
-        datasets = around(datasets, focus, _DEPTH if depth is None else depth)
-    if common.is_json or form == "json":
-        print_record(status_record(datasets))
-    elif is_drawn:
-        _draw(datasets, form, settings.clock(), is_whole=is_whole)
+        return around(found, focus, _DEPTH if depth is None else depth)
+
+    if is_live:
+        _refuse_unless_screen(form, is_json=common.is_json)
+        datasets = _follow(look, settings, is_drawn=is_drawn, is_whole=is_whole)
     else:
-        print_lines(*status_lines(datasets))
+        datasets = look()
+        if common.is_json or form == "json":
+            print_record(status_record(datasets))
+        elif is_drawn:
+            _draw(datasets, form, settings.clock(), is_whole=is_whole)
+        else:
+            print_lines(*status_lines(datasets))
     return 3 if strict and (doubts or any(map(_is_unsettled, datasets))) else 0
 
 
@@ -88,6 +106,38 @@ def _draw(datasets: Sequence[DatasetStatus], form: str | None, now: float, *, is
         case _:
             rows = flow_rows(datasets, Look(width_of_output(), now, is_plain(), is_whole))
             print_long([*painted(rows, sys.stdout), *said_lines(datasets)])
+
+
+def _refuse_unless_screen(form: str | None, *, is_json: bool) -> None:
+    from dbuild.errors import UsageError
+
+    if form is not None or is_json:
+        raise UsageError("--watch draws on a terminal: it goes with neither --format nor --json")
+    if not sys.stdout.isatty():
+        raise UsageError("--watch needs a terminal", hint="for a program: dbuild status --json, as often as it likes")
+
+
+def _follow(
+    look: Callable[[], Sequence[DatasetStatus]], settings: Settings, *, is_drawn: bool, is_whole: bool
+) -> Sequence[DatasetStatus]:
+    """Keeps the table or the drawing live; what was seen last stays on the screen."""
+    from dbuild.build.running import running_of, state_witness
+    from dbuild.ui.drawing.canvas import Piece
+    from dbuild.ui.flow import Look, flow_rows
+    from dbuild.ui.following import Rows, follow
+    from dbuild.ui.live import Size
+    from dbuild.ui.screen import is_plain
+    from dbuild.ui.styles import BOLD, painted
+
+    def draw(datasets: Sequence[DatasetStatus], size: Size) -> Rows:
+        if is_drawn:
+            return flow_rows(datasets, Look(size.columns - 1, settings.clock(), is_plain(), is_whole))
+        head, *lines = map(click.unstyle, status_lines(datasets))
+        return [[Piece(head, BOLD)], *([Piece(line, "")] for line in lines)]
+
+    datasets, rows = follow(look, lambda: running_of(settings), lambda: state_witness(settings), draw)
+    print_lines(*painted(rows, sys.stdout), *(said_lines(datasets) if is_drawn else ()))
+    return datasets
 
 
 def _is_unsettled(dataset: DatasetStatus) -> bool:

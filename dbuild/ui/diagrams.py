@@ -12,6 +12,7 @@ from dbuild.ui.text import clean
 # Fill and border; told apart in grey too, and by the words in each node.
 _COLOURS = {
     "fresh": ("#d9f0dd", "#2b8a3e"),
+    "running": ("#d0ebff", "#1971c2"),
     "stale": ("#fff3bf", "#b08900"),
     "undecided": ("#d0ebff", "#1971c2"),
     "failed": ("#ffc9c9", "#c92a2a"),
@@ -25,7 +26,7 @@ _COLOURS = {
     "": ("#f1f3f5", "#868e96"),
 }
 _DARK = {"red": "#e8716f", "green": "#7fbf7a", "yellow": "#d9b650", "blue": "#7aa2f7", "magenta": "#c792ea"}
-_DARK |= {"cyan": "#67b7c9", "faint": "#7d8590", "bold": "#e6edf3", "": "#c9d1d9"}
+_DARK |= {"cyan": "#67b7c9", "bright_blue": "#a5c8ff", "faint": "#7d8590", "bold": "#e6edf3", "": "#c9d1d9"}
 _CELL, _LINE, _SIZE = 8.4, 18, 14  # pixels: a column, a row, the font
 _MARGIN = 2  # columns
 _BLOCKS = {"▁": 1 / 8, "▂": 1 / 4, "▄": 1 / 2, "▇": 1.0, "█": 1.0}

@@ -18,5 +18,9 @@ class Doubts:
         if not self._is_quiet:
             print_notes(f"warning: {clean(text)}")
 
+    def forget(self) -> None:
+        """As if there had been none: what follows is a new look."""
+        self._has_any = False
+
     def __bool__(self) -> bool:
         return self._has_any

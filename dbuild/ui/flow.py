@@ -16,10 +16,12 @@ from dbuild.ui.drawing.layering import Layering, layered
 from dbuild.ui.drawing.strips import PLAIN_SHAPES, SHAPES, Strip, shares_of, strip_of
 from dbuild.ui.styles import BOLD, FAINT
 from dbuild.ui.text import age, clean, clip, duration, size_text
+from dbuild.ui.widths import filled, width_of
 
 Rows = list[list[Piece]]
 
 STYLES = {
+    "running": "bright_blue",
     "failed": "red",
     "late": "red",
     "missing": "yellow",
@@ -156,9 +158,9 @@ class _Picture:
             Piece(node.kind.rjust(rest), FAINT),
         ]
         strip = node.strip(width, height)
-        edge = max((len(label) + 1 for label in strip.labels), default=0)
+        edge = max((width_of(label) + 1 for label in strip.labels), default=0)
         for at, row in enumerate(strip.rows):
-            label = [Piece(self._clip(clean(strip.labels[at]), edge - 1).ljust(edge), FAINT)] if edge else []
+            label = [Piece(filled(strip.labels[at], edge), FAINT)] if edge else []
             yield [*label, *self._strip(row)]
         for line in wrap(self._counts(node).replace(", ", ",\0").replace(" ", "\xa0").replace("\0", " "), width):
             yield [Piece(line.replace("\xa0", " "), "")]
@@ -234,7 +236,7 @@ class _Picture:
         return text
 
     def _mark(self, node: _Node) -> str:
-        kinds = {"failed": "✗x", "late": "✗x", "fresh": "●o", "": "●o"}
+        kinds = {"failed": "✗x", "late": "✗x", "running": "▶>", "fresh": "●o", "": "●o"}
         return kinds.get(node.worst, "○.")[self._look.is_plain]
 
     def _style(self, node: _Node) -> str:

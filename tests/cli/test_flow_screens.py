@@ -5,15 +5,9 @@ DBUILD_KEEP_SCREENS=1 writes them anew; look at each before it is committed.
 
 from __future__ import annotations
 
-import fcntl
 import os
-import pty
 import random
 import re
-import struct
-import subprocess
-import sys
-import termios
 import xml.etree.ElementTree as ElementTree
 from datetime import date
 from pathlib import Path
@@ -29,6 +23,7 @@ from dbuild.ui.drawing.canvas import LINES, plain_text
 from dbuild.ui.drawing.focus import around
 from dbuild.ui.flow import STYLES, Look, flow_rows
 from tests.cli.sandbox import Sandbox
+from tests.cli.terminals import Terminal
 
 SCREENS = Path(__file__).with_name("screens")
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
@@ -154,7 +149,7 @@ def test_states_differ_without_colours() -> None:
     legend = [piece for row in rows[rows.index([]) :] for piece in row]
     shapes = [piece.text for piece in legend[::2]]
     assert len(set(shapes)) == len(shapes) == 10
-    assert {piece.text.strip() for piece in legend[1::2]} == STYLES.keys() - {"unsettled"}
+    assert {piece.text.strip() for piece in legend[1::2]} == STYLES.keys() - {"unsettled", "running"}
 
 
 # -- for other programs ------------------------------------------------------------------------------------------------
@@ -207,31 +202,13 @@ def test_hostile_names_stay_inside_their_quotes() -> None:
 # -- real terminals ----------------------------------------------------------------------------------------------------
 
 
-def shown(sandbox: Sandbox, columns: int, lines: int, *words: str, **more: str) -> pyte.Screen:
+def shown(sandbox: Sandbox, columns: int, rows: int, *words: str, **more: str) -> pyte.Screen:
     """What a terminal of a size shows at the end of a command."""
-    screen = pyte.Screen(columns, lines)
-    stream = pyte.ByteStream(screen)
-    master, slave = pty.openpty()
-    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
     # A width that somebody has set would go before the terminal's own.
-    settings = {
-        name: value for name, value in sandbox.environment().items() if name not in ("COLUMNS", "LINES", "PAGER")
-    }
-    settings |= more
-    command = [sys.executable, "-m", "dbuild", *words]
-    with subprocess.Popen(command, cwd=sandbox.root, env=settings, stdin=slave, stdout=slave, stderr=slave) as process:
-        os.close(slave)
-        while True:
-            try:
-                data = os.read(master, 65536)
-            except OSError:
-                break
-            if not data:
-                break
-            stream.feed(data)
-        assert process.wait() == 0
-    os.close(master)
-    return screen
+    kept = {name: value for name, value in sandbox.environment().items() if name not in ("COLUMNS", "LINES", "PAGER")}
+    with Terminal(sandbox.root, kept | more, *words, columns=columns, rows=rows) as terminal:
+        assert terminal.finish() == 0
+        return terminal.screen
 
 
 @pytest.mark.parametrize("columns", [44, 80, 120])

@@ -10,10 +10,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from dbuild.core.partitions import Interval, PartitionSet, TimeAxis, common
+from dbuild.ui.text import clean
+from dbuild.ui.widths import cut, width_of
 
 Standing = Sequence[tuple[str, PartitionSet]]  # states with their partitions, what needs attention most first
 
 SHAPES = {
+    "running": "▶",
     "failed": "✗",
     "late": "!",
     "missing": "-",
@@ -27,6 +30,7 @@ SHAPES = {
     "fresh": "▇",
 }
 PLAIN_SHAPES = SHAPES | {
+    "running": ">",
     "failed": "x",
     "stale": "o",
     "undecided": "?",
@@ -101,8 +105,8 @@ def _heat_map(domain: PartitionSet, standing: Standing, width: int, height: int)
     others = [at for at in range(len(domain.axes)) if at != across]
     down = max(others, key=lambda at: sum(high - low for low, high in domain.spans(at)))
     groups = list(_groups(domain.spans(down), height))
-    labels = [_label(domain, down, group) for group in groups]
-    width -= min(_LABEL, max(map(len, labels))) + 1
+    labels = tuple(_label(domain, down, group) for group in groups)
+    width -= max(map(width_of, labels)) + 1
     spans = domain.spans(across)
     total = sum(high - low for low, high in spans)
     rows = []
@@ -115,14 +119,14 @@ def _heat_map(domain: PartitionSet, standing: Standing, width: int, height: int)
                 for cell in range(low * len(cells) // total, -(-high * len(cells) // total)):
                     cells[cell] = state
         rows.append(tuple(cells))
-    return Strip(tuple(rows), tuple(label[:_LABEL] for label in labels))
+    return Strip(tuple(rows), labels)
 
 
 def _label(domain: PartitionSet, position: int, group: Interval) -> str:
     """The value of a row, or the first one of several with a sign that there are more."""
     first, last = group
-    text = domain.axes[position].text(first)
-    return text if first == last else f"{text[: _LABEL - 1]}+"
+    text = clean(domain.axes[position].text(first))
+    return cut(text, _LABEL, "") if first == last else cut(text, _LABEL - 1, "") + "+"
 
 
 def _groups(spans: Sequence[Interval], most: int) -> Iterator[Interval]:

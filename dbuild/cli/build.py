@@ -25,6 +25,7 @@ TARGET may be a pattern (daily_*) or a tag (tag:nightly). Without targets, the p
 
 \b
 Examples:
+<<<<<<< HEAD
   dbuild build daily@2013-01-05..2013-01-07    three days
   dbuild build -k -j 4                         go on after a failure, 4 tasks at once
   dbuild build plan                            a target named like a command
@@ -32,7 +33,33 @@ Examples:
   dbuild build --budget 500                    nothing, if more than 500 would run
   dbuild build --timeline out.json             for ui.perfetto.dev: what took so long
   dbuild build tag:nightly@-7d.. daily@failed  the last days of some, what failed
+=======
+  dbuild build daily@2013-01-05..2013-01-07  three days
+  dbuild build -k -j 4                       go on after a failure, 4 at once
+  dbuild build plan                          a target named like a command
+  dbuild build weather+                      all that is made from the weather
+  dbuild build --budget 500                  nothing, if it were more than 500
+  dbuild build tag:nightly@-7d..             the last days of what has a tag
+  dbuild build daily@failed report           what failed, and another target
+>>>>>>> cd0979b (Completion for bash, zsh and fish; dbuild help prints the documentation; what was meant is told in more places)
 """
+
+
+# Commands of other tools.
+_ELSEWHERE = {
+    **dict.fromkeys(("run", "make", "materialize", "repro", "backfill"), ""),
+    **dict.fromkeys(("ls", "datasets"), " list"),
+    **dict.fromkeys(("graph", "dag", "lineage", "viz"), " status --graph"),
+    **dict.fromkeys(("explain", "debug"), " why"),
+    **dict.fromkeys(("dryrun", "dry-run", "preview"), " plan"),
+    **dict.fromkeys(("validate", "compile", "parse"), " lint"),
+    **dict.fromkeys(("logs", "runs"), " log"),
+    **dict.fromkeys(("rm", "gc", "prune"), " clean"),
+    **dict.fromkeys(("docs", "man", "--man"), " help"),
+    **dict.fromkeys(("freeze", "touch"), " mark"),
+    "version": " --version",
+    "new": " init",
+}
 
 
 @click.command("build", help=HELP)
@@ -164,6 +191,8 @@ def _with_command(error: UsageError, targets: Sequence[str]) -> UsageError:
     from dbuild.cli.main import COMMANDS
 
     for word in targets[:1]:
+        if word in _ELSEWHERE and f'"{word}"' in error.what:
+            return UsageError(error.what, error.place, f'here it is "dbuild{_ELSEWHERE[word]}"')
         near = nearest(word, COMMANDS)
         if near and f'"{word}"' in error.what and (error.hint is None or "did you mean" not in error.hint):
             return UsageError(error.what, error.place, near.replace("mean", "mean the command"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import traceback
 from collections.abc import Sequence
@@ -9,7 +10,7 @@ from collections.abc import Sequence
 import click
 
 from dbuild.core.budget import BudgetError
-from dbuild.errors import UserError
+from dbuild.errors import UserError, nearest
 from dbuild.ui.json import encode
 from dbuild.ui.problems import error_lines, error_record, kind_of, problem_lines, problems_of
 from dbuild.ui.stream import ReaderGone, print_notes, tell
@@ -78,9 +79,23 @@ def _usage(error: click.ClickException) -> tuple[str, str]:
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "dbuild"
     hint = " or ".join(f'did you mean "{word}"?' for word in list(near)[:1]) if near else f"{path} --help"
+    if isinstance(error, click.BadParameter) and error.param and isinstance(error.param.type, click.Choice):
+        return _wrong_choice(error, error.param.type, hint)
     if isinstance(error, click.NoSuchOption):
         return f'there is no option "{error.option_name}"', hint
     return error.format_message(), hint
+
+
+def _wrong_choice(error: click.BadParameter, choice: click.Choice[object], hint: str) -> tuple[str, str]:
+    """A word that is none of those that can be given."""
+    assert error.param is not None
+    choices = [str(each) for each in choice.choices]
+    said = re.match(r"'(.*?)' is not", error.message)
+    is_option = isinstance(error.param, click.Option)
+    what = f"{error.param.opts[0]} is one of {', '.join(choices)}" if is_option else f"one of {', '.join(choices)}"
+    return f'"{said[1]}" is none of them: {what}' if said else what, (
+        nearest(said[1], choices) if said else None
+    ) or hint
 
 
 def _report_fault(error: BaseException, words: Sequence[str]) -> int:

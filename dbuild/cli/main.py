@@ -10,7 +10,7 @@ from io import TextIOWrapper
 import click
 
 from dbuild import __version__
-from dbuild.cli.options import build_options, common_options, find_command
+from dbuild.cli.options import build_options, common_options, find_command, is_common
 
 # Each command with its module and a line for the list of commands: nothing is imported to print help.
 COMMANDS = {
@@ -31,6 +31,8 @@ COMMANDS = {
     "query": ("dbuild.cli.query", "Ask what is known of runs and partitions with SQL."),
     "mark": ("dbuild.cli.mark", "Say that partitions are stale, fresh or frozen."),
     "clean": ("dbuild.cli.clean", "Remove what dbuild made."),
+    "help": ("dbuild.cli.help", "Show the documentation, or the help of a command."),
+    "completion": ("dbuild.cli.completion", "Print what bash, zsh or fish need to complete command lines."),
 }
 HELP = """Make for data: builds the targets of a Dataflowfile, and after that only what is stale.
 
@@ -43,6 +45,21 @@ Examples:
 """
 
 
+class Grouped(click.Command):
+    """A command whose help has what is its own first, and then what every command takes."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        groups: dict[str, list[tuple[str, str]]] = {"Options": [], "Options of every command": []}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx) if isinstance(parameter, click.Option) else None
+            if record is not None:
+                groups["Options of every command" if is_common(parameter) else "Options"].append(record)
+        for title, records in groups.items():
+            if records:
+                with formatter.section(title):
+                    formatter.write_dl(records)
+
+
 class Commands(click.Group):
     """Loads a command when it is called; words that name no command are targets to build."""
 
@@ -51,6 +68,7 @@ class Commands(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         found: click.Command = import_module(COMMANDS[cmd_name][0]).command
+        found.__class__ = Grouped
         return found
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

@@ -126,6 +126,14 @@ def common_options(command: Callable[..., object]) -> Callable[..., object]:
     return function
 
 
+def is_common(parameter: click.Parameter) -> bool:
+    """Whether every command has this option."""
+    return parameter.name in _COMMON or "--help" in parameter.opts
+
+
+_COMMON = ("directory", "file", "params", "json", "quiet", "verbose")
+
+
 def strict_option(function: Decorated) -> Decorated:
     """--strict, of the commands that see how partitions stand."""
     text = "Exit with 3 if something is waiting, late, provisional or (not after a build) stale."

@@ -25,12 +25,12 @@ a minute, two, four, up to an hour. While a Dataflowfile is wrong, builds take i
 
 \b
 Examples:
-  dbuild watch                                 all that the project builds by default
-  dbuild watch report -j 4                     one target, and what it needs
+  dbuild watch                               all that is built by default
+  dbuild watch report -j 4                   one target, and what it needs
   dbuild watch --once-per 10m --not-between 08:00-09:00
-  dbuild watch --exec './notify.sh'            what happened is JSON on its standard input
-  dbuild watch --poll 30                       files on a network: look every 30 s
-  dbuild watch --status                        how the one that runs stands
+  dbuild watch --exec ./notify.sh            gets what happened as JSON
+  dbuild watch --poll 30                     files on a network: every 30 s
+  dbuild watch --status                      how the one that runs stands
 """
 
 

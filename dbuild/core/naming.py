@@ -1,4 +1,4 @@
-"""Which datasets the name in a selector means: `daily`, `daily_*`, `*`, `tag:nightly`. Unaware of partitions."""
+"""Which datasets the name in a selector means: `daily`, `daily_*`, `*`, `tag:x`, `owner:x`. Unaware of partitions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dbuild.core.graph import Flow
 from dbuild.core.model import Source, Target
 from dbuild.errors import UsageError, nearest
 
-_TAG = "tag:"
+_TAG, _OWNER = "tag:", "owner:"
 _GLOB = re.compile(r"[*?]")
 _BEHIND = re.compile(r"([A-Za-z_]\w*)([^\w*?])(.+)", re.ASCII)  # a name, and something behind it
 _SHOWN = 8  # tags or targets that a hint names
@@ -17,7 +17,7 @@ _SHOWN = 8  # tags or targets that a hint names
 
 def is_pattern(name: str) -> bool:
     """Whether a name may mean several datasets, so that those to which KEYS don't apply are left out."""
-    return name.startswith(_TAG) or _GLOB.search(name) is not None
+    return name.startswith((_TAG, _OWNER)) or _GLOB.search(name) is not None
 
 
 def datasets_named(flow: Flow, name: str, *, with_sources: bool) -> list[Source | Target]:
@@ -29,6 +29,8 @@ def datasets_named(flow: Flow, name: str, *, with_sources: bool) -> list[Source 
     every += [flow.project.targets[target] for target in flow.order if target in flow.project.targets]
     if name.startswith(_TAG):
         found = _tagged(every, name.removeprefix(_TAG))
+    elif name.startswith(_OWNER):
+        found = _owned(every, name.removeprefix(_OWNER))
     elif _GLOB.search(name):
         found = [dataset for dataset in every if _matches(name, dataset.name)]
         if not found:
@@ -52,6 +54,16 @@ def _tagged(every: Iterable[Source | Target], pattern: str) -> list[Source | Tar
         known = f"there are {', '.join(tags[:_SHOWN])}" if tags else "nothing has tags"
         what = f'nothing has the tag "{pattern}"' if pattern else f'"{_TAG}" names no tag'
         raise UsageError(what, hint=nearest(pattern, tags) or known)
+    return found
+
+
+def _owned(every: Iterable[Source | Target], pattern: str) -> list[Source | Target]:
+    found = [dataset for dataset in every if dataset.owner and _matches(pattern, dataset.owner)]
+    if not found:
+        owners = list(dict.fromkeys(dataset.owner for dataset in every if dataset.owner))
+        known = f"there are {', '.join(owners[:_SHOWN])}" if owners else "nothing has an owner"
+        what = f'nothing has the owner "{pattern}"' if pattern else f'"{_OWNER}" names no owner'
+        raise UsageError(what, hint=nearest(pattern, owners) or known)
     return found
 
 

@@ -170,9 +170,8 @@ def read_document(reader: Reader, file: str, problems: list[UserError]) -> Docum
         text = reader.text(file).replace("\r\n", "\n")
         return Document(file, tomli.loads(text), Lines(text), problems, reader)
     except FileNotFoundError:
-        problems.append(
-            UserError("there is no such file", Place(file), "dbuild init writes one; or name it with -f FILE")
-        )
+        hint = nearest(file, reader.names()) or "dbuild init writes one; or name it with -f FILE"
+        problems.append(UserError("there is no such file", Place(file), hint))
     except OSError as error:
         problems.append(UserError(f"can't be read: {error.strerror}", Place(file)))
     except UnicodeDecodeError as error:

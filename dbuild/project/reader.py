@@ -28,6 +28,14 @@ class Reader:
         self.taken[file] = text
         return text
 
+    def names(self) -> list[str]:
+        """The files of the root itself, as far as they can be seen."""
+        try:
+            with os.scandir(self._root) as entries:
+                return [entry.name for entry in entries if entry.is_file()]
+        except OSError:
+            return []
+
     def matching(self, pattern: str) -> list[str]:
         """The files that a pattern of `include` names, sorted.
 

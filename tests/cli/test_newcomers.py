@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from dbuild.cli.main import main
 from tests.cli.sandbox import FLOW, Sandbox
 
 WRONG = """
@@ -100,6 +101,62 @@ def test_what_was_tried_again_is_neither_the_same_nor_told_twice(sandbox: Sandbo
     assert sandbox.run("why", "x").stdout.count("never built") == 1
 
 
-@pytest.mark.parametrize("command", ["build", "plan", "status", "why", "show", "lint", "list", "log", "mark", "clean"])
-def test_help_fits_on_a_terminal_of_96_columns(sandbox: Sandbox, command: str) -> None:
-    assert max(map(len, sandbox.run(command, "--help", COLUMNS="80").stdout.splitlines())) <= 96
+NAMED = """
+[partitions.origin]
+values = ["EWR", "JFK", "LGA"]
+[targets.daily]
+path = "out/daily/{day}/{origin}.txt"
+shell = "cat {raw} > {output}"
+tags = ["nightly"]
+owner = "anna"
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        ("staus", 'did you mean the command "status"?'),
+        ("lits --json", 'did you mean the command "list"?'),
+        ("run copy", 'here it is "dbuild"'),
+        ("dag", 'here it is "dbuild status --graph"'),
+        ("logs", 'here it is "dbuild log"'),
+        ("help partitons", 'did you mean "partitions"?'),
+        ("help wyh", 'did you mean "why"?'),
+        ("help late dta", 'did you mean "late-data"?'),
+        ("completion bsh", 'did you mean "bash"?'),
+        ("--keep-goin", 'did you mean "--keep-going"?'),
+        ("status --grap", 'did you mean "--graph"?'),
+        ("status --format svgg", 'did you mean "svg"?'),
+        ("init --dryrun", 'did you mean "--dry-run"?'),
+        ("cpoy", 'did you mean "copy"?'),
+        ("plan totl", 'did you mean "total"?'),
+        ("why +totl@2013-01", 'did you mean "total"?'),
+        ("show dayly", 'did you mean "daily"?'),
+        ("log copi", 'did you mean "copy"?'),
+        ("late raww", 'did you mean "raw"?'),
+        ("list copi+", 'did you mean "copy"?'),
+        ("clean --outputs copi -n", 'did you mean "copy"?'),
+        ("mark copy stael --why x", 'did you mean "stale"?'),
+        ("mark copi stale --why x", 'did you mean "copy"?'),
+        ("copy@2013-1-2", 'did you mean "2013-01-02"?'),
+        ("copy@20130102", 'did you mean "2013-01-02"?'),
+        ("copy@faild", 'did you mean "failed"?'),
+        ("copy@yesterdya", 'did you mean "yesterday"?'),
+        ("copy@dya=2013-01-02", 'did you mean "day"?'),
+        ("daily@2013-01-02,JKF", 'did you mean "JFK"?'),
+        ("daily@origin=ewrr", 'did you mean "EWR"?'),
+        ("tag:nihgtly", 'did you mean "nightly"?'),
+        ("owner:ana", 'did you mean "anna"?'),
+        ("dail?@2013-01-02,JFG", 'did you mean "JFK"?'),
+        ("copi_*", 'did you mean "copy"?'),
+        ("--param greting=x", 'did you mean "greeting"?'),
+        ("-f Dataflowfiel", 'did you mean "Dataflowfile"?'),
+    ],
+)
+def test_what_was_probably_meant_is_told(
+    sandbox: Sandbox, capsys: pytest.CaptureFixture[str], line: str, hint: str
+) -> None:
+    sandbox.write("Dataflowfile", FLOW + NAMED)
+    words = line.split()
+    assert main([*words, "-C", str(sandbox.root)]) == 2
+    assert f"  hint: {hint}" in capsys.readouterr().err.splitlines()

@@ -25,23 +25,14 @@ TARGET may be a pattern (daily_*) or a tag (tag:nightly). Without targets, the p
 
 \b
 Examples:
-<<<<<<< HEAD
-  dbuild build daily@2013-01-05..2013-01-07    three days
-  dbuild build -k -j 4                         go on after a failure, 4 tasks at once
-  dbuild build plan                            a target named like a command
-  dbuild build weather+                        all that is made from the weather
-  dbuild build --budget 500                    nothing, if more than 500 would run
-  dbuild build --timeline out.json             for ui.perfetto.dev: what took so long
-  dbuild build tag:nightly@-7d.. daily@failed  the last days of some, what failed
-=======
   dbuild build daily@2013-01-05..2013-01-07  three days
   dbuild build -k -j 4                       go on after a failure, 4 at once
   dbuild build plan                          a target named like a command
   dbuild build weather+                      all that is made from the weather
   dbuild build --budget 500                  nothing, if it were more than 500
+  dbuild build --timeline out.json           for ui.perfetto.dev: what took long
   dbuild build tag:nightly@-7d..             the last days of what has a tag
   dbuild build daily@failed report           what failed, and another target
->>>>>>> cd0979b (Completion for bash, zsh and fish; dbuild help prints the documentation; what was meant is told in more places)
 """
 
 

@@ -19,10 +19,7 @@ COMMANDS = [
     "plan",
     "status",
     "why",
-<<<<<<< HEAD
     "why-not",
-=======
->>>>>>> cd0979b (Completion for bash, zsh and fish; dbuild help prints the documentation; what was meant is told in more places)
     "show",
     "init",
     "lint",
@@ -30,18 +27,13 @@ COMMANDS = [
     "late",
     "watch",
     "log",
-<<<<<<< HEAD
     "history",
     "stats",
     "query",
     "mark",
     "clean",
-=======
-    "mark",
-    "clean",
     "help",
     "completion",
->>>>>>> cd0979b (Completion for bash, zsh and fish; dbuild help prints the documentation; what was meant is told in more places)
 ]
 FAILING = FLOW.replace("cp {raw} {output}", "cat {raw}; grep -v 'day 2' {raw} > {output}")
 

@@ -37,7 +37,7 @@ Examples:
   dbuild mark daily@..2013-03,origin=JFK stale --why "the sensor was wrong"
   dbuild mark model 'rep*' fresh --why "renamed a variable"
   dbuild mark daily@2013-01 frozen --why "audited" --until 2040-01-01
-  dbuild mark daily@2012 --clear
+  dbuild mark daily@2013-01 --clear
 """
 
 

@@ -27,7 +27,7 @@ listed. It reads what earlier builds recorded, also while one writes, and nothin
 \b
 Examples:
   dbuild query "FROM runs ORDER BY run DESC LIMIT 5"
-  dbuild query "SELECT target, sum(seconds) AS s FROM tasks GROUP BY ALL ORDER BY s"
+  dbuild query "SELECT target, sum(seconds) FROM tasks GROUP BY ALL"
   dbuild query "FROM failures" --csv
   dbuild query "FROM partitions" -o partitions.parquet
   dbuild query                          the views and their columns

@@ -74,7 +74,9 @@ class Line(NamedTuple):
 def read_line(words: Sequence[str], commands: Mapping[str, Command]) -> Line:
     """The line of words, without the program's name; the last is the one that the cursor is on."""
     *before, current = words or [""]
-    known = {name: option for command in commands.values() for option in command.options for name in option.names}
+    known = {
+        name: option for each in reversed(list(commands.values())) for option in each.options for name in option.names
+    }
     command, file = "", "Dataflowfile"
     folders: list[str] = []
     arguments: list[str] = []
@@ -91,6 +93,7 @@ def read_line(words: Sequence[str], commands: Mapping[str, Command]) -> Line:
             awaiting = _awaiting(word, known)
         elif not command and not arguments and word in commands and not is_plain:
             command = word
+            known |= {name: option for option in commands[word].options for name in option.names}
         else:
             arguments.append(word)
     return Line(command, awaiting, current, tuple(arguments), file, tuple(folders))

@@ -17,6 +17,7 @@ COMMANDS = {
             Option(("--dry-run", "-n"), "", "Show what would run, and why"),
             Option(("--force", "-B"), "", "Build what is named although it is fresh"),
             Option(("--budget",), "text", "Run nothing if it were more partitions (500), or longer (2h)"),
+            Option(("--timeline",), "file", "Write who did what when, as ui.perfetto.dev shows it"),
             Option(("--yes",), "", "Build it although it is more than the budget"),
             Option(
                 ("--strict",), "", "Exit with 3 if something is waiting, late, provisional or (not after a build) stale"
@@ -56,6 +57,7 @@ COMMANDS = {
             Option(("--focus",), "text", "Draw only what lies around DATASET"),
             Option(("--depth",), "text", "How many steps around it (2)"),
             Option(("--all",), "", "Draw every dataset on its own"),
+            Option(("--watch",), "", "Keep it live until Ctrl-C"),
             Option(("--format",), "dot|mermaid|svg|json", "Write the flow for another program"),
             Option(
                 ("--strict",), "", "Exit with 3 if something is waiting, late, provisional or (not after a build) stale"
@@ -71,6 +73,19 @@ COMMANDS = {
     ),
     "why": Command(
         "Explain why a partition is, or isn't, to be built.",
+        "targets",
+        (
+            Option(("--directory", "-C"), "folder", "Go to DIR first"),
+            Option(("--file", "-f"), "file", "Read FILE as the Dataflowfile"),
+            Option(("--param",), "text", "Override a param of the project"),
+            Option(("--json",), "", "Report as JSON, one object a line"),
+            Option(("--quiet", "-q"), "", "Say nothing but errors"),
+            Option(("--verbose", "-v"), "", "Say more"),
+            Option(("--help", "-h"), "", "Show this message and exit"),
+        ),
+    ),
+    "why-not": Command(
+        "Explain why a partition doesn't run.",
         "targets",
         (
             Option(("--directory", "-C"), "folder", "Go to DIR first"),
@@ -198,6 +213,21 @@ COMMANDS = {
         "datasets",
         (
             Option(("--limit",), "text", "Show the newest N of each (20)"),
+            Option(("--directory", "-C"), "folder", "Go to DIR first"),
+            Option(("--file", "-f"), "file", "Read FILE as the Dataflowfile"),
+            Option(("--param",), "text", "Override a param of the project"),
+            Option(("--json",), "", "Report as JSON, one object a line"),
+            Option(("--quiet", "-q"), "", "Say nothing but errors"),
+            Option(("--verbose", "-v"), "", "Say more"),
+            Option(("--help", "-h"), "", "Show this message and exit"),
+        ),
+    ),
+    "stats": Command(
+        "Show what takes long, what was saved, what fails by chance, what is stored.",
+        "targets",
+        (
+            Option(("--since",), "text", "Look at the last 30d, 12h …, or at all"),
+            Option(("--limit",), "text", "Show N targets of each kind (10)"),
             Option(("--directory", "-C"), "folder", "Go to DIR first"),
             Option(("--file", "-f"), "file", "Read FILE as the Dataflowfile"),
             Option(("--param",), "text", "Override a param of the project"),

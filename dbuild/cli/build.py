@@ -30,7 +30,7 @@ Examples:
   dbuild build plan                          a target named like a command
   dbuild build weather+                      all that is made from the weather
   dbuild build --budget 500                  nothing, if it were more than 500
-  dbuild build --timeline out.json           for ui.perfetto.dev: what took long
+  dbuild build --timeline out.json           what took long, for Perfetto
   dbuild build tag:nightly@-7d..             the last days of what has a tag
   dbuild build daily@failed report           what failed, and another target
 """

@@ -31,7 +31,7 @@ Examples:
   dbuild status --graph                  the flow, drawn
   dbuild status monthly+                 a target and all that is made from it
   dbuild status --focus monthly          what lies around a dataset
-  dbuild status --graph --watch          the same, kept live while a build works, here or in another terminal
+  dbuild status --graph --watch          the same, live while a build works
   dbuild status --format svg > flow.svg  for a page; or dot, mermaid, json
 
 In a drawing each character of a strip stands for one partition or for as many as there are to a column, and shows

@@ -70,7 +70,7 @@ def offered(project: Workshop, capsys: pytest.CaptureFixture[str], monkeypatch: 
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("dbuild sta", ["status"]),
+        ("dbuild sta", ["status", "stats"]),
         ("dbuild co", ["completion", "copy", "counts"]),
         ("dbuild status --gr", ["--graph"]),
         ("dbuild -j 4 --keep", ["--keep-going"]),
@@ -105,7 +105,7 @@ def offered(project: Workshop, capsys: pytest.CaptureFixture[str], monkeypatch: 
         ("dbuild init x", [":folders"]),
         ("dbuild completion ", ["bash", "zsh", "fish"]),
         ("dbuild help part", ["partitions"]),
-        ("dbuild help wh", ["why"]),
+        ("dbuild help wh", ["why", "why-not"]),
         ("dbuild status --format m", ["mermaid"]),
         ("dbuild -- sta", []),
         ("dbuild -j ", []),

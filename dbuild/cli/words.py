@@ -98,7 +98,7 @@ COMMANDS = {
         ),
     ),
     "show": Command(
-        "Show a recipe as it would run, and the first rows of what it made.",
+        "Show a recipe as it would run, and its first rows.",
         "targets",
         (
             Option(("--rows",), "text", "Show the first N rows (10)"),
@@ -113,7 +113,7 @@ COMMANDS = {
         ),
     ),
     "init": Command(
-        "Look at a folder of data files, and write a Dataflowfile for it.",
+        "Write a Dataflowfile for a folder of data files.",
         "folder",
         (
             Option(("--dry-run", "-n"), "", "Print the Dataflowfile"),
@@ -155,7 +155,7 @@ COMMANDS = {
         ),
     ),
     "late": Command(
-        "Show what is late, what was built without it, how late data comes.",
+        "Show what is late, and what was built without it.",
         "datasets",
         (
             Option(("--limit",), "text", "Show the newest N arrivals (10)"),
@@ -223,7 +223,7 @@ COMMANDS = {
         ),
     ),
     "stats": Command(
-        "Show what takes long, what was saved, what fails by chance, what is stored.",
+        "Show what takes long, what was saved, what is stored.",
         "targets",
         (
             Option(("--since",), "text", "Look at the last 30d, 12h …, or at all"),

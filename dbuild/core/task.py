@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Literal, NamedTuple
 
 from dbuild.core.grain import Grain
 from dbuild.core.model import Recipe, Scalar, SqlRecipe
@@ -59,6 +60,17 @@ class TaskOutput:
     path: str  # absolute, temporary, in the directory of its final place, its ending kept; a folder has no slash
     final: str  # absolute: its final place (for messages, and for the path a shell recipe may print)
     format: str  # as in TaskInput; a "folder" is there, and empty, when the recipe starts
+    private: str = ""  # absolute: a folder that is there for this output alone, `path` in it; "" for none
+
+
+@sendable
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What a task may touch beside its inputs and outputs. All paths are absolute."""
+
+    areas: tuple[str, ...]  # folders of which it may read nothing else: the project, and those of datasets outside it
+    code: tuple[str, ...]  # files that count as its recipe
+    is_enforced: bool  # whether all else is refused, or only told
 
 
 @sendable
@@ -86,6 +98,12 @@ class Task:
     env: tuple[tuple[str, str], ...] = ()  # variables for the recipe
     secrets: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # the same, with values nobody may see
     snapshot: str = ""  # absolute path of the Python code of its run; "": the project's files have it
+    bounds: Bounds | None = None  # None: nobody looks at what it opens
+
+    @property
+    def is_confined(self) -> bool:
+        """Whether all that it doesn't declare is refused."""
+        return self.bounds is not None and self.bounds.is_enforced
 
     @property
     def label(self) -> str:
@@ -115,6 +133,13 @@ class Made:
     files: tuple[tuple[str, bytes], ...] = ()  # of a folder: the files in it by their paths below it, with digests
 
 
+class Sight(NamedTuple):
+    """Something that a recipe did to a file or folder."""
+
+    kind: Literal["read", "write", "change", "remove", "list"]  # change: opened for both, so perhaps only read
+    path: str  # absolute
+
+
 @sendable
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -131,6 +156,8 @@ class Result:
     peak: int = 0  # bytes of memory at its highest, where it was watched; else 0
     worker: int = 0  # the process that ran it
     cpu: float = 0.0  # seconds of it, of all its processes
+    sights: frozenset[Sight] = frozenset()  # what it opened, where that is looked at; see `Bounds.areas`
+    is_all_seen: bool = False  # whether nothing that it opened is left out there
 
 
 @lru_cache(maxsize=4096)

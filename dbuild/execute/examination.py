@@ -8,6 +8,8 @@ from dbuild.core.task import Made, Produced, Task, TaskOutput
 from dbuild.errors import RecipeError, UserError
 from dbuild.observe.digests import backdate, digest_of_folder, files_below, hash_file
 
+_NAMED = 3  # files that are named
+
 
 def make_folders(task: Task) -> None:
     """Makes the folders that a recipe writes to, empty. Raises OSError where that fails."""
@@ -30,6 +32,16 @@ def examine(task: Task, produced: Produced) -> tuple[Made, ...]:
         digest, size = _examine_file(task, output)
         made.append(Made(output.name, digest, size, schemas.get(output.name)))
     return tuple(made)
+
+
+def left_beside(task: Task) -> tuple[str, ...]:
+    """What to say of the files that a recipe left beside outputs which have a folder of their own: they go with it."""
+    found = []
+    for output in task.outputs:
+        own = os.path.basename(output.path)
+        found += [name for name in sorted(os.listdir(output.private)) if name != own] if output.private else []
+    shown = ", ".join(found[:_NAMED]) + (f" and {len(found) - _NAMED} more" if len(found) > _NAMED else "")
+    return (f"it left {shown} beside its output, which isn't declared, so it is not kept",) if found else ()
 
 
 def _examine_file(task: Task, output: TaskOutput) -> tuple[bytes, int]:

@@ -7,7 +7,7 @@ it is replaced as a whole by a shorter one (a follower sees another inode under 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from dbuild import failpoints
 from dbuild.execute.amounts import spelt_bytes
@@ -94,6 +94,20 @@ class Log:
             raise
         os.close(self._descriptor)
         self._descriptor, self._size = new, len(content)
+
+
+def append_lines(path: str, lines: Sequence[str]) -> None:
+    """Adds lines to a log that is closed, or begins it; where it can't be written they are lost."""
+    if not lines:
+        return
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC) if os.path.exists(path) else _create(path)
+        try:
+            _write(descriptor, "".join(f"{line}\n" for line in lines).encode("utf-8", "backslashreplace"))
+        finally:
+            os.close(descriptor)
+    except OSError:
+        pass
 
 
 def _after_line_break(data: bytes, width: int = 0) -> int:

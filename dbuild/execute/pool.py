@@ -12,12 +12,16 @@ import socket
 import time
 from collections.abc import Callable, Collection
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from dbuild import failpoints
 from dbuild.core.model import ShellRecipe
 from dbuild.core.task import Result, Task
 from dbuild.execute.memory import used_by
 from dbuild.execute.process import Process, start_process
+
+if TYPE_CHECKING:
+    from dbuild.execute.witness import Tracing, Witness
 
 GRACE = 5.0  # seconds between asking a recipe to end and ending it
 _LARGE = 2  # a worker that uses more than one part in so many of a task's limit is not given the task
@@ -28,6 +32,7 @@ class Pool:
 
     `withheld` are variables of the environment that only the tasks see that are given them (as secrets). `sign` is a
     descriptor that every worker keeps open as long as it lives, so that its lock tells of it; the pool never closes it.
+    With `tracing`, results tell what recipes opened.
     """
 
     def __init__(
@@ -38,12 +43,14 @@ class Pool:
         directories: tuple[str, ...],
         withheld: Collection[str] = (),
         sign: int | None = None,
+        tracing: Tracing | None = None,
     ) -> None:
         self._size = size
         self._root = root
         self._directories = directories
         self._environment = {name: value for name, value in os.environ.items() if name not in withheld}
         self._sign = sign
+        self._tracing = tracing
         self.hear: Callable[[int, bytes], None] | None = None  # gets what each task prints, as its log gets it
         self._idle: list[Process] = []
         self._busy: list[Process] = []
@@ -73,20 +80,29 @@ class Pool:
             self.end(task.number)
 
     def _worker_for(self, task: Task) -> Process:
-        """An idle worker, or a new one: a worker that still holds what earlier tasks used up has no room for some."""
+        """An idle worker, or a new one: a worker that still holds what earlier tasks used up has no room for some.
+
+        One whose recipes are looked at serves one target: what it has opened and keeps isn't opened again for others.
+        One that is to be confined begins anew: what it has can't be taken away from it.
+        """
         for worker in reversed(self._idle):
+            if task.is_confined or (worker.target != task.target and self._tracing is not None):
+                continue
             if task.memory is None or used_by(worker.pid, task.memory // _LARGE) * _LARGE <= task.memory:
                 self._idle.remove(worker)
                 return worker
-        if self._idle:
+        is_apart = task.is_confined or self._tracing is not None
+        if self._idle and (not is_apart or len(self._idle) + len(self._busy) >= self._size):
             self._end(self._idle[-1])
         return self._start()
 
     def _start(self) -> Process:
         failpoints.reach("spawn")
-        worker = start_process(self._root, self._directories, self._environment, self._sign)
+        worker = start_process(self._root, self._directories, self._environment, self._sign, self._tracing)
         self._selector.register(worker.connection, selectors.EVENT_READ, worker)
         self._selector.register(worker.pipe, selectors.EVENT_READ, worker)
+        if worker.witness is not None:
+            self._selector.register(worker.witness.descriptor, selectors.EVENT_READ, worker)
         return worker
 
     # -- hearing -------------------------------------------------------------------------------------------------------
@@ -108,6 +124,8 @@ class Pool:
                     self._drain()
                 elif ready.fd == worker.pipe:
                     self._take_printed(worker)
+                elif worker.witness is not None and ready.fd == worker.witness.descriptor:
+                    self._take_seen(worker, worker.witness)
                 elif not worker.is_gone:
                     results.extend(self._hear(worker))
             self._look_at_memory()
@@ -142,6 +160,10 @@ class Pool:
         if not worker.is_gone and not worker.take_printed():
             self._selector.unregister(worker.pipe)  # it has closed its streams, and whatever held them has ended
 
+    def _take_seen(self, worker: Process, witness: Witness) -> None:
+        if not worker.is_gone and not witness.take():
+            self._selector.unregister(witness.descriptor)
+
     def _hear(self, worker: Process) -> list[Result]:
         try:
             kind, content = worker.connection.recv()
@@ -155,7 +177,7 @@ class Pool:
             content = replace(content, error="interrupted", causes=())
         result = worker.finish(content)
         self._busy.remove(worker)
-        if worker.is_spent:
+        if worker.is_spent or worker.is_confined:
             self._end(worker)
         else:
             self._idle.append(worker)
@@ -186,7 +208,8 @@ class Pool:
         self._forget(worker)
 
     def _forget(self, worker: Process) -> None:
-        for end in (worker.connection, worker.pipe):
+        seen = worker.witness.descriptor if worker.witness is not None else worker.pipe
+        for end in (worker.connection, worker.pipe, seen):
             try:
                 self._selector.unregister(end)
             except KeyError:

@@ -12,16 +12,20 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from multiprocessing.connection import Connection
+from typing import TYPE_CHECKING
 
 from dbuild.core.task import Result, Task
 from dbuild.execute.logs import Log
 from dbuild.execute.masks import Mask
 from dbuild.execute.memory import Watch
 from dbuild.recipes.processes import kill_family
+
+if TYPE_CHECKING:
+    from dbuild.execute.witness import Tracing, Witness
 
 _START = "import sys; sys.path.append(sys.argv.pop(1)); from dbuild.execute.worker import main; main(sys.argv[1:])"
 _PIECE = 1 << 18  # bytes that are taken from a pipe at once, and that it holds where that can be set
@@ -31,14 +35,24 @@ _PATIENCE = 1.0  # seconds that a process has to end when it has closed its conn
 class Process:
     """A worker. Its descriptors are closed by `close` alone."""
 
-    def __init__(self, process: subprocess.Popen[bytes], connection: Connection, pipe: int, lifeline: int) -> None:
+    def __init__(
+        self,
+        process: subprocess.Popen[bytes],
+        connection: Connection,
+        pipe: int,
+        lifeline: int,
+        witness: Witness | None = None,
+    ) -> None:
         self.connection = connection
         self.pipe = pipe  # what it and its recipes print
+        self.witness = witness  # what these open, where that is looked at
         self.pid = process.pid
         self.child = 0  # the process group of the shell recipe that it runs
         self.task: Task | None = None
         self.watch: Watch | None = None  # of a task that has a limit of memory
         self.excess: str | None = None  # how its task exceeded the limit
+        self.target = ""  # of the last task
+        self.is_confined = False  # it had a task that it was confined for, and can't be set free
         self.is_spent = False  # its task was interrupted: whatever state it is in, it isn't used again
         self.is_cut_off = False  # it had closed its connection and did not end
         self.is_gone = False
@@ -63,7 +77,8 @@ class Process:
         self.watch = Watch(self.pid, task.memory) if task.memory is not None else None
         self.excess = None
         self._began = time.monotonic()
-        self.task = task
+        self.task, self.target = task, task.target
+        self.is_confined = self.is_confined or task.is_confined
         try:
             self.connection.send(task)
         except OSError:
@@ -74,6 +89,9 @@ class Process:
         self._take_waiting()
         self._log.close()
         peak = self.watch.peak if self.watch else 0
+        if self.witness is not None:
+            sights, is_all = self.witness.finish(result.number)
+            result = replace(result, sights=sights, is_all_seen=is_all)
         self.task, self.watch, self.child = None, None, 0
         if result.error is None and not (peak or result.notes or self._log.is_written or self._log.failure):
             return result
@@ -147,6 +165,10 @@ class Process:
             from dbuild.recipes.engine import spill_folder
 
             shutil.rmtree(spill_folder(self.pid), ignore_errors=True)
+        if self.is_confined:
+            from dbuild.execute.confinement import private_folder
+
+            shutil.rmtree(private_folder(self.pid), ignore_errors=True)
         return code
 
     def hang_up(self) -> None:
@@ -154,6 +176,8 @@ class Process:
         self.connection.close()
         os.close(self.pipe)
         self.pipe = -1
+        if self.witness is not None:
+            self.witness.close()
 
     def close(self) -> None:
         """Closes all ends."""
@@ -168,20 +192,25 @@ _NOTHING = Mask(())
 
 
 def start_process(
-    root: str, directories: tuple[str, ...], environment: Mapping[str, str], sign: int | None = None
+    root: str,
+    directories: tuple[str, ...],
+    environment: Mapping[str, str],
+    sign: int | None = None,
+    tracing: Tracing | None = None,
 ) -> Process:
     """Starts a worker in the directory `root` with this environment. Raises OSError where it can't be started.
 
-    It keeps the descriptor `sign` open until it ends.
+    It keeps the descriptor `sign` open until it ends. With `tracing`, what its recipes open is looked at.
     """
     opened: list[int] = []
     try:
         (pipe, printed), (lifeline, held) = _pipe(opened), _pipe(opened)
+        seen, told = _pipe(opened) if tracing is not None else (-1, -1)
         ours, theirs = socket.socketpair()
         with theirs:
             try:
-                passed = (theirs.fileno(), lifeline) if sign is None else (theirs.fileno(), lifeline, sign)
-                process = _spawn(root, directories, environment, printed, passed)
+                given = (theirs.fileno(), lifeline) if sign is None else (theirs.fileno(), lifeline, sign)
+                process = _spawn(root, directories, environment, printed, given, tracing, told)
             except BaseException:
                 ours.close()
                 raise
@@ -193,7 +222,15 @@ def start_process(
     os.close(lifeline)
     os.set_blocking(pipe, False)
     _widen(pipe)
-    return Process(process, Connection(ours.detach()), pipe, held)
+    witness = None
+    if tracing is not None:
+        os.close(told)
+        os.set_blocking(seen, False)
+        _widen(seen)
+        from dbuild.execute.witness import Witness
+
+        witness = Witness(seen, tracing, root)
+    return Process(process, Connection(ours.detach()), pipe, held, witness)
 
 
 def _pipe(opened: list[int]) -> tuple[int, int]:
@@ -203,19 +240,44 @@ def _pipe(opened: list[int]) -> tuple[int, int]:
 
 
 def _spawn(
-    root: str, directories: tuple[str, ...], environment: Mapping[str, str], printed: int, passed: tuple[int, ...]
+    root: str,
+    directories: tuple[str, ...],
+    environment: Mapping[str, str],
+    printed: int,
+    given: tuple[int, ...],
+    tracing: Tracing | None,
+    told: int,
 ) -> subprocess.Popen[bytes]:
-    package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    return subprocess.Popen(
-        [sys.executable, "-P", "-c", _START, package, ",".join(map(str, passed)), *directories],
-        cwd=root,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=printed,
-        stderr=printed,
-        pass_fds=passed,
-        start_new_session=True,
-    )
+    """`given` are the descriptors that a worker works with, `told` is where it says what its recipes open."""
+
+    def start(passed: tuple[int, ...], words: list[str], before: Sequence[str] = ()) -> subprocess.Popen[bytes]:
+        package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+        return subprocess.Popen(
+            [*before, sys.executable, "-P", "-c", _START, package, *words, *directories],
+            cwd=root,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=printed,
+            stderr=printed,
+            pass_fds=passed,
+            start_new_session=True,
+        )
+
+    listed = ",".join(map(str, given))
+    if tracing is None:
+        return start(given, [listed, ""])
+    if tracing.strace is None:
+        return start((*given, told), [listed, f"hook:{told}"])
+    from dbuild.execute.strace import command
+
+    # The tracer has what is passed too, and may outlive the worker: so the worker is sent its descriptors instead.
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        process = start(
+            (theirs.fileno(), told), [f"@{theirs.fileno()}", f"strace:{told}"], command(tracing.strace, told)
+        )
+        socket.send_fds(ours, [b"."], given)
+        return process
 
 
 def _widen(pipe: int) -> None:

@@ -12,6 +12,7 @@ import os
 import select
 import shutil
 import signal
+import socket
 import sys
 import threading
 import time
@@ -23,12 +24,13 @@ from dbuild import failpoints
 from dbuild.core.model import PythonRecipe, ShellRecipe, SqlRecipe
 from dbuild.core.task import Produced, Result, Task
 from dbuild.errors import RecipeError, UserError
-from dbuild.execute.examination import examine, make_folders
+from dbuild.execute.examination import examine, left_beside, make_folders
 from dbuild.execute.streams import Streams
 from dbuild.recipes.processes import GRACE, adopt_orphans, ask_descendants, is_alive, kill_family
 from dbuild.recipes.tracebacks import causes_of
 
 if TYPE_CHECKING:
+    from dbuild.execute.telling import Telling
     from dbuild.recipes.engine import Engine
 
 # Interrupts the main thread. Not SIGTERM, which would then be lost on a process that a recipe forks and ends at once:
@@ -53,13 +55,22 @@ class Interrupted(BaseException):
 class Worker:
     """One process's state: its connection, what it runs, and its warm engine."""
 
-    def __init__(self, connection: Connection, lifeline: int, signs: list[int], directories: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        lifeline: int,
+        signs: list[int],
+        directories: tuple[str, ...],
+        telling: Telling | None = None,
+    ) -> None:
         self._connection = connection
         self._lifeline = lifeline
         self._signs = signs
+        self._telling = telling
         self._directories = directories
         self._streams = Streams()
         self._engine: Engine | None = None
+        self._private = ""  # the folder for temporary files of a confined recipe
         self._main = threading.main_thread().ident or 0
         # Written by the main thread only, read by the one that listens to the lifeline:
         self._number = 0  # the task that may be interrupted now; 0: none
@@ -118,6 +129,8 @@ class Worker:
             from dbuild.recipes.engine import spill_folder
 
             shutil.rmtree(spill_folder(os.getpid()), ignore_errors=True)
+        if self._private:
+            shutil.rmtree(self._private, ignore_errors=True)
         for _ in range(_ENDS):  # the sign has to outlast what still writes
             if self._child <= 0 or not is_alive(self._child):
                 break
@@ -173,9 +186,10 @@ class Worker:
                 self._begin(task)
                 failpoints.reach("write")
                 make_folders(task)
-                produced = self._execute(task)
+                produced = self._watched(task)
                 failpoints.reach("written")
                 made = examine(task, produced)
+                notes = (*produced.notes, *left_beside(task))
                 if self._unwanted == task.number:  # what it made when it was told to end may be half of it
                     raise Interrupted
             finally:
@@ -192,7 +206,6 @@ class Worker:
             return Result(task.number, error, seconds=seconds, causes=causes, worker=os.getpid(), cpu=cpu)
         self._streams.restore()
         seconds, cpu = time.perf_counter() - started, _cpu_seconds() - used
-        notes = produced.notes
         return Result(
             *(task.number, None, made, produced.params_read), seconds=seconds, notes=notes, worker=os.getpid(), cpu=cpu
         )
@@ -202,6 +215,17 @@ class Worker:
         self._number = task.number
         if self._unwanted == task.number:
             raise Interrupted
+
+    def _watched(self, task: Task) -> Produced:
+        """Runs the recipe within its bounds, where it has some."""
+        if task.is_confined:
+            from dbuild.execute.confinement import confine
+
+            self._private = confine(task)
+        if self._telling is None:
+            return self._execute(task)
+        with self._telling.of(task.number):
+            return self._execute(task)
 
     def _execute(self, task: Task) -> Produced:
         match task.recipe:
@@ -274,14 +298,27 @@ def _volunteer() -> None:
         pass
 
 
+def _descriptors(word: str) -> list[int]:
+    """The descriptors that a word lists, or that are sent to the socket that it names: `@7`."""
+    if not word.startswith("@"):
+        return [int(one) for one in word.split(",")]
+    with socket.socket(fileno=int(word[1:])) as sender:
+        return socket.recv_fds(sender, 1, 3)[1]
+
+
 def main(arguments: list[str]) -> None:
-    """Entry: the descriptors of connection, lifeline and signs, then the directories."""
-    descriptors = [int(word) for word in arguments[0].split(",")]
+    """Entry: the descriptors of connection, lifeline and signs, who sees what is opened, then the directories."""
+    descriptors = _descriptors(arguments[0])
     for descriptor in descriptors:
         os.set_inheritable(descriptor, False)
     _volunteer()
     adopt_orphans()
-    worker = Worker(Connection(descriptors[0]), descriptors[1], descriptors[2:], tuple(arguments[1:]))
+    telling = None
+    if arguments[1]:
+        from dbuild.execute.telling import Telling
+
+        telling = Telling(arguments[1])
+    worker = Worker(Connection(descriptors[0]), descriptors[1], descriptors[2:], tuple(arguments[2:]), telling)
     os.register_at_fork(after_in_child=worker.leave_family)
     signal.signal(_INTERRUPT, worker.stop)
     signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -12,7 +12,7 @@ import importlib.machinery as machinery
 import linecache
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import lru_cache
 from importlib.util import decode_source, spec_from_file_location
 from types import CodeType, ModuleType
@@ -111,14 +111,14 @@ class _Mapped:
         return spec_from_file_location(fullname, found.origin, loader=loader, submodule_search_locations=places)
 
 
-def prepare_imports(root: str, snapshot: str = "") -> None:
-    """Import from the project first: the code of a run, or its files as they are now."""
+def prepare_imports(root: str, snapshot: str = "", only: Collection[str] | None = None) -> None:
+    """Import from the project first: the code of a run (or `only` these files of it), or its files as they are now."""
     if sys.path[:1] != [root]:
         sys.path.insert(0, root)
     if _run.path and (_run.path.root, _run.file) == (root, snapshot):
         return
     _run.file = snapshot
-    _run.snapshot = Snapshot(snapshot) if snapshot else None
+    _run.snapshot = Snapshot(snapshot, only) if snapshot else None
     _run.path = _run.snapshot.path if _run.snapshot else _path_of(root)
     if _hook not in sys.path_hooks:
         sys.path_hooks.insert(0, _hook)
@@ -139,6 +139,11 @@ def imported_source(path: str) -> bytes | None:
     """The source that this process imported a file of the project from, or would; None where only the file tells."""
     known = _run.compiled.get(path)
     return _run.source(path) if known is None else known
+
+
+def imported_files() -> set[str]:
+    """The files whose modules this process has imported as the project's."""
+    return set(_run.compiled)
 
 
 def strays() -> set[str]:

@@ -191,7 +191,7 @@ def run(task: Task, engine: Engine) -> Produced:
     with the recipe's own traceback, or with what is wrong with its inputs or result; also when the code in the files
     is no longer what the task expects (`task.code`; empty: not checked).
     """
-    with _flushed(engine), _inside(task.root, task.snapshot):
+    with _flushed(engine), _inside(task):
         loaded = _load(task)
         with _environment(task):
             return _call(task, loaded, engine)
@@ -312,11 +312,11 @@ def _flushed(engine: Engine) -> Iterator[None]:
 
 
 @contextmanager
-def _inside(root: str, snapshot: str) -> Iterator[None]:
+def _inside(task: Task) -> Iterator[None]:
     """Work in the project's directory, and import from it first: the code of a run, if there is one."""
     before = os.getcwd()
-    os.chdir(root)
-    prepare_imports(root, snapshot)
+    os.chdir(task.root)
+    prepare_imports(task.root, task.snapshot, task.bounds.code if task.bounds and task.is_confined else None)
     try:
         yield
     finally:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import astuple
 
 from dbuild.observe.codepath import CodePath
@@ -42,8 +42,8 @@ def write_snapshot(target: str, sources: Sources, files: Iterable[str]) -> None:
 class Snapshot:
     """The code of one run, as a worker sees it: of each module as much is read as is imported."""
 
-    def __init__(self, file: str) -> None:
-        """Raises OSError where the file can't be read."""
+    def __init__(self, file: str, only: Collection[str] | None = None) -> None:
+        """All of it, or only these files (absolute paths) of it. Raises OSError where it can't be read."""
         with open(file, "rb") as stream:
             length = int.from_bytes(stream.read(_START), "big")
             index = json.loads(stream.read(length))
@@ -51,7 +51,8 @@ class Snapshot:
         self.path = CodePath(root, *(tuple((one, two) for one, two in given) for given in pairs))
         self._file = file
         self._start = _START + length
-        self._places: dict[str, tuple[int, int]] = index["places"]
+        places: dict[str, tuple[int, int]] = index["places"]
+        self._places = {path: place for path, place in places.items() if only is None or path in only}
         self._folders = {folder for path in self._places for folder in _above(path)}
 
     def __contains__(self, path: str) -> bool:

@@ -13,6 +13,7 @@ from dbuild.core.model import PythonRecipe, Recipe, ShellRecipe, SqlRecipe
 from dbuild.core.task import Result, Task, TaskOutput, format_of
 from dbuild.errors import Place
 from dbuild.execute.pool import Pool
+from dbuild.execute.witness import Tracing
 from tests.build.workshop import await_that
 
 PLACE = Place("Dataflowfile", 7)
@@ -22,9 +23,16 @@ HUNG = 60.0  # seconds after which a test gives up
 class Crew:
     """A pool, and a way to make tasks for it."""
 
-    def __init__(self, root: Path, size: int = 1, withheld: tuple[str, ...] = (), sign: int | None = None) -> None:
+    def __init__(
+        self,
+        root: Path,
+        size: int = 1,
+        withheld: tuple[str, ...] = (),
+        sign: int | None = None,
+        tracing: Tracing | None = None,
+    ) -> None:
         self.root = root
-        self.pool = Pool(size, str(root), str(root / "logs"), (str(root),), withheld, sign)
+        self.pool = Pool(size, str(root), str(root / "logs"), (str(root),), withheld, sign, tracing)
         self._number = 0
 
     def task(self, recipe: Recipe, *outputs: str, **fields: Any) -> Task:
@@ -85,9 +93,15 @@ class Crew:
 
 
 @contextmanager
-def crew(root: Path, size: int = 1, withheld: tuple[str, ...] = (), sign: int | None = None) -> Iterator[Crew]:
+def crew(
+    root: Path,
+    size: int = 1,
+    withheld: tuple[str, ...] = (),
+    sign: int | None = None,
+    tracing: Tracing | None = None,
+) -> Iterator[Crew]:
     """A pool that is closed at the end."""
-    made = Crew(root, size, withheld, sign)
+    made = Crew(root, size, withheld, sign, tracing)
     try:
         yield made
     finally:

@@ -68,13 +68,20 @@ def build(
     fail_fast: bool = False,
     force: bool = False,
     budget: Budget | None = None,
+    is_traced: bool = False,
+    is_confined: bool = False,
     emit: Callable[[Event], None],
 ) -> Summary:
     """Builds what is stale of these targets and of all that they need; the summary is also the last event.
 
-    Raises UserError (ProjectError, UsageError, StateError, BudgetError); failed recipes are events, not errors.
+    With `is_traced` it tells what recipes open that isn't declared; with `is_confined` they can't. Raises UserError
+    (ProjectError, UsageError, StateError, BudgetError); failed recipes are events, not errors.
     """
     started = time.monotonic()
+    if is_confined:
+        from dbuild.execute import landlock
+
+        landlock.version()
     from dbuild.build.sight import Sight
 
     sight = Sight(settings.root)
@@ -93,7 +100,7 @@ def build(
             return known
     from dbuild.build import session
 
-    options = session.Options(jobs, keep_going, fail_fast, force, budget)
+    options = session.Options(jobs, keep_going, fail_fast, force, budget, is_traced, is_confined)
     return session.build(settings, arguments, options, emit, started, sight)
 
 

@@ -72,7 +72,7 @@ class Publisher:
     def discard(self, prepared: Prepared) -> None:
         """Removes what a task left unfinished."""
         for output in prepared.task.outputs:
-            discard(output.path)
+            discard(output.private or output.path)
 
     def _check_unmoved(self, prepared: Prepared) -> None:
         """What changed while the recipe ran must not pass for what it read."""
@@ -114,6 +114,8 @@ class Publisher:
         self._journal.write(survey.boot, target, key, trace)
         before = {o.name: self._there(prepared, o) for o in trace.outputs if o.path.endswith("/")}
         publish([out.path for out in prepared.task.outputs], [out.final for out in prepared.task.outputs])
+        for private in filter(None, (out.private for out in prepared.task.outputs)):
+            discard(private)
         for output in trace.outputs:
             files = list(_files(output, made[output.name]))
             if output.name in before:

@@ -61,8 +61,8 @@ def sweep(settings: Settings, state: State, flow: Flow, survey: Survey) -> None:
         for folder in {os.path.dirname(os.path.join(settings.root, path.rstrip("/"))) for path in single}:
             left.extend(path for path in _files(folder) if is_temporary(os.path.basename(path)))
         # Folders without a file, which listings don't show either.
-        for root in {one.root for one in places if one.pattern.is_folder and one.pattern.dimensions}:
-            left.extend(_temporary_folders(os.path.join(settings.root, root)))
+        for root, depth in {(one.root, one.pattern.depth) for one in places if one.pattern.dimensions}:
+            left.extend(_temporary_folders(os.path.join(settings.root, root), depth))
         left.extend(path for path in _files(os.path.join(settings.root, FOLDER, "logs")) if path.endswith(".tmp"))
         own = os.path.join(settings.root, FOLDER)
         left.extend(path for path in _files(own) if os.path.basename(path).startswith(SNAPSHOT))
@@ -75,10 +75,12 @@ def sweep(settings: Settings, state: State, flow: Flow, survey: Survey) -> None:
         state.end_cut_off()
 
 
-def _temporary_folders(root: str) -> Iterator[str]:
+def _temporary_folders(root: str, depth: int) -> Iterator[str]:
+    """Those in a folder, as many levels deep as outputs lie there."""
     for folder, names, _ in os.walk(root):
         found = [name for name in names if is_temporary(name)]
-        names[:] = [name for name in names if name not in found]
+        is_deepest = folder.removeprefix(root).count("/") + 1 >= depth
+        names[:] = [] if is_deepest else [name for name in names if name not in found]
         yield from (os.path.join(folder, name) for name in found)
 
 

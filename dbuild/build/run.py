@@ -10,6 +10,7 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from dbuild.build.allotments import Allotments
 from dbuild.build.attempts import Attempt, Failing
@@ -22,7 +23,7 @@ from dbuild.build.phases import Phases, untold
 from dbuild.build.publication import Publisher
 from dbuild.build.resting import Rest, counted, failed_alike, find_rest, rest_after
 from dbuild.build.running import Board
-from dbuild.build.tasks import TaskMaker
+from dbuild.build.tasks import Prepared, TaskMaker
 from dbuild.build.world import World
 from dbuild.core.backoff import delay_of, may_retry
 from dbuild.core.events import (
@@ -44,10 +45,14 @@ from dbuild.core.schedule import Node, State
 from dbuild.core.staleness import Reason
 from dbuild.core.task import Result
 from dbuild.errors import UserError
+from dbuild.execute.logs import append_lines
 from dbuild.execute.pool import GRACE, Pool
 from dbuild.execute.publish import Journal
 from dbuild.state.store import Failure
 from dbuild.state.store import State as Store
+
+if TYPE_CHECKING:
+    from dbuild.build.undeclared import Undeclared
 
 _REASONS = 8  # of a task that are told where all are
 
@@ -72,8 +77,9 @@ class Run:
         board: Board | None = None,
         phases: Phases | None = None,
         tells_output: bool = False,
+        undeclared: Undeclared | None = None,
     ) -> None:
-        """`snapshot` is where its Python code is kept.
+        """`snapshot` is where its Python code is kept; `undeclared` looks at what recipes open.
 
         `jitter` gives numbers in [0, 1) that spread the moments of retries.
         """
@@ -93,7 +99,8 @@ class Run:
         self._jitter = jitter
         self._is_stopping = False
         self._signals = 0
-        self._maker = TaskMaker(world, number, allotments, snapshot)
+        self._undeclared = undeclared
+        self._maker = TaskMaker(world, number, allotments, snapshot, undeclared.looking if undeclared else None)
         self._running: dict[int, Attempt] = {}
         self._delayed: list[tuple[float, Node]] = []  # moments at which tasks are tried again
         self._attempts: dict[Node, Attempt] = {}  # of those that failed before
@@ -266,10 +273,15 @@ class Run:
 
     def _finish(self, result: Result) -> None:
         attempt = self._running.pop(result.number)
-        node, prepared = attempt.node, attempt.prepared
+        prepared = attempt.prepared
         attempt.spent = Spent(result.worker, result.cpu, result.peak)
         assert prepared is not None
-        log = prepared.task.log if result.has_output else None
+        said = self._undeclared.take(prepared.task, result, time.time()) if self._undeclared else ()
+        self._settle(attempt, prepared, result, prepared.task.log if result.has_output or said else None)
+        append_lines(prepared.task.log, said)  # after the recipe's own last lines were read
+
+    def _settle(self, attempt: Attempt, prepared: Prepared, result: Result, log: str | None) -> None:
+        node = attempt.node
         error = result.error
         if error is None and not attempt.ended_for:
             try:
@@ -287,6 +299,8 @@ class Run:
                 self._emit(replace(ended, notes=notes, attempts=attempt.number, provisional=is_provisional))
                 return
         self.published.discard(prepared)
+        if error and self._undeclared:
+            error = self._undeclared.explained(prepared.task, error, tail_of(log))
         self._unsuccessful(attempt, result, error or "", log)
 
     def _note_built(self, attempt: Attempt, result: Result, log: str | None, *, changed: bool) -> None:

@@ -40,6 +40,8 @@ from dbuild.state.store import FOLDER, State
 
 if TYPE_CHECKING:
     from dbuild.build.run import Run
+    from dbuild.build.undeclared import Undeclared
+    from dbuild.execute.witness import Tracing
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,8 @@ class Options:
     fail_fast: bool = False  # end what runs when a task has failed
     force: bool = False  # build what is named, stale or not
     budget: Budget | None = None  # do no more than that; None: all that there is to do
+    is_traced: bool = False  # see what recipes open
+    is_confined: bool = False  # let them open nothing but what is declared
 
 
 def build(
@@ -178,7 +182,8 @@ def _run(
     logs = os.path.join(settings.root, FOLDER, "logs")
     withheld = {name for target in project.targets.values() for name in target.secrets}
     with hold(os.path.join(settings.root, FOLDER, WORKERS)) as sign, snapshot_of(looked, planned, number) as snapshot:
-        pool = Pool(allotments.workers(), settings.root, logs, looked.folders(), withheld, sign)
+        undeclared, tracing = _looking(looked.world, options, emit)
+        pool = Pool(allotments.workers(), settings.root, logs, looked.folders(), withheld, sign, tracing)
         journal = Journal(journal_path(settings))
         failing = Failing(options.keep_going, options.fail_fast, settings.is_resting)
         board, saved = Board(settings), seconds_fresh(state, planned)
@@ -187,6 +192,7 @@ def _run(
             board=board,
             phases=phases,
             tells_output=settings.tells_output,
+            undeclared=undeclared,
         )
         if looked.world.routing is not None:
             looked.world.routing.begin()
@@ -205,6 +211,9 @@ def _run(
         from dbuild.build.marking import drop_done
 
         drop_done(looked)
+    traced = undeclared.told() if undeclared is not None and tracing is not None else None
+    if traced is not None:
+        emit(traced)
     for gap in gaps_of(planned, lambda name: planned.targets[name].fresh | run.settled(name)):
         emit(gap)
     rests = [rest.until for rest in run.rests] if settings.is_resting else []
@@ -213,12 +222,34 @@ def _run(
         _summary(planned, run, str(number), time.monotonic() - started),
         changes_at=until,
         saved_seconds=saved + run.seconds_saved,
+        undeclared=traced.undeclared if traced is not None else 0,
     )
     outcome = "interrupted" if run.is_interrupted else ("failed" if summary.failed else "done")
     with state.transaction():
         state.end_run(number, summary.seconds, outcome, summary.built, summary.failed)
         state.put_savings(number, Savings(summary.fresh, summary.spared, summary.saved_seconds or 0.0))
     return summary
+
+
+def _looking(world: World, options: Options, emit: Emit) -> tuple[Undeclared | None, Tracing | None]:
+    """Who looks at what recipes open, or holds them to what is declared, and how that is seen."""
+    if not options.is_traced and not options.is_confined:
+        return None, None
+    from dbuild.build.tasks import Looking
+    from dbuild.build.undeclared import Undeclared, areas_in
+
+    areas = areas_in(world)
+    if not options.is_traced:
+        return Undeclared(world, Looking(areas, is_enforced=True, sees_programs=False)), None
+    from dbuild.execute import strace
+    from dbuild.execute.witness import Tracing
+    from dbuild.observe.surroundings import scratch_folders
+
+    found, why = strace.find()
+    if found is None:
+        emit(Notice(f"{why}: shell recipes aren't traced, and of Python recipes only what Python itself opens is seen"))
+    looking = Looking(areas, options.is_confined, sees_programs=found is not None)
+    return Undeclared(world, looking), Tracing(areas, scratch_folders(), found)
 
 
 def _summary(planned: Plan, run: Run, number: str, seconds: float) -> Summary:

@@ -18,7 +18,7 @@ from dbuild.core.partitions import Index, Key, PartitionSet
 from dbuild.core.plan import inputs_of
 from dbuild.core.staleness import Reason
 from dbuild.core.supplied import Supplied
-from dbuild.core.task import Column, Task, TaskDimension, TaskInput, TaskOutput, TaskView, format_of
+from dbuild.core.task import Bounds, Column, Task, TaskDimension, TaskInput, TaskOutput, TaskView, format_of
 from dbuild.core.trace import InputRecord, joined_key, split_key
 from dbuild.errors import RecipeError
 from dbuild.observe.digests import digest_bytes
@@ -26,6 +26,16 @@ from dbuild.observe.listing import TEMPORARY, Stat
 from dbuild.recipes.readers import WRITTEN_CSV
 from dbuild.state.files import FileRow
 from dbuild.state.store import FOLDER
+
+
+@dataclass(frozen=True, slots=True)
+class Looking:
+    """How a run looks at what recipes open."""
+
+    areas: tuple[str, ...]  # folders in which files have to be declared
+    is_enforced: bool  # whether all else is refused
+    sees_programs: bool  # whether what other programs than Python open is seen
+
 
 _UNSAFE = re.compile(r"[^\w@.,=+-]", re.ASCII)
 Watched = tuple[tuple[str, Stat], ...]  # absolute paths and the stats that they have to keep
@@ -86,13 +96,16 @@ def views_of(flow: Flow, step: Step) -> tuple[TaskView, ...]:
 class TaskMaker:
     """Makes the tasks of one run."""
 
-    def __init__(self, world: World, run: int, allotments: Allotments, snapshot: str = "") -> None:
+    def __init__(
+        self, world: World, run: int, allotments: Allotments, snapshot: str = "", looking: Looking | None = None
+    ) -> None:
         """`snapshot` is where the Python code of the run is kept, if it is."""
         self._world = world
         self._run = run
         self._allotments = allotments
         self._snapshot = snapshot
         self._root = world.survey.root
+        self._looking = looking
         self._folders: set[str] = set()
         self._code: dict[str, tuple[tuple[str, Stat], ...]] = {}
 
@@ -140,7 +153,7 @@ class TaskMaker:
             recipe=target.recipe,
             code=step.analysis.fingerprint,
             inputs=inputs,
-            outputs=tuple(self._output(one, key, number) for one in world.survey.locations[target.name]),
+            outputs=tuple(self._output(step, one, key, number) for one in world.survey.locations[target.name]),
             params=tuple((name, world.flow.project.params[name]) for name in params if name != "*"),
             timezone=target.timezone,
             root=self._root,
@@ -153,7 +166,16 @@ class TaskMaker:
             env=target.env,
             secrets=tuple((name, os.environ.get(name, "")) for name in target.secrets),
             snapshot=self._snapshot if isinstance(target.recipe, PythonRecipe) else "",
+            bounds=self._bounds(step),
         )
+
+    def _bounds(self, step: Step) -> Bounds | None:
+        """What a task is held to; SQL can read nothing but its inputs anyhow."""
+        if self._looking is None or isinstance(step.target.recipe, SqlRecipe):
+            return None
+        files = (*step.target.files, *step.analysis.files)
+        code = tuple(os.path.join(self._root, path) for path in files)
+        return Bounds(self._looking.areas, code, self._looking.is_enforced)
 
     def outline(self, target: str, index: Index) -> Task:
         """The task for one partition without what it would read."""
@@ -194,9 +216,12 @@ class TaskMaker:
 
     def make_folders(self, task: Task) -> None:
         """The folders in which a task's outputs are made. Raises OSError where that fails."""
-        for folder in {os.path.dirname(output.path) for output in task.outputs} - self._folders:
+        for folder in {os.path.dirname(output.private or output.path) for output in task.outputs} - self._folders:
             os.makedirs(folder, exist_ok=True)
             self._folders.add(folder)
+        for output in task.outputs:
+            if output.private:
+                os.mkdir(output.private)
 
     def _code_of(self, step: Step) -> tuple[tuple[str, Stat], ...]:
         """The recipe's own files, less what the snapshot has, with the stats that they had when they were hashed."""
@@ -212,11 +237,16 @@ class TaskMaker:
         found = ((name, declared[name]) for name in names)
         return tuple(TaskDimension(n, d.grain if isinstance(d, TimeDimension) else None) for n, d in found)
 
-    def _output(self, location: Location, key: Key, number: int) -> TaskOutput:
+    def _output(self, step: Step, location: Location, key: Key, number: int) -> TaskOutput:
         path = location.pattern.path(key)
         final = os.path.join(self._root, path.rstrip("/"))
         folder, name = os.path.split(final)
         temporary = os.path.join(folder, f"{TEMPORARY}{self._run}-{number}-{name[-100:]}")
+        is_confined = self._looking is not None and self._looking.is_enforced
+        if is_confined and not location.pattern.is_folder and not isinstance(step.target.recipe, SqlRecipe):
+            # What writes beside its output before it renames that may do so here, and nowhere else.
+            private = os.path.join(folder, f"{TEMPORARY}{self._run}-{number}{location.output and '-'}{location.output}")
+            return TaskOutput(location.output, os.path.join(private, name), final, format_of(path), private)
         return TaskOutput(location.output, temporary, final, format_of(path))
 
     def _input(

@@ -33,6 +33,7 @@ Examples:
   dbuild build --timeline out.json           what took long, for Perfetto
   dbuild build tag:nightly@-7d..             the last days of what has a tag
   dbuild build daily@failed report           what failed, and another target
+  dbuild build -B --trace daily@2013-01-05   what it opens undeclared
 """
 
 
@@ -71,6 +72,8 @@ def command(
     is_patient: bool,
     is_reopened: bool,
     is_resting: bool,
+    is_traced: bool,
+    is_confined: bool,
     texts: str | None,
     events: int | None,
     common: Common,
@@ -109,6 +112,8 @@ def command(
                 fail_fast=fail_fast,
                 force=force,
                 budget=None if yes else allowed,
+                is_traced=is_traced,
+                is_confined=is_confined,
                 emit=emit,
             )
     except UsageError as error:
@@ -121,7 +126,7 @@ def command(
 
 
 def exit_code(done: Summary, *, strict: bool) -> int:
-    """130 for an interrupted run, 1 for a failure, 3 where --strict finds something held back, else 0.
+    """130 for an interrupted run, 1 for a failure, 3 where --strict finds something held back or undeclared, else 0.
 
     What only waits for what isn't due yet is as it should be.
     """
@@ -129,7 +134,8 @@ def exit_code(done: Summary, *, strict: bool) -> int:
         return 130
     if done.failed:
         return 1
-    return 3 if strict and (done.waiting > done.awaited or done.blocked or done.provisional) else 0
+    is_doubtful = done.waiting > done.awaited or done.blocked or done.provisional or done.undeclared
+    return 3 if strict and is_doubtful else 0
 
 
 def _texts(file: str) -> dict[str, str]:

@@ -160,6 +160,8 @@ def build_options(function: Decorated) -> Decorated:
         click.option("--rest", "is_resting", is_flag=True, hidden=True, help="Don't try again at once what failed."),
         click.option("--events", type=int, metavar="FD", hidden=True, help="Tell all that happens to descriptor FD."),
         click.option("--texts", metavar="FILE", hidden=True, help="Take the project's files as FILE (JSON) has them."),
+        click.option("--sandbox", "is_confined", is_flag=True, help="Let recipes open only what is declared (Linux)."),
+        click.option("--trace", "is_traced", is_flag=True, help="Tell what recipes open that isn't declared."),
         click.option("--yes", is_flag=True, help="Build it although it is more than the budget."),
         click.option("--timeline", metavar="FILE", help="Write who did what when, as ui.perfetto.dev shows it."),
         click.option(

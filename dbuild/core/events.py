@@ -143,6 +143,37 @@ class Lacking:
     stand_ins: tuple[str, ...]  # what these read in their place
 
 
+Deed = Literal["read", "list", "write", "remove", "unread"]
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """What recipes of a target did to a file (or a folder, which they listed) that nothing declares.
+
+    Or, unread: an input that none of them opened.
+    """
+
+    target: str
+    deed: Deed
+    path: str  # relative to the project, absolute outside it; of an input its name
+    tasks: int  # that did it
+    hint: str  # what to write in the Dataflowfile
+
+
+@dataclass(frozen=True, slots=True)
+class Traced:
+    """What all recipes of a run opened beside what their targets declare."""
+
+    touched: tuple[Touched, ...]
+    tasks: int  # that were looked at
+    left_out: int  # files that are too many to be told
+
+    @property
+    def undeclared(self) -> int:
+        """How many files were touched."""
+        return sum(one.deed != "unread" for one in self.touched) + self.left_out
+
+
 @dataclass(frozen=True, slots=True)
 class LookedAt:
     """What a build looked at, for whoever wants to hear of its changes; of several the last counts.
@@ -174,6 +205,7 @@ class Summary:
     spared: int = 0  # of the fresh: might have had to run, but what they read came out the same
     saved_seconds: float | None = None  # that the fresh took when they last ran; None: not looked up, as nothing ran
     slowest: tuple[tuple[str, Key, float], ...] = ()  # of what ran, with the seconds of its recipe
+    undeclared: int = 0  # files that recipes touched, of those that were traced, and that nothing declares
 
 
 Event = (
@@ -190,5 +222,6 @@ Event = (
     | Notice
     | Lacking
     | LookedAt
+    | Traced
     | Summary
 )

@@ -10,9 +10,10 @@ from math import ceil
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from dbuild.core.events import Event, Key, Lacking, LookedAt, Notice, Resting, Summary, TaskEnded, TaskRetried
+from dbuild.core.events import Event, Key, Lacking, LookedAt, Notice, Resting, Summary, TaskEnded, TaskRetried, Traced
 from dbuild.ui.plain import PlainSink
 from dbuild.ui.stream import print_lines, tell
+from dbuild.ui.undeclared import traced_records
 
 if TYPE_CHECKING:
     from dbuild.core.budget import Excess
@@ -140,6 +141,7 @@ def summary_record(event: Summary) -> dict[str, object]:
         "seconds": round(event.seconds, 6),
         "run": event.run,
         "interrupted": event.was_interrupted,
+        "undeclared": event.undeclared,
         "next": instant(event.changes_at) if event.changes_at is not None else None,
         "saved": event.fresh,
         "saved_seconds": round(event.saved_seconds, 3) if event.saved_seconds is not None else None,
@@ -183,6 +185,9 @@ class JsonSink:
 
     def __call__(self, event: Event) -> None:
         self._notes(event)
+        if isinstance(event, Traced):
+            for one in traced_records(event):
+                tell(sys.stdout, encode(one))
         record = event_record(event)
         if record is not None:
             tell(sys.stdout, encode(record), is_last=isinstance(event, Summary))

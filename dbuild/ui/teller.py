@@ -16,6 +16,7 @@ from dbuild.core.events import (
     TaskRetried,
     TaskStarted,
     TaskStopped,
+    Traced,
 )
 from dbuild.ui.report import (
     closing_lines,
@@ -29,6 +30,7 @@ from dbuild.ui.report import (
 )
 from dbuild.ui.stream import paint
 from dbuild.ui.text import clean, partition_name
+from dbuild.ui.undeclared import traced_lines
 
 if TYPE_CHECKING:
     from dbuild.ui.printed import Printed
@@ -66,6 +68,8 @@ class Teller:
                 return self._rest(event)
             case Lacking():
                 return self._warned(lacking_line(event))
+            case Traced():
+                return [] if self._is_quiet else traced_lines(event, is_verbose=self._is_verbose)
             case Notice():
                 return [] if self._is_quiet else [notice_line(event)]
             case Summary():

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from dbuild.core.events import Event, LookedAt, Notice, Phase, RunStarted, Summary, TaskEnded, TaskPrinted
+from dbuild.core.events import Event, LookedAt, Notice, Phase, RunStarted, Summary, TaskEnded, TaskPrinted, Traced
 from dbuild.ui.progress import Progress
 from dbuild.ui.stream import tell
 from dbuild.ui.teller import Teller
@@ -38,7 +38,7 @@ class TerminalSink:
 
     def __call__(self, event: Event) -> None:
         now = self._clock()
-        if not isinstance(event, Notice | LookedAt | Phase | TaskPrinted | Summary):
+        if not isinstance(event, Notice | LookedAt | Phase | TaskPrinted | Traced | Summary):
             self._progress.take(event, now)
         if isinstance(event, RunStarted):
             self._next = now + _PATIENCE

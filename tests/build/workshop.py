@@ -115,6 +115,8 @@ class Workshop(Sandbox):
         is_reopened: bool = False,
         is_resting: bool = False,
         tells_grounds: bool = False,
+        is_traced: bool = False,
+        is_confined: bool = False,
         hear: Callable[[Event], None] = lambda event: None,
         **params: str,
     ) -> Built:
@@ -133,7 +135,14 @@ class Workshop(Sandbox):
             *(is_patient, is_reopened, is_resting, tells_grounds),
         )
         summary = build(
-            settings, targets, jobs=jobs, keep_going=keep_going, fail_fast=fail_fast, force=force, emit=emit
+            *(settings, targets),
+            jobs=jobs,
+            keep_going=keep_going,
+            fail_fast=fail_fast,
+            force=force,
+            is_traced=is_traced,
+            is_confined=is_confined,
+            emit=emit,
         )
         return Built(tuple(events), summary)
 

@@ -17,7 +17,7 @@ from dbuild.core.arrival import punctuality
 from dbuild.core.budget import Budget, Excess
 from dbuild.core.causes import Author, Behind, Cause, RunNote
 from dbuild.core.changes import PartChange
-from dbuild.core.events import Lacking, Notice, Resting, Summary, TaskEnded, TaskRetried
+from dbuild.core.events import Lacking, Notice, Resting, Summary, TaskEnded, TaskRetried, Touched, Traced
 from dbuild.core.families import Family
 from dbuild.core.history import Happening
 from dbuild.core.lateness import Deadline, Group, Lack, Lateness, Repair, SourceLateness, TargetLateness
@@ -60,6 +60,7 @@ from dbuild.ui.problems import error_record, problems_record
 from dbuild.ui.proposals import proposal_record
 from dbuild.ui.show import show_record
 from dbuild.ui.statistics import statistics_record
+from dbuild.ui.undeclared import traced_records
 from dbuild.ui.watch import watch_record
 from dbuild.ui.whynot import why_not_record
 from dbuild.watch.children import Outcome
@@ -244,6 +245,7 @@ def records() -> list[dict[str, object]]:
         retry_record(TaskRetried("a", key, 1, 3, "x", 1.0, 0.1)),
         resting_record(Resting("a", key, 3, 1.0)),
         lacking_record(Lacking("a", "", 1, "waiting", ("b",), ())),
+        *traced_records(Traced((Touched("a", "read", "x", 1, "y"),), 1, 0)),
         summary_record(Summary("1", 0, 0, 0, 0, 0, 0, 0, 0.0, slowest=(("a", key, 0.1),))),
         refusal_record(Excess(Budget("1"), 1, 0, 1.0, (("a", 1, 0),), (("x", 1),), (Upgrade((), (("a", 1),), 1.0),))),
         error_record("usage", "x"),

@@ -143,24 +143,32 @@ def overview(settings: Settings, arguments: Sequence[str] = (), doubt: Doubt = i
 
 
 def explain(
-    settings: Settings, arguments: Sequence[str], doubt: Doubt = ignore, notice: Doubt = ignore
+    settings: Settings,
+    arguments: Sequence[str],
+    doubt: Doubt = ignore,
+    notice: Doubt = ignore,
+    most: int | None = None,
 ) -> tuple[Explanation, ...]:
     """Why the partitions that the arguments name are to be built or not; from the walk that decides.
 
-    `doubt` and `notice` as for `status`.
+    `doubt` and `notice` as for `status`. Of those after the first `most` it is told how they stand.
     """
     from dbuild.build import explaining
 
-    return explaining.explain(settings, arguments, doubt, notice)
+    return explaining.explain(settings, arguments, doubt, notice, most)
 
 
 def why_not(
-    settings: Settings, arguments: Sequence[str], doubt: Doubt = ignore, notice: Doubt = ignore
+    settings: Settings,
+    arguments: Sequence[str],
+    doubt: Doubt = ignore,
+    notice: Doubt = ignore,
+    most: int | None = None,
 ) -> tuple[WhyNot, ...]:
-    """Why the partitions that the arguments name don't run, or that they do; `doubt` and `notice` as for `status`."""
+    """Why the partitions that the arguments name don't run, or that they do; the rest as for `explain`."""
     from dbuild.build import whynot
 
-    return whynot.why_not(settings, arguments, doubt, notice)
+    return whynot.why_not(settings, arguments, doubt, notice, most)
 
 
 def late(settings: Settings, arguments: Sequence[str], shown: int, arrivals: int, doubt: Doubt = ignore) -> Lateness:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
 from dbuild.build.backgrounds import Backgrounds
@@ -24,11 +24,16 @@ _FILES = 100  # files of one partition that may have rows of it
 
 
 def explain(
-    settings: Settings, arguments: Sequence[str], doubt: Doubt = ignore, notice: Doubt = ignore
+    settings: Settings,
+    arguments: Sequence[str],
+    doubt: Doubt = ignore,
+    notice: Doubt = ignore,
+    most: int | None = None,
 ) -> tuple[Explanation, ...]:
     """Why the partitions that the arguments name are to be built or not; from the walk that decides.
 
-    `doubt` hears what can't be known, `notice` which arguments chose nothing.
+    `doubt` hears what can't be known, `notice` which arguments chose nothing. Of more than `most` partitions the rest
+    is told with how it stands alone; what is fresh comes last.
     """
     with reading(settings) as state:
         looked = look(settings, state, arguments, forget)
@@ -39,12 +44,24 @@ def explain(
         for text in chosen.empty:
             notice(idle_text(text))
         explaining = _Explaining(looked, planned)
-        found: list[Explanation] = []
-        for name, wanted in chosen.wanted.items():
-            found.extend(explaining.of(name, index) for index in wanted.indices())
+        first, rest = parted(planned, chosen.wanted, most)
+        told = [explaining.of(name, index) for name, index, _ in first]
         for name, absent in chosen.absent.items():
-            found.extend(_absent(name, absent, index) for index in absent.indices())
-        return tuple(found)
+            told.extend(_bare(name, absent, index, "absent") for index in absent.indices())
+        domains = looked.world.domains
+        return (*told, *(_bare(name, domains.of(name), index, standing) for name, index, standing in rest))
+
+
+def parted(
+    planned: Plan, wanted: Mapping[str, PartitionSet], most: int | None
+) -> tuple[list[tuple[str, Index, Standing]], list[tuple[str, Index, Standing]]]:
+    """Partitions with how they stand: the first `most`, of those that aren't fresh before the others, and the rest."""
+    asked = ((name, index) for name, some in wanted.items() for index in some.indices())
+    found = [(name, index, standing_of(planned.targets[name], index)) for name, index in asked]
+    if most is None:
+        return found, []
+    found.sort(key=lambda one: one[2] == "fresh")
+    return found[:most], found[most:]
 
 
 def standing_of(part: TargetPlan, index: Index) -> Standing:
@@ -118,5 +135,6 @@ def _mark_on(world: World, target: str, index: Index) -> MarkRecord | None:
     return mark_record(mark, 1) if mark is not None else None
 
 
-def _absent(name: str, absent: PartitionSet, index: Index) -> Explanation:
-    return Explanation(name, named(absent, index), "absent", (), (), (), None, None, (), None)
+def _bare(name: str, domain: PartitionSet, index: Index, standing: Standing) -> Explanation:
+    """How a partition stands, and no more."""
+    return Explanation(name, named(domain, index), standing, (), (), (), None, None, (), None)

@@ -7,11 +7,12 @@ from itertools import islice
 
 from dbuild.build.backgrounds import Backgrounds
 from dbuild.build.doubt import Doubt, ignore
-from dbuild.build.explaining import standing_of
+from dbuild.build.explaining import parted, standing_of
 from dbuild.build.looks import Looked, forget, look, reading
 from dbuild.build.plans import idle_text, make
 from dbuild.build.reports import named
 from dbuild.build.settings import Settings
+from dbuild.core.events import Key
 from dbuild.core.partitions import Index, PartitionSet
 from dbuild.core.plan import Plan
 from dbuild.core.reading import chain_of, inputs_of
@@ -28,11 +29,16 @@ _LACKING = 5  # inputs that are named
 
 
 def why_not(
-    settings: Settings, arguments: Sequence[str], doubt: Doubt = ignore, notice: Doubt = ignore
+    settings: Settings,
+    arguments: Sequence[str],
+    doubt: Doubt = ignore,
+    notice: Doubt = ignore,
+    most: int | None = None,
 ) -> tuple[WhyNot, ...]:
     """Why the partitions that the arguments name don't run, or that they do.
 
-    `doubt` hears what can't be known, `notice` which arguments chose nothing.
+    `doubt` hears what can't be known, `notice` which arguments chose nothing. Of more than `most` partitions the rest
+    is told with how it stands alone; what is fresh comes last.
     """
     with reading(settings) as state:
         looked = look(settings, state, arguments, forget)
@@ -42,10 +48,11 @@ def why_not(
         for text in looked.selection.empty:
             notice(idle_text(text))
         telling = _Telling(looked, planned)
-        found = [telling.of(name, index) for name, some in looked.selection.wanted.items() for index in some.indices()]
+        first, rest = parted(planned, looked.selection.wanted, most)
+        told = [telling.of(name, index) for name, index, _ in first]
         for name, absent in looked.selection.absent.items():
-            found.extend(telling.absent(name, absent, index) for index in absent.indices())
-        return tuple(found)
+            told.extend(_absent(name, absent, index) for index in absent.indices())
+        return (*told, *(_bare(name, named(looked.world.domains.of(name), index), how) for name, index, how in rest))
 
 
 class _Telling:
@@ -78,11 +85,6 @@ class _Telling:
             tuple(self._would(name, index, standing)),
             self._backgrounds.note(trace.run, trace.at) if trace else None,
         )
-
-    def absent(self, name: str, absent: PartitionSet, index: Index) -> WhyNot:
-        """A partition past the newest one."""
-        excuse = Excuse("absent", "it lies past the newest partition that there is something for")
-        return WhyNot(name, named(absent, index), "absent", (), (), (excuse,), (), 0, (), None)
 
     def _unsettled(self, name: str) -> dict[str, PartitionSet]:
         """What has to be built before a partition can be judged, as the plan has it."""
@@ -196,3 +198,13 @@ class _Telling:
         step = self._looked.flow.steps[name]
         read = self._world.declarations.params_read(step)
         return read is None or bool(read)
+
+
+def _bare(name: str, key: Key, standing: Standing, *excuses: Excuse) -> WhyNot:
+    """How a partition stands, and no more."""
+    return WhyNot(name, key, standing, (), (), excuses, (), 0, (), None)
+
+
+def _absent(name: str, absent: PartitionSet, index: Index) -> WhyNot:
+    excuse = Excuse("absent", "it lies past the newest partition that there is something for")
+    return _bare(name, named(absent, index), "absent", excuse)

@@ -9,7 +9,7 @@ import click
 from dbuild import build as building
 from dbuild.cli.options import Common, common_options
 from dbuild.ui.doubts import Doubts
-from dbuild.ui.explanations import explanation_lines, explanation_record
+from dbuild.ui.explanations import SHOWN, explanation_lines, explanation_record
 from dbuild.ui.json import print_record
 from dbuild.ui.stream import print_lines, print_notes
 from dbuild.ui.text import clean
@@ -34,7 +34,7 @@ def command(
 ) -> int:
     """Shows the explanations; the exit code."""
     doubts, notices = Doubts(is_quiet=common.is_quiet), Doubts(is_quiet=common.is_quiet)
-    explanations = building.explain(common.settings(), targets, doubts, notices)
+    explanations = building.explain(common.settings(), targets, doubts, notices, None if common.is_json else SHOWN)
     if common.is_json:
         for each in explanations:
             print_record(explanation_record(each))

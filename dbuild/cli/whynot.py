@@ -12,7 +12,7 @@ from dbuild.ui.doubts import Doubts
 from dbuild.ui.json import print_record
 from dbuild.ui.stream import print_lines, print_notes
 from dbuild.ui.text import clean
-from dbuild.ui.whynot import why_not_lines, why_not_record
+from dbuild.ui.whynot import SHOWN, why_not_lines, why_not_record
 
 HELP = """Explain why partitions don't run: what was compared and found equal, and what would make them run.
 
@@ -36,7 +36,7 @@ def command(
 ) -> int:
     """Shows what was compared; the exit code."""
     doubts, notices = Doubts(is_quiet=common.is_quiet), Doubts(is_quiet=common.is_quiet)
-    found = building.why_not(common.settings(), targets, doubts, notices)
+    found = building.why_not(common.settings(), targets, doubts, notices, None if common.is_json else SHOWN)
     if common.is_json:
         for each in found:
             print_record(why_not_record(each))

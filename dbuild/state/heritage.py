@@ -46,6 +46,7 @@ class Heritage:
             for table in _TARGETS:
                 self._db.execute(f"UPDATE OR IGNORE {table} SET target = ? WHERE target = ?", (old, new))
             self._db.execute("DELETE FROM seal WHERE target IN (?, ?)", (old, new))
+            self._db.execute("DELETE FROM recipe WHERE target = ?", (new,))  # known under its earlier name already
             self._db.execute("DELETE FROM target WHERE id = ?", (new,))
         self._db.execute("UPDATE target SET name = ? WHERE id = ?", (now, old))
         self._db.execute("UPDATE owner SET target = ? WHERE flow = ? AND target = ?", (now, self._flow, before))

@@ -115,5 +115,12 @@ def _wording(
     kind: str, name: str, digest: bytes, value: str, file: str, line: int, lines: int, body: bytes | None
 ) -> Wording:
     part = Part(kind, name, digest, value, Place(file, line) if file else None, lines)  # type: ignore[arg-type]
-    text = zlib.decompressobj().decompress(body, _LONGEST).decode("utf-8", "surrogateescape") if body else None
-    return Wording(part, text)
+    return Wording(part, _unpacked(body) if body else None)
+
+
+def _unpacked(body: bytes) -> str | None:
+    """A text that was kept; None where it is damaged."""
+    try:
+        return zlib.decompressobj().decompress(body, _LONGEST).decode("utf-8", "surrogateescape")
+    except zlib.error:
+        return None

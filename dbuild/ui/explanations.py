@@ -11,7 +11,7 @@ from dbuild.ui.causes import Telling, behind_record, cause_record, first_text, r
 from dbuild.ui.json import key_record
 from dbuild.ui.text import clean, clean_lines, duration, listed, partition_name
 
-_SHOWN = 20  # partitions that are explained one by one
+SHOWN = 20  # partitions that are explained one by one
 _FIRST = 3  # first causes that are named
 _TAIL = 10  # lines of what a failed recipe printed
 
@@ -22,8 +22,8 @@ def explanation_lines(explanations: Sequence[Explanation], *, is_whole: bool = F
     Texts and lists are cut where they are long, unless they are wanted whole.
     """
     ordered = sorted(explanations, key=lambda each: each.standing == "fresh")
-    lines = [line for each in ordered[:_SHOWN] for line in _lines(each, is_whole)]
-    rest = Counter(each.standing for each in ordered[_SHOWN:])
+    lines = [line for each in ordered[:SHOWN] for line in _lines(each, is_whole)]
+    rest = Counter(each.standing for each in ordered[SHOWN:])
     if rest:
         counts = ", ".join(f"{number:,} {standing}" for standing, number in rest.items())
         lines.append(f"and more: {counts} (name a partition to see why)")

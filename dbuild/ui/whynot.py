@@ -11,7 +11,7 @@ from dbuild.ui.causes import Telling, run_record
 from dbuild.ui.json import key_record
 from dbuild.ui.text import clean, counted, listed, partition_name
 
-_SHOWN = 20  # partitions that are told of one by one
+SHOWN = 20  # partitions that are told of one by one
 _INPUTS = 6  # partitions of one input
 _PARTS = 6  # names of one kind
 _CUT_OFFS = 5
@@ -19,8 +19,8 @@ _CUT_OFFS = 5
 
 def why_not_lines(found: Sequence[WhyNot], *, is_whole: bool = False) -> list[str]:
     """Each partition with all that was compared; lists are cut where they are long, unless they are wanted whole."""
-    lines = [line for each in found[:_SHOWN] for line in _lines(each, is_whole)]
-    rest = Counter(each.standing for each in found[_SHOWN:])
+    lines = [line for each in found[:SHOWN] for line in _lines(each, is_whole)]
+    rest = Counter(each.standing for each in found[SHOWN:])
     if rest:
         counts = ", ".join(f"{number:,} {standing}" for standing, number in rest.items())
         lines.append(f"and more: {counts} (name a partition to see why not)")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dbuild.build import behind
+from dbuild.build import Settings, behind, explain
 from dbuild.core.causes import Behind, Cause, first_causes
 from dbuild.core.report import Explanation
 from dbuild.ui.explanations import explanation_lines, explanation_record
@@ -159,6 +159,16 @@ def test_each_part_is_told_with_before_and_after(
     assert (did.standing, told(did.last_causes)) == ("fresh", expected)
 
 
+def test_a_function_that_moved_is_told_as_that(shop: Workshop) -> None:
+    shop.path("steps/clean.py").rename(shop.path("steps/neat.py"))
+    shop.swap("Dataflowfile", "steps.clean:tidy", "steps.neat:tidy")
+    found = why(shop, "clean@2013-01-02")
+    how = {part.name: (part.how, part.was) for cause in found.causes for part in cause.parts or ()}
+    assert how["steps.neat.tidy"] == ("moved", "steps.clean.tidy")
+    assert how["function"] == ("changed", "")
+    assert "    code steps.neat.tidy: it was steps.clean.tidy (steps/neat.py:4)" in explanation_lines([found])
+
+
 def test_a_param_is_told_with_its_values(shop: Workshop) -> None:
     would = why(shop, "daily@2013-01-02", floor="5")
     assert [str(cause.reason) for cause in would.causes] == ["param changed floor: 1 -> 5"]
@@ -304,6 +314,17 @@ shell = "cat {copy} > {output}"
     assert [(one.dataset, one.count) for one in found.behind] == [("copy", 2000), ("copy", 500)]
     assert len(asked) == 2000
     assert len(explanation_lines([found])) < 12
+
+
+def test_of_many_partitions_only_those_are_explained_that_are_shown(shop: Workshop) -> None:
+    shop.write("raw/2013-01-03.csv", "name,price\na,5\n")
+    found = explain(Settings(str(shop.root)), ["clean"], most=1)
+    assert [(dict(one.key)["day"][-2:], one.standing, len(one.causes)) for one in found] == [
+        ("03", "will run", 1),
+        ("01", "fresh", 0),
+        ("02", "fresh", 0),
+    ]
+    assert [one.last is None for one in found] == [False, True, True]
 
 
 # -- who -------------------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from dbuild.core.part import Wording
 from dbuild.core.staleness import Reason
 from dbuild.core.trace import joined_key
 from dbuild.errors import Place
-from dbuild.observe.git import committed, last_commits
+from dbuild.observe.git import compare_with_commit, is_repository, last_commits
 
 _FILES = 20  # of which git is asked who changed them last
 _SHOWN = 12  # characters of a digest that reasons have
@@ -111,12 +111,12 @@ class Backgrounds:
     def _ask(self, files: list[str]) -> None:
         """Who changed files last. Of one that is as no commit has it nobody is said, and of no repository nothing."""
         root = self._world.survey.root
-        kept = committed(root, files) if files else frozenset()
-        commits = last_commits(root, sorted(kept)) if kept else {}
+        kept = compare_with_commit(root, files) if files else {}
+        commits = last_commits(root, [file for file, is_same in kept.items() if is_same])
         for file in files:
             found = commits.get(file)
             known = Author(found.author, found.id, found.at) if found else Author("")
-            self._authors[file] = known if kept is not None else None
+            self._authors[file] = known if kept or is_repository(root) else None
 
     # -- files -----------------------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ import os
 import socket
 
 from dbuild.core.graph import Flow
-from dbuild.observe.git import committed, head_of
+from dbuild.observe.git import compare_with_commit, head_of
 from dbuild.state.ledger import Maker
 
 
@@ -22,11 +22,11 @@ def user() -> str:
 def find_maker(flow: Flow) -> Maker:
     """Who wrote what this project is made of, as far as git knows all of it; else who runs it, and where."""
     files = code_files(flow)
-    kept = committed(flow.project.root, files)
+    kept = compare_with_commit(flow.project.root, files)
     head = head_of(flow.project.root) if kept else None
-    if kept is None or head is None:
+    if head is None:
         return Maker(f"{user()}@{socket.gethostname()}")
-    return Maker(head.author, head.id, len(kept) < len(files))
+    return Maker(head.author, head.id, len(kept) < len(files) or not all(kept.values()))
 
 
 def code_files(flow: Flow) -> tuple[str, ...]:

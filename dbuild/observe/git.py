@@ -42,14 +42,15 @@ def last_commits(root: str, paths: Sequence[str]) -> dict[str, Commit]:
     return {path: commit for path, commit in found.items() if commit}
 
 
-def committed(root: str, paths: Iterable[str]) -> frozenset[str] | None:
-    """Those of some files (relative to the root) that the commit has just as they are; None where that isn't known."""
+def compare_with_commit(root: str, paths: Iterable[str]) -> dict[str, bool]:
+    """Of files (relative to the root) that the commit has, whether it has them just as they are.
+
+    Nothing where there is no commit, git can't be asked, or there are too many files to compare.
+    """
     wanted = list(dict.fromkeys(paths))
     listed = _ask(root, "ls-tree", "-z", "HEAD", "--", *wanted) if wanted and len(wanted) <= _MOST else None
-    if listed is None:
-        return None
-    known = dict(_entry(line) for line in listed.split("\0") if "\t" in line)
-    return frozenset(path for path in wanted if path in known and known[path] in _names_of(root, path, known[path]))
+    known = dict(_entry(line) for line in (listed or "").split("\0") if "\t" in line)
+    return {path: known[path] in _names_of(root, path, known[path]) for path in wanted if path in known}
 
 
 def is_repository(root: str) -> bool:

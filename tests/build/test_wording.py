@@ -148,6 +148,10 @@ def test_a_run_knows_whose_code_it_built(shop: Workshop) -> None:
     shop.swap("steps/calc.py", "RATE = 2", "RATE = 3")
     shop.build()
     assert maker(shop) == ("Ann Lee <ann@example.org>", head, 1)
+    for path in ("Dataflowfile", *FILES):
+        shop.write(path, f"{shop.read(path)}\n")
+    shop.build(force=True)
+    assert maker(shop) == ("Ann Lee <ann@example.org>", head, 1)
 
 
 def test_asking_git_runs_nothing_that_a_repository_names(shop: Workshop) -> None:

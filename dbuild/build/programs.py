@@ -77,7 +77,8 @@ class Programs:
                 self._said[one.command] = _said(one, each, has_ended)
         finally:
             for each in started:
-                _end(each)
+                if each.process.returncode is None:
+                    _end(each)
                 os.close(each.said)
 
     def _start(self, one: Asked, withheld: Collection[str]) -> _Started:
@@ -143,15 +144,10 @@ def _is_long(started: _Started) -> bool:
 
 def _ends_within(process: Popen[bytes], seconds: float) -> bool:
     """Where that can be it isn't reaped, so that its number can't be another group's yet."""
-    if not hasattr(os, "pidfd_open"):
-        from subprocess import TimeoutExpired
-
-        try:
-            process.wait(seconds)
-        except TimeoutExpired:
-            return False
-        return True
-    descriptor = os.pidfd_open(process.pid)
+    try:
+        descriptor = os.pidfd_open(process.pid)
+    except (AttributeError, OSError):  # macOS, old kernels
+        return _is_reaped_within(process, seconds)
     try:
         ready, _, _ = select.select([descriptor], [], [], seconds)
     finally:
@@ -159,11 +155,20 @@ def _ends_within(process: Popen[bytes], seconds: float) -> bool:
     return bool(ready)
 
 
+def _is_reaped_within(process: Popen[bytes], seconds: float) -> bool:
+    from subprocess import TimeoutExpired
+
+    try:
+        process.wait(seconds)
+    except TimeoutExpired:
+        return False
+    return True
+
+
 def _end(started: _Started) -> None:
     """Ends a command with all that it left running."""
-    if started.process.returncode is None or not hasattr(os, "pidfd_open"):
-        try:
-            os.killpg(started.process.pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):  # macOS says so of a group of zombies
-            pass
+    try:
+        os.killpg(started.process.pid, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):  # macOS says so of a group of zombies
+        pass
     started.process.wait()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -48,33 +50,46 @@ shell = "echo 1 > {output}"
 ALL = ["command", "other", "query", "tabular"]
 
 
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
+    """The project, built once, beside the packages that it imports."""
+    folder = tmp_path_factory.mktemp("environment")
+    site = Site(folder)
+    site.install("tables-pkg", "1.0", "base-pkg>=1", 'extra-pkg ; extra == "all"', "absent-pkg", module="tables_pkg")
+    site.install("base-pkg", "1.0", "deep-pkg[fast]")
+    site.install("deep-pkg", "1.0", 'fast-pkg; extra == "fast"', 'tables-pkg; python_version < "3"', "tables-pkg")
+    site.install("fast-pkg", "1.0")
+    site.install("extra-pkg", "1.0")
+    site.install("helpers-pkg", "1.0", module="shared_pkg")
+    site.install("late-one", "1.0")
+    made = Workshop(folder / "p", FLOW)
+    made.write("steps.py", STEPS)
+    made.write("helpers.py", "import shared_pkg\ndef shared(): return shared_pkg.VERSION\n")
+    with pytest.MonkeyPatch.context() as patch:
+        site.use(patch)
+        assert made.build().ran == ALL
+        assert made.build().ran == []
+    return made
+
+
 @pytest.fixture
-def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
+def site(original: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
     made = Site(tmp_path)
-    made.install("tables-pkg", "1.0", "base-pkg>=1", 'extra-pkg ; extra == "all"', "absent-pkg", module="tables_pkg")
-    made.install("base-pkg", "1.0", "deep-pkg[fast]")
-    made.install("deep-pkg", "1.0", 'fast-pkg; extra == "fast"', 'tables-pkg; python_version < "3"', "tables-pkg")
-    made.install("fast-pkg", "1.0")
-    made.install("extra-pkg", "1.0")
-    made.install("helpers-pkg", "1.0", module="shared_pkg")
-    made.install("late-one", "1.0")
+    shutil.copytree(original.root.parent / "site-packages", made.folder, dirs_exist_ok=True)
     made.use(monkeypatch)
     return made
 
 
 @pytest.fixture
-def shop(tmp_path: Path, site: Site) -> Workshop:
-    made = Workshop(tmp_path / "p", FLOW)
-    made.write("steps.py", STEPS)
-    made.write("helpers.py", "import shared_pkg\ndef shared(): return shared_pkg.VERSION\n")
-    return made
+def shop(original: Workshop, site: Site, tmp_path: Path) -> Workshop:
+    """The project, not built yet."""
+    shutil.copytree(original.root, tmp_path / "p", ignore=shutil.ignore_patterns("out", ".dbuild"))
+    return Workshop(tmp_path / "p")
 
 
 @pytest.fixture
-def built(shop: Workshop) -> Workshop:
-    assert shop.build().ran == ALL
-    assert shop.build().ran == []
-    return shop
+def built(original: Workshop, site: Site, tmp_path: Path) -> Workshop:
+    return original.copy(tmp_path / "p")
 
 
 @pytest.mark.parametrize(
@@ -102,6 +117,20 @@ def _requires(package: str) -> tuple[str, ...]:
 def test_a_package_that_nobody_imports_costs_one_look_and_builds_nothing(built: Workshop, site: Site) -> None:
     site.install("unused", "1.0")
     assert built.build().ran == []
+
+
+def test_a_build_with_nothing_to_do_reads_no_package(built: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes a stat for each folder of the import path; one that has changed is looked into."""
+    for path in (each for each in built.root.rglob("*") if each.is_file() and ".dbuild" not in each.parts):
+        os.utime(path, (1_300_000_000, 1_300_000_000))  # old enough for their stats to vouch for them
+    built.build()
+    looked: list[str] = []
+    monkeypatch.setattr("dbuild.build.environments.packages_witness", lambda root: looked.append(root) or b"")
+    assert built.build().ran == []
+    assert looked == []
+    os.utime(built.root.parent / "site-packages")
+    assert built.build().ran == []
+    assert looked == [str(built.root)]
 
 
 def test_what_is_required_counts_from_when_it_is_installed(built: Workshop, site: Site) -> None:

@@ -123,6 +123,7 @@ def test_a_build_with_nothing_to_do_reads_no_package(built: Workshop, monkeypatc
     """It takes a stat for each folder of the import path; one that has changed is looked into."""
     for path in (each for each in built.root.rglob("*") if each.is_file() and ".dbuild" not in each.parts):
         os.utime(path, (1_300_000_000, 1_300_000_000))  # old enough for their stats to vouch for them
+    built.build()  # which sees other stats
     built.build()
     looked: list[str] = []
     monkeypatch.setattr("dbuild.build.environments.packages_witness", lambda root: looked.append(root) or b"")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
 from collections.abc import Sequence
 
 import click
@@ -15,6 +13,7 @@ from dbuild.ui.doubts import Doubts
 from dbuild.ui.json import print_record
 from dbuild.ui.late import late_lines, late_record
 from dbuild.ui.stream import print_lines
+from dbuild.ui.tables import room
 
 HELP = """Show what is missing or late, what was built without it, how late data comes, and what arrivals caused.
 
@@ -27,7 +26,7 @@ Examples:
   dbuild late                 everything
   dbuild late prices          one source, and what reads it
   dbuild late report          a target, and what it needs
-  dbuild late --limit 100     the last hundred arrivals
+  dbuild late --limit 100     the last hundred arrivals; -v with the times of the clock
   dbuild late --json          for a program
 """
 _SHOWN = 5  # partitions of each kind that have a line on the screen
@@ -56,8 +55,7 @@ def command(
     if common.is_json:
         print_record(late_record(found))
     else:
-        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else _WIDTH
-        print_lines(*late_lines(found, width))
+        print_lines(*late_lines(found, room() or _WIDTH, is_exact=common.is_verbose))
     return 3 if strict and (doubts or _is_late(found)) else 0
 
 

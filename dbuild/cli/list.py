@@ -12,6 +12,7 @@ from dbuild.ui.datasets import list_lines, list_record
 from dbuild.ui.doubts import Doubts
 from dbuild.ui.json import print_record
 from dbuild.ui.stream import print_lines
+from dbuild.ui.tables import room
 
 HELP = """List the datasets, or those that are named, sources too: kind, recipe, dimensions, keys, description.
 
@@ -36,5 +37,5 @@ def command(
     if common.is_json:
         print_record(list_record(datasets))
     else:
-        print_lines(*list_lines(datasets))
+        print_lines(*list_lines(datasets, room()))
     return 0

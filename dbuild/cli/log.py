@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from collections.abc import Sequence
 
@@ -15,7 +14,9 @@ from dbuild.errors import UsageError
 from dbuild.ui.json import print_record
 from dbuild.ui.ledger import ledger_record, run_lines, run_record, task_lines
 from dbuild.ui.logs import LogPrinter
+from dbuild.ui.moments import When
 from dbuild.ui.stream import print_lines, print_notes
+from dbuild.ui.tables import room
 from dbuild.ui.text import clean
 
 _PIECE = 1 << 20  # bytes of a log that are read at once
@@ -26,7 +27,7 @@ KEYS, patterns and tags are those of dbuild build --help.
 
 \b
 Examples:
-  dbuild log                          the latest runs
+  dbuild log                          the latest runs; -v with the times of the clock
   dbuild log 12                       the tasks of run 12
   dbuild log daily@2013-01-05         what the recipe printed last
   dbuild log daily@failed             what those printed that failed
@@ -55,10 +56,11 @@ def command(
                 "--follow shows what a run or a target prints", hint="dbuild log RUN|TARGET[@KEYS] --follow"
             )
         return _follow(settings, words)
+    when = When(settings.clock(), is_exact=common.is_verbose)
     if not words:
-        _show_runs(settings, limit, json=common.is_json)
+        _show_runs(settings, limit, when, json=common.is_json)
     elif common.is_json or all(map(_is_run, words)):
-        _show_tasks(settings, words, limit, json=common.is_json)
+        _show_tasks(settings, words, limit, when, json=common.is_json)
     else:
         _show_logs(settings, words)
     return 0
@@ -69,24 +71,24 @@ def _is_run(word: str) -> bool:
     return word.removesuffix(":").isdecimal()
 
 
-def _show_runs(settings: Settings, limit: int, *, json: bool) -> None:
+def _show_runs(settings: Settings, limit: int, when: When, *, json: bool) -> None:
     runs = building.runs(settings, limit)
     if json:
         for run in runs:
             print_record(run_record(run))
     elif runs:
-        print_lines(*run_lines(runs, _width()))
+        print_lines(*run_lines(runs, when, room()))
     else:
         print_notes("nothing has been built yet")
 
 
-def _show_tasks(settings: Settings, words: Sequence[str], limit: int, *, json: bool) -> None:
+def _show_tasks(settings: Settings, words: Sequence[str], limit: int, when: When, *, json: bool) -> None:
     tasks = building.ledger(settings, words, limit)
     if json:
         for task in tasks:
             print_record(ledger_record(task))
     elif tasks:
-        print_lines(*task_lines(tasks, _width()))
+        print_lines(*task_lines(tasks, when, room()))
     else:
         print_notes("no recipe ran")
 
@@ -116,8 +118,3 @@ def _follow(settings: Settings, words: Sequence[str]) -> int:
         text = clean(" ".join(words))
         print_notes(f"{f'run {text}' if all(map(_is_run, words)) else text} printed nothing")
     return 0
-
-
-def _width() -> int | None:
-    """The columns of the terminal; None where the output is none."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from dbuild.core.report import DatasetStatus
 from dbuild.ui.explanations import failed_lines, failure_record, mark_record, mark_text
-from dbuild.ui.stream import paint
-from dbuild.ui.tables import Cell, table
+from dbuild.ui.tables import Cell, Column, headed, table
 from dbuild.ui.text import clean, clip, counted, listed, partition_name
 
 if TYPE_CHECKING:
@@ -31,6 +29,7 @@ STATES = (
 _ALWAYS = ("fresh", "stale")  # columns that are shown although all their counts are 0
 _FAILURES = 5  # that are shown with their errors
 _WIDEST_KEYS = 48
+_LEAST = 12
 
 
 def count_of(dataset: DatasetStatus, state: str) -> int:
@@ -44,7 +43,7 @@ def status_lines(datasets: Sequence[DatasetStatus]) -> list[str]:
     rows: list[list[Cell]] = [
         [clean(each.name), _kind(each), each.total, *(count_of(each, state) for state in states)] for each in datasets
     ]
-    return [*_headed(table(["dataset", "kind", "partitions", *states], rows)), *said_lines(datasets)]
+    return [*headed(table(["dataset", "kind", "partitions", *states], rows)), *said_lines(datasets)]
 
 
 def said_lines(datasets: Sequence[DatasetStatus]) -> list[str]:
@@ -77,10 +76,6 @@ def _uncounted(each: DatasetStatus) -> Iterator[str]:
 
 def _kind(dataset: DatasetStatus) -> str:
     return dataset.recipe or dataset.kind
-
-
-def _headed(lines: list[str]) -> list[str]:
-    return [paint(lines[0], "", sys.stdout, bold=True), *lines[1:]]
 
 
 def status_record(datasets: Sequence[DatasetStatus]) -> dict[str, object]:
@@ -132,8 +127,8 @@ def stray_record(stray: Stray) -> dict[str, object]:
     }
 
 
-def list_lines(datasets: Sequence[DatasetStatus]) -> list[str]:
-    """A table of what is declared."""
+def list_lines(datasets: Sequence[DatasetStatus], width: int | None = None) -> list[str]:
+    """A table of what is declared; with `width`, no wider than that."""
     rows = [
         [
             clean(each.name),
@@ -145,8 +140,15 @@ def list_lines(datasets: Sequence[DatasetStatus]) -> list[str]:
         ]
         for each in datasets
     ]
-    head = ["dataset", "kind", "recipe", "dimensions", "keys", "description"]
-    return [*_headed(table(head, rows)), *said_lines(datasets)]
+    heads = [
+        Column("dataset"),
+        Column("kind", 3),
+        Column("recipe", 2),
+        Column("dimensions", 4, 10),
+        Column("keys", 5, _LEAST),
+        Column("description", 6, _LEAST),
+    ]
+    return [*headed(table(heads, rows, width)), *said_lines(datasets)]
 
 
 def list_record(datasets: Sequence[DatasetStatus]) -> dict[str, object]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
 
 from dbuild.core.arrival import EDGES, Punctuality
 from dbuild.core.lateness import Deadline, Group, Lack, Lateness, Repair, SourceLateness, TargetLateness
 from dbuild.ui.bars import bars
 from dbuild.ui.datasets import stray_record
 from dbuild.ui.json import key_record
+from dbuild.ui.moments import When
 from dbuild.ui.stream import paint
 from dbuild.ui.tables import Cell, table
 from dbuild.ui.text import clean, counted, listed, partition_name
@@ -18,8 +20,12 @@ _BARS = ("on time", "up to 1h", "up to 6h", "up to 1 day", "up to 3 days", "up t
 _MINUTES = 16  # characters of an ISO time up to its minutes
 
 
-def late_lines(found: Lateness, width: int) -> list[str]:
-    """The report, as wide as `width` columns where names allow it; of what there is nothing to say, nothing is said."""
+def late_lines(found: Lateness, width: int, *, is_exact: bool = False) -> list[str]:
+    """The report, as wide as `width` columns where names allow it; of what there is nothing to say, nothing is said.
+
+    Deadlines are told by date and clock, what has happened as long ago as it is, or where `is_exact` by the clock too.
+    """
+    when = When(datetime.fromisoformat(found.now).timestamp() if found.now else 0.0, is_exact)
     parts = [
         _part("not there", _source_lines(found.sources)),
         _part("built without what is missing", _group_lines(found.targets, "provisional", "magenta", _without)),
@@ -28,7 +34,7 @@ def late_lines(found: Lateness, width: int) -> list[str]:
         _part("frozen, and changed since", _group_lines(found.targets, "frozen", "blue", _why)),
         _part("rows that no partition gets", _astray_lines(found)),
         _part("how late it comes", _history_lines(found.sources, width)),
-        _part("what arrivals caused", _repair_lines(found.repairs)),
+        _part("what arrivals caused", _repair_lines(found.repairs, when)),
     ]
     if not _has_news(found):
         parts.insert(0, ["nothing is missing, late, waiting or provisional"])
@@ -54,7 +60,8 @@ def _source_lines(sources: Sequence[SourceLateness]) -> Iterator[str]:
         if each.late_count:
             late = paint(f"{each.late_count:,} late", "red", sys.stdout)
             yield f"  {name}: {late}{_keys(each.late_keys)}"
-            yield from (f"    {_key(one)} was due {_short(one.due)}, {span(one.seconds)} ago" for one in each.late)
+            late_ones = ((partition_name(each.source, one.key), one) for one in each.late)
+            yield from (f"    {key} was due {_short(one.due)}, {span(one.seconds)} ago" for key, one in late_ones)
             yield from _rest(each.late_count - len(each.late))
         if each.missing_count:
             missing = paint(f"{each.missing_count:,} missing", "yellow", sys.stdout)
@@ -63,16 +70,13 @@ def _source_lines(sources: Sequence[SourceLateness]) -> Iterator[str]:
             yield f"  {name}: {each.unsettled_count:,} just written, not read yet{_keys(each.unsettled_keys)}"
         if each.awaited:
             first = each.awaited[0]
-            yield f"  {name}: next is {_key(first)}, due {_short(first.due)} (in {span(-first.seconds)})"
+            key, until = partition_name(each.source, first.key), span(-first.seconds)
+            yield f"  {name}: next is {key}, due {_short(first.due)} (in {until})"
 
 
 def _astray_lines(found: Lateness) -> Iterator[str]:
     yield from (f"  {clean(str(stray))}" for stray in found.astray)
     yield from (f"  {clean(text)}" for text in found.unrouted)
-
-
-def _key(one: Deadline) -> str:
-    return partition_name("", one.key).removeprefix("@")
 
 
 def _keys(text: str) -> str:
@@ -100,8 +104,7 @@ def _group_lines(
             continue
         yield f"  {clean(each.target)}: {paint(f'{group.count:,} {word}', colour, sys.stdout)}{_keys(group.keys)}"
         for lack in group.shown:
-            key = partition_name("", lack.key).removeprefix("@")
-            yield f"    {f'{key} ' if key else ''}{tell(lack)}"
+            yield f"    {partition_name(each.target, lack.key)} {tell(lack)}"
         yield from _rest(group.count - len(group.shown))
 
 
@@ -177,10 +180,12 @@ def span(seconds: float) -> str:
 # -- repairs -----------------------------------------------------------------------------------------------------------
 
 
-def _repair_lines(repairs: Sequence[Repair]) -> Iterator[str]:
-    for each in repairs:
+def _repair_lines(repairs: Sequence[Repair], when: When) -> Iterator[str]:
+    ages = [when.text(each.at) for each in repairs]
+    room = max(map(len, ages), default=0)
+    for each, told in zip(repairs, ages, strict=True):
         delay = f", {_delay(each.delay)}" if each.delay is not None else ""
-        yield f"  {_short(each.at)}  {partition_name(each.source, each.key)} {each.kind}{delay}"
+        yield f"  {told:{room}}  {partition_name(each.source, each.key)} {each.kind}{delay}"
         yield f"    {_made(each)}"
 
 

@@ -6,47 +6,72 @@ from collections.abc import Sequence
 
 from dbuild.core.report import RunRecord, TaskRecord
 from dbuild.ui.json import key_record
-from dbuild.ui.tables import Cell, table
+from dbuild.ui.moments import When
+from dbuild.ui.tables import Cell, Column, Painted, headed, table
 from dbuild.ui.text import clean, clip, duration, partition_name
 
 _WIDEST = 72  # characters of a text for people
-_LONGEST = 1000  # of a name that somebody may want to copy
+_LEAST = 12
+_COLOURS = {"failed": "red", "retried": "yellow", "interrupted": "yellow", "cut off": "yellow", "running": "cyan"}
 
 
-def run_lines(runs: Sequence[RunRecord], width: int | None = None) -> list[str]:
+def run_lines(runs: Sequence[RunRecord], when: When, width: int | None = None) -> list[str]:
     """A table of runs, in the order given; with `width`, no wider than that."""
     rows: list[list[Cell]] = [
         [
             clean(run.run),
-            run.started,
+            when.text(run.started),
             duration(run.seconds) if run.seconds is not None else "-",
-            run.outcome,
+            Painted(run.outcome, _COLOURS[run.outcome]) if run.outcome in _COLOURS else run.outcome,
             run.built,
             run.failed,
             clip(clean(f"dbuild {run.command}".rstrip()), _WIDEST),
         ]
         for run in runs
     ]
-    return table(["run", "started", "took", "outcome", "built", "failed", "command"], rows, width)
+    heads = [
+        Column("run", is_right=True),
+        Column("started", 3),
+        Column("took", 4, is_right=True),
+        Column("outcome"),
+        Column("built", 1),
+        Column("failed", 2),
+        Column("command", 6, _LEAST),
+    ]
+    return headed(table(heads, rows, width))
 
 
-def task_lines(tasks: Sequence[TaskRecord], width: int | None = None) -> list[str]:
+def task_lines(tasks: Sequence[TaskRecord], when: When, width: int | None = None) -> list[str]:
     """A table of tasks, each with its first reason or, of a failure, the last line of its error.
 
-    With `width` it is no wider than that; long names of partitions leave two thirds of it to the rest.
+    With `width` it is no wider than that.
     """
     rows: list[list[Cell]] = [
         [
             clean(task.run),
-            task.at,
-            clip(partition_name(task.target, task.key), width // 3 if width else _LONGEST),
-            f"{task.status}, same" if task.status in ("built", "restored") and not task.changed else task.status,
+            when.text(task.at),
+            partition_name(task.target, task.key),
+            _status(task),
             duration(task.seconds),
             clip(clean(_note(task)), _WIDEST),
         ]
         for task in tasks
     ]
-    return table(["run", "ended", "partition", "status", "took", "why"], rows, width)
+    heads = [
+        Column("run", is_right=True),
+        Column("ended", 4),
+        Column("partition"),
+        Column("status", 1, 6),
+        Column("took", 3, is_right=True),
+        Column("why", 6, _LEAST),
+    ]
+    return headed(table(heads, rows, width))
+
+
+def _status(task: TaskRecord) -> Cell:
+    if task.status in _COLOURS:
+        return Painted(task.status, _COLOURS[task.status])
+    return f"{task.status}, same" if task.status in ("built", "restored") and not task.changed else task.status
 
 
 def _note(task: TaskRecord) -> str:

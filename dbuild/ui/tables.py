@@ -15,6 +15,7 @@ from dbuild.ui.stream import paint
 from dbuild.ui.widths import cut, filled, width_of
 
 _GAP = "  "
+_STAYING = 70  # percent of the room that what stays gets where it needs more than all
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,10 @@ def headed(lines: list[str]) -> list[str]:
 def _fitted(columns: Sequence[Column], natural: Sequence[int], width: int) -> list[int]:
     """The width of each column; 0 for one that is left out."""
     kept = set(range(len(columns)))
+    staying = [0 if column.rank else size for column, size in zip(columns, natural, strict=True)]
+    if _total(staying) > width:  # it will be cut anyway, so the others may have a part of the room
+        cut_ones = _squeezed(staying, width * _STAYING // 100)
+        natural = [small or size for small, size in zip(cut_ones, natural, strict=True)]
     while True:
         widths = _shrunk(columns, natural, kept, width)
         droppable = [place for place in kept if columns[place].rank]
@@ -93,7 +98,7 @@ def _shrunk(columns: Sequence[Column], natural: Sequence[int], kept: set[int], w
 def _squeezed(widths: list[int], width: int) -> list[int]:
     """What stays, where that is wider than the terminal: the widest columns are cut."""
     found = list(widths)
-    while _total(found) > width and max(found) > 1:
+    while _total(found) > width and max(found, default=0) > 1:
         found[found.index(max(found))] -= 1
     return found
 

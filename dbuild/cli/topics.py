@@ -22,6 +22,7 @@ TOPICS = {
     "late-data": Topic("What is expected and when, and what happens without it", "late-data.md"),
     "watching": Topic("Building by itself, at a terminal or as a service", "watch.md"),
     "fingerprints": Topic("What counts as a change of a recipe", "fingerprints.md"),
+    "undeclared": Topic("What recipes open that nothing declares: --trace, --sandbox", "undeclared.md"),
     "meaning": Topic("What a build means: content, recipes, traces", "design.md", "What a build means"),
     "querying": Topic("The views of dbuild query, and what can be asked", "query.md"),
     "exit-codes": Topic("What commands end with", "reference.md", "Exit codes"),

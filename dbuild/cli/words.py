@@ -19,6 +19,8 @@ COMMANDS = {
             Option(("--budget",), "text", "Run nothing if it were more partitions (500), or longer (2h)"),
             Option(("--timeline",), "file", "Write who did what when, as ui.perfetto.dev shows it"),
             Option(("--yes",), "", "Build it although it is more than the budget"),
+            Option(("--trace",), "", "Tell what recipes open that isn't declared"),
+            Option(("--sandbox",), "", "Let recipes open only what is declared (Linux)"),
             Option(
                 ("--strict",), "", "Exit with 3 if something is waiting, late, provisional or (not after a build) stale"
             ),
@@ -323,6 +325,7 @@ TOPICS = {
     "late-data": "What is expected and when, and what happens without it",
     "watching": "Building by itself, at a terminal or as a service",
     "fingerprints": "What counts as a change of a recipe",
+    "undeclared": "What recipes open that nothing declares: --trace, --sandbox",
     "meaning": "What a build means: content, recipes, traces",
     "querying": "The views of dbuild query, and what can be asked",
     "exit-codes": "What commands end with",

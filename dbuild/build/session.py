@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dbuild.build.discovery import Asking
@@ -121,7 +121,7 @@ def _build(
             seal(looked.world, planned, None)
         until = changes_at(looked, planned)
         keep_quiet_answer(settings, state, arguments, looked, planned, until)
-        return replace(_quiet_summary(planned, started), changes_at=until)
+        return _quiet_summary(planned, started)._replace(changes_at=until)
     if options.budget is not None:
         from dbuild.build.budgeting import check_budget
 
@@ -218,8 +218,7 @@ def _run(
         emit(gap)
     rests = [rest.until for rest in run.rests] if settings.is_resting else []
     until = changes_at(looked, planned, run.settled, rests)
-    summary = replace(
-        _summary(planned, run, str(number), time.monotonic() - started),
+    summary = _summary(planned, run, str(number), time.monotonic() - started)._replace(
         changes_at=until,
         saved_seconds=saved + run.seconds_saved,
         undeclared=traced.undeclared if traced is not None else 0,

@@ -1,17 +1,18 @@
-"""What happened in a run, as data. Every screen, log and JSON line is made from these and from nothing else."""
+"""What happened in a run, as data. Every screen, log and JSON line is made from these and from nothing else.
+
+Named tuples: every build with nothing to do imports them, and dataclasses cost several times as much to define.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Key = tuple[tuple[str, str], ...]  # (dimension, value), in the order of the target's path
 
 Status = Literal["built", "restored", "failed"]
 
 
-@dataclass(frozen=True, slots=True)
-class RunStarted:
+class RunStarted(NamedTuple):
     """The plan is known; this many tasks will run, and at most that many more may."""
 
     run: str
@@ -20,8 +21,7 @@ class RunStarted:
     jobs: int
 
 
-@dataclass(frozen=True, slots=True)
-class Beat:
+class Beat(NamedTuple):
     """How a run stands at a moment, told a few times a second while tasks run."""
 
     left: float | None  # seconds that it will still take, as expected; None: nothing is known of that
@@ -30,16 +30,14 @@ class Beat:
     is_ending: bool = False  # nothing more is started
 
 
-@dataclass(frozen=True, slots=True)
-class Phase:
+class Phase(NamedTuple):
     """Something that a build does itself, beside its tasks, begins or is over; told to whoever asks for it."""
 
     name: str  # "load", "observe", "plan", "execute", "publish", "record"
     is_over: bool
 
 
-@dataclass(frozen=True, slots=True)
-class TaskStarted:
+class TaskStarted(NamedTuple):
     target: str
     key: Key
     reason: str  # the first reason, for -v
@@ -47,8 +45,7 @@ class TaskStarted:
     others: tuple[str, ...] = ()  # more reasons, where phases are told
 
 
-@dataclass(frozen=True, slots=True)
-class TaskPrinted:
+class TaskPrinted(NamedTuple):
     """A piece of what a running task prints, cut anywhere; told to whoever asks for it."""
 
     target: str
@@ -56,8 +53,7 @@ class TaskPrinted:
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Spent:
+class Spent(NamedTuple):
     """What an execution took of the machine."""
 
     worker: int  # the process that ran it
@@ -65,8 +61,7 @@ class Spent:
     memory: int = 0  # bytes at its highest, where that was watched; else 0
 
 
-@dataclass(frozen=True, slots=True)
-class TaskEnded:
+class TaskEnded(NamedTuple):
     target: str
     key: Key
     status: Status
@@ -81,8 +76,7 @@ class TaskEnded:
     spent: Spent | None = None  # None: no process ran it
 
 
-@dataclass(frozen=True, slots=True)
-class TaskRetried:
+class TaskRetried(NamedTuple):
     """A task failed and is tried again after a while."""
 
     target: str
@@ -96,8 +90,7 @@ class TaskRetried:
     spent: Spent | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class TaskStopped:
+class TaskStopped(NamedTuple):
     """A task was ended because another one failed (--fail-fast); it counts as not tried."""
 
     target: str
@@ -105,8 +98,7 @@ class TaskStopped:
     spent: Spent | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Resting:
+class Resting(NamedTuple):
     """A task that failed before isn't tried in this run: nothing that it reads has changed since. It has failed."""
 
     target: str
@@ -115,24 +107,21 @@ class Resting:
     until: float  # seconds since the epoch: a run from then on tries it
 
 
-@dataclass(frozen=True, slots=True)
-class TaskSkipped:
+class TaskSkipped(NamedTuple):
     """A task that might have run didn't: what it reads came out the same (early cutoff)."""
 
     target: str
     key: Key
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(NamedTuple):
     """Something that a person should know, once: a warning, a wait for a lock, a recovery."""
 
     text: str
     level: Literal["info", "warning"] = "warning"
 
 
-@dataclass(frozen=True, slots=True)
-class Lacking:
+class Lacking(NamedTuple):
     """Partitions of a target that a run leaves waiting for sources, or made without something of them."""
 
     target: str
@@ -146,8 +135,7 @@ class Lacking:
 Deed = Literal["read", "list", "write", "remove", "unread"]
 
 
-@dataclass(frozen=True, slots=True)
-class Touched:
+class Touched(NamedTuple):
     """What recipes of a target did to a file (or a folder, which they listed) that nothing declares.
 
     Or, unread: an input that none of them opened.
@@ -160,8 +148,7 @@ class Touched:
     hint: str  # what to write in the Dataflowfile
 
 
-@dataclass(frozen=True, slots=True)
-class Traced:
+class Traced(NamedTuple):
     """What all recipes of a run opened beside what their targets declare."""
 
     touched: tuple[Touched, ...]
@@ -174,8 +161,7 @@ class Traced:
         return sum(one.deed != "unread" for one in self.touched) + self.left_out
 
 
-@dataclass(frozen=True, slots=True)
-class LookedAt:
+class LookedAt(NamedTuple):
     """What a build looked at, for whoever wants to hear of its changes; of several the last counts.
 
     All paths are relative to the project's root, or absolute.
@@ -186,8 +172,7 @@ class LookedAt:
     globs: tuple[str, ...]  # patterns of which it matters what they match
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
+class Summary(NamedTuple):
     """The end of a run: the requested partitions and all that they need, as they now stand."""
 
     run: str

@@ -38,9 +38,6 @@ def find_reach(project: Project, entry: str, name: str) -> Reach:
     return search.result(entry)
 
 
-_END = 1 << 30  # a line that no module has
-
-
 class _Search:
     """Follows what is reached until nothing is left to follow."""
 
@@ -55,6 +52,7 @@ class _Search:
         self._taken: set[str] = set()  # modules of which all counts
         self._outside: set[str] = set()
         self._added: dict[Unit, list[tuple[str, Unit]]] = {}  # what counts as soon as another unit does
+        self._texts: dict[str, dict[int, bytes]] = {}  # of modules: what is written from a line on
         self._overwritten: set[Unit] = set()  # that bind names which others store into, or may
         self._missed: list[tuple[str, str, int, str]] = []  # names without a binding: full, and where they are used
         self._readers_of_texts: set[str] = set()  # modules that hand texts to what finds variables by them
@@ -139,8 +137,12 @@ class _Search:
 
     def _text(self, module: Module, unit: Unit) -> bytes:
         """The lines of a unit as they are written, with those up to the next one."""
-        following = (one.first_line for one in self._outline_units(module.name) if one.first_line > unit.first_line)
-        return b"\n".join(module.source.splitlines()[unit.first_line - 1 : min(following, default=_END) - 1])
+        if module.name not in self._texts:
+            firsts = sorted({one.first_line for one in self._outline_units(module.name)})
+            lines = module.source.splitlines()
+            ends = zip(firsts, [*firsts[1:], len(lines) + 1], strict=True)
+            self._texts[module.name] = {first: b"\n".join(lines[first - 1 : end - 1]) for first, end in ends}
+        return self._texts[module.name][unit.first_line]
 
     def _reach(self, home: str, unit: Unit) -> None:
         if unit not in self._reached:

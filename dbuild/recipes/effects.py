@@ -28,7 +28,7 @@ _OUTSIDE: dict[Role, Callable[[str], bool]] = {
 # What a statement gives a name that is of Python's own classes, or of what is called.
 _VALUES = (ast.Constant, ast.JoinedStr, ast.Call, ast.List, ast.Tuple, ast.Set, ast.Dict, ast.ListComp, ast.SetComp)
 _MAKING = frozenset(
-    {"__new__", "__call__", "__getattr__", "__setattr__", "__getattribute__"}
+    {"__new__", "__call__", "__getattr__", "__setattr__", "__getattribute__", "__set_name__"}
 )  # can run where one is made
 _ALL = frozenset({"__init_subclass__", "__set_name__", "__class_getitem__", "__prepare__"})
 

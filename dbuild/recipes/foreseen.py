@@ -37,7 +37,9 @@ _HOME = frozenset(f"builtins.{name}" for name in ("globals", "exec", "eval", "co
 _IMPORTING = frozenset({"builtins.__import__", "importlib.import_module", "importlib.__import__", "runpy.run_module"})
 _LOADING = frozenset(
     {"runpy.run_path", "importlib.util.spec_from_file_location", "importlib.machinery.SourceFileLoader"}
-    | {"pkgutil.walk_packages", "pkgutil.resolve_name", "importlib.metadata.entry_points"}
+    | {"pkgutil.walk_packages", "pkgutil.resolve_name", "importlib.metadata.entry_points", "pydoc.locate"}
+    | {f"hydra.utils.{name}" for name in ("call", "get_class", "get_method", "get_object", "instantiate")}
+    | {"werkzeug.utils.import_string", "django.utils.module_loading.import_string"}
     | {f"{name}.{COMPUTED}" for name in ("builtins", "importlib", "sys")}
 )
 _UNPICKLING = frozenset(
@@ -77,6 +79,8 @@ def surprise_of(name: str, mention: Mention, package: str) -> _Said:
         return Surprise.ANYTHING, line, f"{name.removesuffix('.' + COMPUTED)} can run any file as a module", ""
     if name == "sys.modules" or name.startswith("sys.modules."):
         return _of_modules(mention)
+    if name == "sys._getframe":
+        return Surprise.MODULES, line, "sys._getframe can name anything of who has called", ""
     if name in _UNPICKLING:
         return Surprise.MODULES, line, f"{name} makes what a file names", ""
     if name in _QUOTING:

@@ -153,6 +153,19 @@ def is_harmless_call(dotted: str) -> bool:
     )
 
 
+# Libraries that do nothing with what the docstrings of functions and classes say which they are given.
+_QUIET = frozenset(
+    """attr attrs beartype cachetools click dask jax joblib msgspec numba numpy pandas polars prefect pyarrow pytest ray
+    scipy shapely sklearn sqlalchemy tenacity torch tqdm typer typing_extensions wrapt""".split()  # noqa: SIM905
+)
+
+
+def may_read_docstrings(dotted: str) -> bool:
+    """Whether a decorator or a base of this full name may make something of docstrings: of prompts, schemas, help."""
+    top = dotted.partition(".")[0]
+    return not is_standard(dotted) and top not in _QUIET and top != "dbuild"
+
+
 def is_harmless_decorator(dotted: str) -> bool:
     """Whether a decorator, or what it was made by, only gives back another function or class."""
     return dotted in DECORATORS

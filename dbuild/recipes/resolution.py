@@ -34,6 +34,7 @@ class Whole:
 
     module: str
     why: str
+    is_deep: bool = False  # and any module that lies in it
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +204,8 @@ def _unbound(modules: Modules, step: _Look) -> Iterator[_Step]:
     given = [] if step.is_own else _bindings(modules, step.module, "__getattr__")
     if given:
         yield from (Part(home, unit) for home, unit, _ in given)
-        yield Whole(step.module, f"{step.module} makes {step.name} in its __getattr__")
+        is_given = any(not unit.is_definition for _, unit, _ in given)  # by a library, which imports what it is told
+        yield Whole(step.module, f"{step.module} makes {step.name} in its __getattr__", is_given)
         return
     shape = modules.outline(step.module)
     origins = [modules.origin(step.module, star) for _, star in shape.stars] if shape else []

@@ -11,7 +11,7 @@ from dbuild.errors import Place
 from dbuild.recipes.closure import Module, lineage
 from dbuild.recipes.effects import Effects
 from dbuild.recipes.foreseen import Surprise, surprise_of
-from dbuild.recipes.harmless import is_standard
+from dbuild.recipes.harmless import is_standard, may_read_docstrings
 from dbuild.recipes.mentions import Import, Mention
 from dbuild.recipes.reached import Reach, Reached, Widening
 from dbuild.recipes.resolution import (
@@ -126,7 +126,7 @@ class _Search:
         assert module
         place = Place(module.file, unit.first_line)
         if unit.alias is None:
-            form = unit.form(Surprise.DOCSTRINGS in self._wants)
+            form = unit.form(Surprise.DOCSTRINGS in self._wants or self._is_shown(home, unit))
             if Surprise.SOURCES in self._wants:
                 form += b"\0" + self._text(module, unit)
             return Reached(home, unit.name, form, place, unit.lines)
@@ -134,6 +134,14 @@ class _Search:
         named = origin if unit.alias.alias or unit.alias.name else unit.alias.bound
         whose = "ours" if self._modules.is_ours(named) else "others"  # a module may come to stand before Python's own
         return Reached(home, unit.name, f"{whose} {named}:{unit.alias.name or ''}".encode(), place, unit.lines)
+
+    def _is_shown(self, home: str, unit: Unit) -> bool:
+        """Whether a library gets a function or a class that may look at what its docstring says."""
+        if not unit.is_definition:
+            return False
+        mentions = (Mention(name, tuple(rest), 0, False) for name, *rest in unit.markers)
+        targets = (target for mention in mentions for target in resolve(self._modules, home, mention))
+        return any(isinstance(target, Outside) and may_read_docstrings(target.name) for target in targets)
 
     def _text(self, module: Module, unit: Unit) -> bytes:
         """The lines of a unit as they are written, with those up to the next one."""
@@ -239,9 +247,11 @@ class _Search:
                         self._overwritten.add(found)
                     if not mention.is_late and not found.alias and not (unit.is_definition and found.is_definition):
                         self._readers.add(unit)
-                case Whole(module, why):
+                case Whole(module, why, is_deep):
                     self._report(home, mention.line, why)
                     self._take_all(module)
+                    if is_deep:
+                        self._take_below(module)
                 case Outside(name):
                     self._use(name)
                     self._meet(home, *surprise_of(name, mention, self._package(home)))

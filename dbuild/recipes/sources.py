@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.machinery as machinery
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
@@ -17,6 +18,8 @@ from dbuild.observe.digests import digest_bytes
 from dbuild.recipes.closure import Module, lineage, parse_module
 
 _COMPILED = tuple(machinery.EXTENSION_SUFFIXES)
+_DEEPEST = 3  # folders below the project's that are searched for modules which are nowhere on the path
+_MOST = 500  # of these folders, that a project full of data isn't gone through
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,8 @@ class Sources:
         self._held = held or (lambda path: None)
         self._listed: dict[str, dict[str, bool]] = {}
         self._spots: dict[str, Spot | None] = {}
+        self._tops: frozenset[str] | None = None
+        self._aisles: tuple[str, ...] | None = None
         self._sources: dict[str, bytes | None] = {}
         self._digests: dict[str, bytes] = {}
         self._modules: dict[tuple[str, str | None], Module | UserError | None] = {}
@@ -54,7 +59,7 @@ class Sources:
                 found = self._in_folders(above.folders, last) if above else None
             else:
                 found = self._at_top(name) if name and name != "dbuild" else None
-            self._spots[name] = found or self._mapped(name)
+            self._spots[name] = found or self._mapped(name) or (None if parent else self._aside(name))
         return self._spots[name]
 
     def locate(self, name: str) -> str | None:
@@ -87,7 +92,8 @@ class Sources:
         """The folders, as people know them, in which a new module could change what imports of these names mean."""
         packages = dict.fromkeys(part for name in names for part in lineage(name))
         spots = [spot for spot in map(self.spot, packages) if spot]
-        inner = (folder for spot in spots for folder in spot.folders)
+        aside = (os.path.dirname(spot.path) for spot in spots if spot.path and not spot.folders)
+        inner = (folder for spot in spots for folder in (*spot.folders, *aside))
         return tuple(dict.fromkeys(self._shown(folder) for folder in (*self.path.own, *inner)))
 
     def _shown(self, folder: str) -> str:
@@ -130,6 +136,41 @@ class Sources:
             if given.startswith(f"{name}."):
                 return Spot(None, ())  # a folder that only the finder knows
         return None
+
+    def _aside(self, name: str) -> Spot | None:
+        """A module that isn't where Python looks, but in a folder of the project: code may put that on the path."""
+        if not name.isidentifier() or name in sys.stdlib_module_names or name in ("dbuild", *self._installed()):
+            return None
+        found = (self._in_folders((folder,), name) for folder in self._inner())
+        return next((spot for spot in found if spot and spot.path), None)
+
+    def _installed(self) -> frozenset[str]:
+        """What is installed at the top, in any form."""
+        if self._tops is None:
+            folders = [folder for folder, is_own in self.path.places if not is_own]
+            names = (name for folder in folders for name in self._names(folder))
+            self._tops = frozenset(name.partition(".")[0] for name in names)
+        return self._tops
+
+    def _inner(self) -> tuple[str, ...]:
+        """The folders below the project's that may hold code, those nearest to it first."""
+        if self._aisles is None:
+            found: list[str] = []
+            level = [self.root]
+            for _ in range(_DEEPEST):
+                inner = [
+                    os.path.join(folder, name)
+                    for folder in level
+                    for name, is_in in self._names(folder).items()
+                    if is_in
+                ]
+                level = sorted(path for path in inner if self._is_code(path))[: _MOST - len(found)]
+                found.extend(level)
+            self._aisles = tuple(found)
+        return self._aisles
+
+    def _is_code(self, folder: str) -> bool:
+        return self.path.is_own(folder) and "pyvenv.cfg" not in self._names(folder)
 
     def _has_foreign(self, folder: str, name: str) -> bool:
         names = self._names(folder)

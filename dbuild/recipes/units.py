@@ -58,6 +58,14 @@ class Unit:
         return isinstance(self.node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
 
     @property
+    def markers(self) -> list[tuple[str, ...]]:
+        """The names of its decorators and bases, and of what makes these."""
+        given: list[ast.expr] = [*getattr(self.node, "decorator_list", ()), *getattr(self.node, "bases", ())]
+        makers = (one.func if isinstance(one, ast.Call) else one for one in given)
+        chains = (chain_of(one.value if isinstance(one, ast.Subscript) else one) for one in makers)
+        return [chain for chain in chains if chain]
+
+    @property
     def has_class(self) -> bool:
         """Whether it is a class, or one is made in it."""
         if isinstance(self.node, ast.FunctionDef | ast.AsyncFunctionDef) or self.alias:

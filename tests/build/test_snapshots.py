@@ -84,11 +84,21 @@ def test_a_module_that_comes_to_stand_before_another_is_noticed(tmp_path: Path) 
     assert shop.read("out/second.txt") == "3"
 
 
-def test_what_no_closure_knows_comes_from_the_files(tmp_path: Path) -> None:
+def test_a_folder_that_code_puts_on_the_path_is_code_too(tmp_path: Path) -> None:
     make = "import sys\nsys.path.insert(0, 'hidden')\n" + MAKE.replace("late", "kept")
-    shop = shop_of(tmp_path, "true", make=make, **{"hidden/kept.py": "def value(): return 'found'\n"})
+    shop = shop_of(tmp_path, "sed -i.bak s/old/new/ hidden/kept.py", make=make, **{"hidden/kept.py": LATE})
     assert shop.build(jobs=1).errors == {}
-    assert shop.read("out/second.txt") == "found"
+    assert shop.read("out/second.txt") == "old"
+    assert shop.build().ran == ["second"]
+    assert shop.read("out/second.txt") == "new"
+    assert shop.build().ran == []
+
+
+def test_what_no_closure_knows_comes_from_the_files(tmp_path: Path) -> None:
+    make = "import sys\nsys.path.insert(0, '../elsewhere')\n" + MAKE.replace("late", "kept")
+    shop = shop_of(tmp_path, "true", make=make, **{"../elsewhere/kept.py": LATE})
+    assert shop.build(jobs=1).errors == {}
+    assert shop.read("out/second.txt") == "old"
 
 
 def test_files_that_are_used_cannot_be_kept_as_they_were(tmp_path: Path) -> None:

@@ -239,6 +239,75 @@ def f(): return 1
 @timed
 def free(): return 2
 """
+PROMPTS = """
+# m.py
+import numba, dspy
+from agents import tool
+@tool
+def search(x):
+    'Find it.'
+    return 1
+@numba.njit
+def fast(x):
+    'Quickly.'
+    return 2
+class Sign(dspy.Signature):
+    'Sum it up.'
+    text: str = dspy.InputField()
+class Plain:
+    'No more.'
+def f(): return search, fast, Sign, Plain
+"""
+LAZY = """
+# m.py
+import kit
+def f(): return kit.go()
+# kit/__init__.py
+import lazy_loader as lazy
+__getattr__, __dir__, __all__ = lazy.attach(__name__, submod_attrs={"part": ["go"]})
+# kit/part.py
+from kit.deep import low
+def go(): return low()
+# kit/deep.py
+def low(): return 1
+# other.py
+x = 3
+"""
+NAMED = """
+# m.py
+KNOWN = []
+class Field:
+    def __set_name__(self, owner, name): KNOWN.append(1)
+class Meta(type):
+    def __init__(cls, *given): KNOWN.append(2)
+class Row:
+    x = Field()
+class Other(metaclass=Meta):
+    y = 3
+class Third(Other):
+    z = 4
+class Plain:
+    v = 5
+def f(): return KNOWN
+"""
+ON_THE_PATH = """
+# m.py
+import sys
+from pathlib import Path
+sys.path.insert(0, str(Path(__file__).parent / "src" / "lib"))
+import tools
+from pack.part import go
+import numpy_of_nobody
+def f(): return tools.run(), go()
+# src/lib/tools.py
+def run(): return 1
+def free(): return 2
+# src/lib/pack/__init__.py
+# src/lib/pack/part.py
+def go(): return 3
+# data/part.py
+x = 4
+"""
 GROUPS = """
 # m.py
 import argparse, click
@@ -356,6 +425,33 @@ EDITS = [
         ("default=2", "default=22", YES),
         ("default=3", "default=33", NO),
         ("@inner.command()\ndef deep(x): return 1\nparser", "parser", YES),
+    ),
+    *edits(
+        "docstrings that a library reads",
+        PROMPTS,
+        ("Find it", "Look for it", YES),
+        ("Quickly", "Slowly", NO),
+        ("Sum it up", "Say it all", YES),
+        ("No more", "More", NO),
+    ),
+    *edits("a lazy package", LAZY, ("return 1", "return 11", YES), ("x = 3", "x = 33", NO)),
+    *edits(
+        "what is run when a class is made",
+        NAMED,
+        ("append(1)", "append(11)", YES),
+        ("append(2)", "append(22)", YES),
+        ("x = Field()", "y = Field()", YES),
+        ("y = 3", "y = 33", YES),
+        ("z = 4", "z = 44", YES),
+        ("v = 5", "v = 55", NO),
+    ),
+    *edits(
+        "a folder that is put on the path",
+        ON_THE_PATH,
+        ("return 1", "return 11", YES),
+        ("return 2", "return 22", NO),
+        ("return 3", "return 33", YES),
+        ("x = 4", "x = 44", NO),
     ),
     *edits(
         "a package of stars",

@@ -16,7 +16,7 @@ from dbuild.recipes.reach import reach_of
 from dbuild.recipes.resolution import Missing, Modules, Outside, Part, Project, Whole, resolve
 from dbuild.recipes.sources import Sources
 
-SOME = 25  # of how many functions is it found out what they reach
+SOME = 6  # of how many functions is it found out what they reach
 
 
 def project_of(sources: Sources) -> Project:
@@ -85,7 +85,7 @@ def check(root: Path, few_unknown: int) -> Counter[str]:
     return found
 
 
-@pytest.mark.parametrize(("package", "few"), [("rich", 10), ("click", 10), ("joblib", 20)])
+@pytest.mark.parametrize(("package", "few"), [("rich", 10), ("click", 10)])
 def test_a_package_that_is_installed(tmp_path: Path, package: str, few: int) -> None:
     spec = find_spec(package)
     assert spec and spec.submodule_search_locations

@@ -29,6 +29,7 @@ TOPICS = {
     "json": Topic("What --json prints", "reference.md", "JSON"),
     "reference": Topic("All keys, commands, options and fields", "reference.md"),
     "design": Topic("The state on disk, crashes, known limits", "design.md"),
+    "comparison": Topic("Beside make, Snakemake, DVC, dbt, SQLMesh and Dagster", "comparison.md"),
     "performance": Topic("What things cost, and how that is measured", "performance.md"),
 }
 

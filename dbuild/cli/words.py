@@ -332,5 +332,6 @@ TOPICS = {
     "json": "What --json prints",
     "reference": "All keys, commands, options and fields",
     "design": "The state on disk, crashes, known limits",
+    "comparison": "Beside make, Snakemake, DVC, dbt, SQLMesh and Dagster",
     "performance": "What things cost, and how that is measured",
 }

@@ -26,7 +26,7 @@ Examples:
   dbuild late                 everything
   dbuild late prices          one source, and what reads it
   dbuild late report          a target, and what it needs
-  dbuild late --limit 100     the last hundred arrivals; -v with the times of the clock
+  dbuild late --limit 100     the last hundred arrivals; -v: with times
   dbuild late --json          for a program
 """
 _SHOWN = 5  # partitions of each kind that have a line on the screen

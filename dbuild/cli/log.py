@@ -27,7 +27,7 @@ KEYS, patterns and tags are those of dbuild build --help.
 
 \b
 Examples:
-  dbuild log                          the latest runs; -v with the times of the clock
+  dbuild log                          the latest runs; -v: with times
   dbuild log 12                       the tasks of run 12
   dbuild log daily@2013-01-05         what the recipe printed last
   dbuild log daily@failed             what those printed that failed

@@ -98,7 +98,7 @@ class Backgrounds:
     def _placed(self, target: str, change: PartChange) -> PartChange:
         """A change with the file in which it is to be seen."""
         step = self._world.flow.steps.get(target)
-        if change.kind == "file":
+        if change.kind in ("file", "lock"):
             return replace(change, place=Place(change.name))
         return replace(change, place=step.target.place) if change.kind == "setting" and step else change
 

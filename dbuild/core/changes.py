@@ -89,7 +89,7 @@ def _moves(
     for name in came:
         same = (was for was in left if was[0] == name[0] and _digests(old[was]) == _digests(new[name]))
         was = min(same, key=lambda one: _last(one) != _last(name), default=None)
-        if was is not None and name[0] in ("code", "macro", "view", "file"):
+        if was is not None and name[0] in ("code", "macro", "view", "file", "lock"):
             left.remove(was)
             yield name, was
 

@@ -77,6 +77,7 @@ class Telling:
     def _heading(self, one: Behind) -> str:
         names = _names(one)
         again = " (as told above)" if one.is_repeated else ""
+        names = f"far back {names}" if one.is_far else names
         first = f"; {partition_name(one.dataset, one.keys[0])}:" if one.count > 1 and one.causes and one.keys else ""
         if one.stands == "ran":
             return f"{names} ran {self.run(one.run) if one.run else 'before'}{again}{first}"
@@ -255,6 +256,7 @@ def behind_record(one: Behind) -> dict[str, object]:
         "causes": [cause_record(cause) for cause in one.causes],
         "behind": [behind_record(each) for each in one.behind],
         "repeated": one.is_repeated,
+        "far": one.is_far,
     }
 
 

@@ -289,6 +289,26 @@ inputs.balance = {{ day = "previous" }}
     assert [str(cause.reason)[:28] for cause in after.last_behind[0].causes] == ["input changed raw@2013-01-02"]
 
 
+def test_of_a_long_way_its_end_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [f"t{number}" for number in range(9)]
+    targets = "".join(
+        f'[targets.{name}]\npath = "{name}.txt"\nshell = "cp {{{before}}} {{output}}"\n'
+        for name, before in zip(names, ["raw", *names], strict=False)
+    )
+    shop = Workshop(tmp_path / "project", f'[sources.raw]\npath = "raw.txt"\n{targets}', **{"raw.txt": "1"})
+    shop.build()
+    shop.write("raw.txt", "2")
+    monkeypatch.setattr(behind, "_DEEPEST", 3)
+    before = why(shop, "t8")
+    far = ("t0", 1, "will run")
+    assert way(before.behind) == [("t7", 1, "may run", ("t6", 1, "may run", ("t5", 1, "may run", far)))]
+    assert firsts(before) == ["t0 input changed raw"]
+    shop.build()
+    after = why(shop, "t8")
+    assert way(after.last_behind) == [("t7", 1, "ran", ("t6", 1, "ran", ("t5", 1, "ran", ("t0", 1, "ran"))))]
+    assert any("far back t0 ran" in line for line in explanation_lines([after]))
+
+
 def test_of_very_many_partitions_a_bounded_number_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     flow = """
 [partitions.number]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.build import edits
+from tests.build import edit_table
 from tests.build.edits import EDITS, Edit
 from tests.build.installed import Site
 from tests.build.shop import PARTITIONS, Shop, install, make_shop
@@ -55,4 +55,4 @@ def test_there_are_edits_of_every_kind_and_each_has_a_name_of_its_own() -> None:
 
 
 def test_the_page_has_the_table_that_its_command_makes() -> None:
-    assert edits.PAGE.read_text(encoding="utf-8") == edits.page()
+    assert edit_table.PAGE.read_text(encoding="utf-8") == edit_table.page()

@@ -86,6 +86,7 @@ def load_flow(settings: Settings, state: State, keep: Memos, code: Code | None =
         targets={name: _with_files(project.root, target) for name, target in project.targets.items()},
         globs=(*project.globs, *_folders_used(project)),
     )
+    problems.extend(problem for target in project.targets.values() for problem in _nameless(target))
     recipes = project.targets | {query.name: query for query in queries_of(project).values()}
     code = code or Code(project.root)
     analyses = {name: analyse(project, target, state, keep, code) for name, target in recipes.items()}
@@ -116,6 +117,15 @@ def _with_files(root: str, target: Target) -> Target:
         uses=_expanded(root, target.uses),
         environment=replace(given, files=_expanded(root, given.files)) if given else None,
     )
+
+
+def _nameless(target: Target) -> Iterator[UserError]:
+    """Files that a target uses, and whose names are no text: the state can't keep them."""
+    for path in target.files:
+        shown = path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+        if shown != path:
+            what = f'"{target.name}" uses {shown}, whose name is no UTF-8 text'
+            yield UserError(what, target.place, "give it another name, or name the files that it uses without it")
 
 
 def _expanded(root: str, uses: tuple[str, ...]) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from dbuild.core.causes import Author, Behind, Cause, RunNote
 from dbuild.core.changes import PartChange
 from dbuild.ui.json import key_record
 from dbuild.ui.stream import paint
-from dbuild.ui.text import clean, counted, partition_name
+from dbuild.ui.text import clean, clip, counted, partition_name
 
 _CAUSES = 20  # causes of one partition
 _ALIKE = 5  # of one kind, about one dataset
@@ -143,7 +143,8 @@ def _part_text(part: PartChange, authors: dict[str, Author]) -> str:
     if part.how == "moved":
         return clean(f"{_title(part)}: it was {part.was}{place}")
     if _is_short(part):
-        return clean(f"{_title(part)}: {part.before or 'nothing'} -> {part.after or 'nothing'}{place}")
+        before, after = (clip(clean(text or "nothing"), _WIDEST) for text in (part.before, part.after))
+        return f"{clean(_title(part))}: {before} -> {after}{clean(place)}"
     return clean(f"{_title(part)} {_HOW[part.how]}{place}")
 
 

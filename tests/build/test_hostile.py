@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from dbuild.errors import UserError
+from dbuild.errors import ProjectError, UserError
 from tests.build.workshop import DAYS, Workshop
 
 KEYS = [
@@ -143,6 +143,21 @@ def test_names_that_are_not_utf8_do_not_disturb(plain: Workshop) -> None:
     os.unlink(os.path.join(folder, b"2013-01-01\xff.txt"))
     assert plain.build().ran == []
     assert plain.run("status").returncode == 0
+
+
+def test_a_used_file_whose_name_is_not_utf8_is_refused(tmp_path: Path) -> None:
+    flow = '[targets.a]\npath = "a.txt"\nshell = "echo 1 > {output}"\nuses = ["cfg/*"]\n'
+    shop = Workshop(tmp_path / "project", flow, **{"cfg/ok.yml": "1"})
+    strange = os.path.join(os.fsencode(shop.path("cfg")), b"b\xff.yml")
+    try:
+        with open(strange, "wb") as out:
+            out.write(b"b\n")
+    except OSError:
+        pytest.skip("this file system takes no such names")
+    with pytest.raises(ProjectError, match="whose name is no UTF-8 text"):
+        shop.build()
+    os.unlink(strange)
+    assert shop.build().ran == ["a"]
 
 
 def test_data_in_files_whose_names_are_not_utf8_is_not_left_out_silently(tmp_path: Path) -> None:

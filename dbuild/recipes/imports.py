@@ -35,6 +35,7 @@ class _Run:
         self.file = ""
         self.snapshot: Snapshot | None = None
         self.compiled: dict[str, bytes] = {}  # file -> the source that this process imported
+        self.others: set[str] = set()  # modules that were there before: of what Python itself runs when it starts
 
     def source(self, path: str) -> bytes | None:
         return self.snapshot.source(path) if self.snapshot else None
@@ -118,6 +119,7 @@ def prepare_imports(root: str, snapshot: str = "", only: Collection[str] | None 
     if _run.path and (_run.path.root, _run.file) == (root, snapshot):
         return
     _run.file = snapshot
+    _run.others = set(sys.modules)
     _run.snapshot = Snapshot(snapshot, only) if snapshot else None
     _run.path = _run.snapshot.path if _run.snapshot else _path_of(root)
     if _hook not in sys.path_hooks:
@@ -151,6 +153,8 @@ def strays() -> set[str]:
     assert _run.path
     found = set()
     for name, module in list(sys.modules.items()):
+        if name in _run.others:
+            continue
         file = str(getattr(module, "__file__", None))
         is_source = file.endswith(".py") and not (_run.snapshot and file in _run.snapshot)
         if is_source and os.path.isabs(file) and _run.path.is_own(file):

@@ -92,6 +92,7 @@ class Modules:
     def __init__(self, project: Project) -> None:
         self._project = project
         self._known: dict[str, Module | None] = {}
+        self.bindings: dict[tuple[str, str], list[_Found]] = {}  # of a module and a name: found before
 
     def find(self, name: str) -> Module | None:
         """The module of that name; None if the project has none."""
@@ -222,6 +223,12 @@ def _unbound(modules: Modules, step: _Look) -> Iterator[_Step]:
 
 def _bindings(modules: Modules, module: str, name: str) -> list[_Found]:
     """The units that may bind a module's name, with the star imports on the way to them."""
+    if (module, name) not in modules.bindings:
+        modules.bindings[module, name] = _find_bindings(modules, module, name)
+    return modules.bindings[module, name]
+
+
+def _find_bindings(modules: Modules, module: str, name: str) -> list[_Found]:
     found: list[_Found] = []
     by: dict[str, tuple[str, Unit] | None] = {module: None}
     queue = [module]

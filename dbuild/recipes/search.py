@@ -50,6 +50,7 @@ class _Search:
         self._readers: set[Unit] = set()  # those that read values when they are imported
         self._widened: dict[Widening, None] = {}
         self._taken: set[str] = set()  # modules of which all counts
+        self._swept: set[str] = set()  # packages of which all modules do
         self._outside: set[str] = set()
         self._added: dict[Unit, list[tuple[str, Unit]]] = {}  # what counts as soon as another unit does
         self._texts: dict[str, dict[int, bytes]] = {}  # of modules: what is written from a line on
@@ -226,8 +227,10 @@ class _Search:
 
     def _take_below(self, package: str) -> None:
         """Count all modules of a package, whether anything is known to import them or not; of "" all of the project."""
-        for name in (package, *self._modules.below(package)):
-            self._take_all(name)
+        if package not in self._swept:
+            self._swept.add(package)
+            for name in (package, *self._modules.below(package)):
+                self._take_all(name)
 
     def _take_wanted(self, home: str) -> None:
         """What of an imported module counts for a reason that isn't a mention of it."""

@@ -36,7 +36,9 @@ class Sources:
     `held` gives the source of a file, by its absolute path, that is to be taken in place of what the file has now.
     """
 
-    def __init__(self, root: str, path: CodePath | None = None, held: Callable[[str], bytes | None] | None = None):
+    def __init__(
+        self, root: str, path: CodePath | None = None, held: Callable[[str], bytes | None] | None = None
+    ) -> None:
         self.root = root
         self.path = path or code_path(root)
         self._held = held or (lambda path: None)

@@ -113,7 +113,7 @@ def _said(one: Asked, ended: _Started, has_ended: bool) -> str:
         raise RecipeError(what, one.place, "let it print versions, and nothing else")
     if not has_ended:
         raise RecipeError(f"{_named(one)} didn't end within {_SECONDS:.0f} s", one.place, _CHANGE)
-    said = data.decode("utf-8", "surrogateescape").strip()
+    said = data.decode("utf-8", "backslashreplace").strip()
     status = ended.process.returncode
     if status:
         how = f"ended with exit status {status}" if status > 0 else f"was ended by {signal.Signals(-status).name}"

@@ -42,7 +42,7 @@ class Recipes:
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
                 (
-                    *(recipe, place, part.kind, part.name, part.digest, part.value),
+                    *(recipe, place, part.kind, part.name, part.digest, _utf8(part.value)),
                     *(part.place.file if part.place else "", part.place.line if part.place else 0, part.lines),
                     text[0] if text else None,
                 )
@@ -102,6 +102,11 @@ def sweep(db: sqlite3.Connection) -> None:
     """Forgets the parts of recipes that are gone, and the texts that no part has any more."""
     db.execute("DELETE FROM part WHERE recipe NOT IN (SELECT id FROM recipe)")
     db.execute("DELETE FROM content WHERE digest NOT IN (SELECT content FROM part WHERE content IS NOT NULL)")
+
+
+def _utf8(text: str) -> str:
+    """A text without bytes that are none: a program may print anything."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _packed(text: str | None) -> tuple[bytes, bytes] | None:

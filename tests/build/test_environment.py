@@ -351,6 +351,15 @@ def test_a_command_that_fails_ends_the_build_and_says_where(asking: Workshop, is
     assert asking.build("third").ran == []
 
 
+def test_a_command_may_print_what_is_no_text(tmp_path: Path) -> None:
+    flow = '[targets.a]\npath = "a.txt"\nshell = "echo 1 > {output}"\nenvironment = { cmd = "cat version" }\n'
+    shop = Workshop(tmp_path / "project", flow)
+    shop.path("version").write_bytes(b"R \xff 1")
+    assert (shop.build().ran, shop.build().ran) == (["a"], [])
+    shop.path("version").write_bytes(b"R \xff 2")
+    assert shop.build().ran == ["a"]
+
+
 def test_commands_get_no_secrets_and_have_their_time(asking: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DB_PASSWORD", "hush")
     asking.swap("Dataflowfile", "[targets.fourth]\n", '[targets.fourth]\nsecrets = ["DB_PASSWORD"]\n')

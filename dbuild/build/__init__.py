@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from dbuild.build.logs import Piece
     from dbuild.build.proposing import Look, Proposal
     from dbuild.build.questions import Answer
+    from dbuild.build.running import RunningTask
     from dbuild.core.budget import Budget
     from dbuild.core.cleaning import Cleaning, Wanted
     from dbuild.core.events import Event, Summary
@@ -50,6 +51,7 @@ __all__ = [
     "overview",
     "plan",
     "propose",
+    "running_tasks",
     "runs",
     "show",
     "stats",
@@ -186,6 +188,13 @@ def runs(settings: Settings, limit: int) -> tuple[RunRecord, ...]:
     from dbuild.build import past
 
     return past.runs(settings, limit)
+
+
+def running_tasks(settings: Settings) -> tuple[RunningTask, ...]:
+    """What the build that is under way runs, the longest first; what has just begun isn't named."""
+    from dbuild.build.running import running_of
+
+    return running_of(settings)
 
 
 def mark(

@@ -8,6 +8,7 @@ from dbuild.build.tasks import Prepared
 from dbuild.core.events import Spent
 from dbuild.core.schedule import Node
 from dbuild.core.staleness import Reason
+from dbuild.errors import UserError
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,3 +32,10 @@ class Attempt:
     failure: tuple[float, str, str | None] = (0.0, "", None)  # of one that is to be tried again: seconds, error, log
     began: float = 0.0  # when it was started, by the monotonic clock
     spent: Spent | None = None  # when it has ended
+
+
+def said_of(error: Exception) -> str:
+    """What a failure says where no recipe said anything."""
+    if isinstance(error, OSError) and not isinstance(error, UserError):
+        return f"{error.strerror or error}" + (f": {error.filename}" if error.filename else "")
+    return str(error)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from dbuild.build.allotments import Allotments
-from dbuild.build.attempts import Attempt, Failing
+from dbuild.build.attempts import Attempt, Failing, said_of
 from dbuild.build.beats import Beats
 from dbuild.build.durations import Durations
 from dbuild.build.entries import Entries, tail_of
@@ -181,7 +181,7 @@ class Run:
                 try:
                     reasons = self._reasons(node)
                 except UserError as error:
-                    self._fail(Attempt(node, 1, ()), 0.0, _said(error), None)
+                    self._fail(Attempt(node, 1, ()), 0.0, said_of(error), None)
                     continue
                 if not reasons:
                     self.schedule.move(node, State.FRESH)
@@ -224,14 +224,14 @@ class Run:
             attempt.prepared = self._maker.prepare(*node, number, attempt.reasons, attempt.number)
             self._maker.make_folders(attempt.prepared.task)
         except (UserError, OSError) as error:
-            self._fail(attempt, 0.0, _said(error), None)
+            self._fail(attempt, 0.0, said_of(error), None)
             return
         self._running[number] = attempt
         try:
             self._pool.submit(attempt.prepared.task)
         except OSError as error:
             del self._running[number]
-            self._fail(attempt, 0.0, f"no process can be started: {_said(error)}", None)
+            self._fail(attempt, 0.0, f"no process can be started: {said_of(error)}", None)
             return
         timeout = self.world.flow.steps[node[0]].target.limits.timeout
         if timeout is not None:
@@ -287,7 +287,7 @@ class Run:
                 with self._phases("publish"):
                     changed = self.published.publish(node, prepared, result)
             except (UserError, OSError) as problem:
-                error = _said(problem)
+                error = said_of(problem)
             else:
                 self.schedule.move(node, State.BUILT)
                 self.schedule.note(node, result.seconds)
@@ -398,9 +398,3 @@ class Run:
                 if state in (State.BUILT, State.FRESH):
                     self._settled.setdefault(name, []).append(index)
         return PartitionSet.of_indices(self.plan.domains.of(target).axes, self._settled.get(target, ()))
-
-
-def _said(error: Exception) -> str:
-    if isinstance(error, OSError) and not isinstance(error, UserError):
-        return f"{error.strerror or error}" + (f": {error.filename}" if error.filename else "")
-    return str(error)

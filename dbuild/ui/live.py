@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple, TextIO
 
 from dbuild.ui.stream import put
+from dbuild.ui.styles import can_show
 
 _UP, _TO_END_OF_LINE, _TO_END_OF_SCREEN = "\x1b[{}A", "\x1b[K", "\x1b[J"
 
@@ -108,11 +109,5 @@ def live_on(stream: TextIO) -> Live:
 
 
 def _has_unicode(stream: TextIO) -> bool:
-    """Whether lines may be of more than ASCII: the stream's encoding has it, and nobody asked (DBUILD_ASCII)."""
-    if os.environ.get("DBUILD_ASCII"):
-        return False
-    try:
-        "━╌…".encode(stream.encoding or "ascii")
-    except (UnicodeEncodeError, LookupError):
-        return False
-    return True
+    """Whether lines may be of more than ASCII."""
+    return not os.environ.get("DBUILD_ASCII") and can_show("━╌…▸", stream)

@@ -30,10 +30,11 @@ class Marks(NamedTuple):
     full: str
     empty: str
     dots: str
+    task: str  # before one that runs
 
 
-UNICODE = Marks("━", "╌", "…")
-ASCII = Marks("#", "-", "...")
+UNICODE = Marks("━", "╌", "…", "▸")
+ASCII = Marks("#", "-", "...", ">")
 _BOUNDS = {"about": "about {} left", "at most": "up to {} left", "at least": "over {} left"}
 
 
@@ -94,7 +95,7 @@ def _shown(target: str, key: Key, marks: Marks) -> str:
 
 def _task_line(name: str, widest: int, task: Running, now: float, has_bar: bool, marks: Marks) -> list[Piece]:
     elapsed = now - task.since
-    pieces = [Piece(f"  {filled(name, widest)}  {brief(elapsed):>6}")]
+    pieces = [Piece(marks.task, "cyan"), Piece(f" {filled(name, widest)}  {brief(elapsed):>6}")]
     if not task.expected or not has_bar:
         return pieces
     is_over = elapsed > task.expected

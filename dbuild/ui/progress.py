@@ -38,7 +38,7 @@ class Progress:
         self._beaten = 0.0
 
     def take(self, event: Event, now: float) -> None:
-        """Counts an event that happened at `now`."""
+        """Counts an event that happened at `now`; most kinds of events change nothing."""
         match event:
             case RunStarted():
                 self.total = event.will_run + event.may_run

@@ -26,6 +26,8 @@ def ended_line(event: TaskEnded) -> str:
 
 def note_lines(event: TaskEnded) -> list[str]:
     """What a person should know of a task that succeeded."""
+    if not event.notes:
+        return []
     name = partition_name(event.target, event.key)
     return [f"{name}: {clean(note)}" for note in event.notes]
 

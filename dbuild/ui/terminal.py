@@ -12,7 +12,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from dbuild.core.events import Event, LookedAt, Notice, Phase, RunStarted, Summary, TaskEnded, TaskPrinted, Traced
+from dbuild.core.events import Event, Notice, RunStarted, Summary, TaskEnded
 from dbuild.ui.progress import Progress
 from dbuild.ui.stream import tell
 from dbuild.ui.teller import Teller
@@ -38,19 +38,20 @@ class TerminalSink:
 
     def __call__(self, event: Event) -> None:
         now = self._clock()
-        if not isinstance(event, Notice | LookedAt | Phase | TaskPrinted | Traced | Summary):
-            self._progress.take(event, now)
+        self._progress.take(event, now)
+        lines = self._teller.lines(event)
+        self._waiting += lines
         if isinstance(event, RunStarted):
             self._next = now + _PATIENCE
-        self._waiting += self._teller.lines(event)
-        is_urgent = isinstance(event, Notice) or (isinstance(event, TaskEnded) and event.status == "failed")
         if isinstance(event, Summary):
             self._end()
-        elif now >= self._next or (self._live is not None and (is_urgent or len(self._waiting) > _MOST)):
+        elif now >= self._next:
             self._draw(now)
-        elif self._waiting and self._live is None:
+        elif lines and self._live is None:
             tell(sys.stderr, *self._waiting)
             self._waiting.clear()
+        elif lines and (_is_urgent(event) or len(self._waiting) > _MOST):
+            self._draw(now)
 
     def __enter__(self) -> TerminalSink:
         return self
@@ -83,3 +84,8 @@ class TerminalSink:
             tell(sys.stderr, *self._waiting, is_last=True)
         self._waiting.clear()
         self._next, self._live = float("inf"), None
+
+
+def _is_urgent(event: Event) -> bool:
+    """Whether what is told of it doesn't wait for the next frame."""
+    return isinstance(event, Notice) or (isinstance(event, TaskEnded) and event.status == "failed")

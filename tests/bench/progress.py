@@ -30,13 +30,12 @@ started = time.perf_counter()
 from dbuild.ui import sinks
 own = sinks.sink
 class Timed:
-    spent = calls = 0
+    spent = 0.0
     def __init__(self, sink): self.sink = sink
     def __call__(self, event):
         began = time.thread_time()
         self.sink(event)
         Timed.spent += time.thread_time() - began
-        Timed.calls += 1
     def __enter__(self): self.sink.__enter__(); return self
     def __exit__(self, *cause): return self.sink.__exit__(*cause)
     def close(self): self.sink.close()
@@ -44,13 +43,13 @@ sinks.sink = lambda *given, **more: Timed(own(*given, **more))
 from dbuild.cli.main import main
 code = main(sys.argv[2:])
 with open(sys.argv[1], "w") as file:
-    print(Timed.spent, Timed.calls, time.perf_counter() - started, file=file)
+    print(Timed.spent, time.perf_counter() - started, file=file)
 sys.exit(code)
 """
 
 
-def on_terminal(folder: Path, *words: str) -> tuple[float, int, float, int, int]:
-    """Seconds in the sink, its calls, seconds of the run, writes (at most) and bytes to the terminal."""
+def on_terminal(folder: Path, *words: str) -> tuple[float, float, int, int]:
+    """Seconds in the sink, seconds of the run, writes (at most) and bytes to the terminal."""
     ours, theirs = os.openpty()
     fcntl.ioctl(ours, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
     seen = [0, 0]
@@ -76,11 +75,11 @@ def on_terminal(folder: Path, *words: str) -> tuple[float, int, float, int, int]
         raise SystemExit("the build failed")
     reader.join()
     os.close(ours)
-    spent, calls, wall = (folder / "spent").read_text().split()
-    return float(spent), int(calls), float(wall), seen[0], seen[1]
+    spent, wall = (folder / "spent").read_text().split()
+    return float(spent), float(wall), seen[0], seen[1]
 
 
-def measure(count: int, *words: str) -> tuple[float, int, float, int, int]:
+def measure(count: int, *words: str) -> tuple[float, float, int, int]:
     """One cold run."""
     folder = Path(tempfile.mkdtemp(prefix="dbuild-progress-")) / "p"
     try:
@@ -93,9 +92,9 @@ def measure(count: int, *words: str) -> tuple[float, int, float, int, int]:
 if __name__ == "__main__":
     size = int(sys.argv[1]) if len(sys.argv) > 1 else 3000
     for words in ((), ("-v",), ("-q",), ("--timeline", "out.json")):
-        spent, calls, wall, writes, written = min((measure(size, *words) for _ in range(3)), key=lambda run: run[2])
+        spent, wall, writes, written = min((measure(size, *words) for _ in range(3)), key=lambda run: run[1])
         print(
             f"{' '.join(words[:1]) or 'bar':10} {size} tasks in {wall:.2f} s: sink {spent * 1000:.0f} ms,"
-            f" {spent / wall:.2%} ({spent / max(1, calls) * 1e6:.1f} us an event), {writes} writes, {written:,} bytes",
+            f" {spent / wall:.2%} of it ({spent / size * 1e6:.0f} us a task), {writes} writes, {written:,} bytes",
             flush=True,
         )

@@ -54,9 +54,9 @@ def shown(progress: Progress, now: float, columns: int, rows: int, *, has_unicod
 
 def test_each_slow_task_has_a_line_and_the_run_a_bar() -> None:
     assert shown(run_of(), 100.0, 80, 24) == [
-        "  model                                       1m20s  ━━━━╌╌╌╌╌╌╌╌ of 3m20s",
-        "  daily@2013-01-05                              15s  ━━━━━━━━━━━━ of 10s",
-        "  a_target_with_…at_is_very_long@2013-01-06      3s",
+        "▸ model                                       1m20s  ━━━━╌╌╌╌╌╌╌╌ of 3m20s",
+        "▸ daily@2013-01-05                              15s  ━━━━━━━━━━━━ of 10s",
+        "▸ a_target_with_…at_is_very_long@2013-01-06      3s",
         "  and 1 more",
         "━━━━╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌  200/1,203  1m40s  about 5m20s left",
     ]
@@ -64,9 +64,9 @@ def test_each_slow_task_has_a_line_and_the_run_a_bar() -> None:
 
 def test_a_narrow_screen_leaves_out_what_matters_least() -> None:
     assert shown(run_of(), 100.0, 40, 10) == [
-        "  model                         1m20s",
-        "  daily@2013-01-05                15s",
-        "  a_target_…y_long@2013-01-06      3s",
+        "▸ model                         1m20s",
+        "▸ daily@2013-01-05                15s",
+        "▸ a_target_…y_long@2013-01-06      3s",
         "  and 1 more",
         "━╌╌╌╌╌╌╌╌╌  200/1,203  about 5m20s left",
     ]
@@ -98,8 +98,8 @@ def test_wide_characters_take_two_columns() -> None:
     for width in range(1, 90):
         shown(progress, 5.0, width, 24)
     assert shown(progress, 5.0, 60, 24)[:2] == [
-        "  売上高…上高売上高@日      5s  ━━━━━━╌╌╌╌╌╌ of 9s",
-        "  sales@日                  5s  ━━━━━━╌╌╌╌╌╌ of 9s",
+        "▸ 売上高…上高売上高@日      5s  ━━━━━━╌╌╌╌╌╌ of 9s",
+        "▸ sales@日                  5s  ━━━━━━╌╌╌╌╌╌ of 9s",
     ]
 
 

@@ -53,10 +53,10 @@ def without_times(lines: list[str]) -> list[str]:
 @pytest.mark.parametrize(("columns", "rows"), [(40, 10), (80, 24), (200, 50)])
 def test_a_build_shows_what_runs_and_then_how_it_ended(shop: Sandbox, columns: int, rows: int) -> None:
     with terminal(shop, "-k", "-j2", columns=columns, rows=rows) as shown:
-        shown.until_shown("  slow")
+        shown.until_shown("▸ slow")
         shown.until_shown(" 1 failed")
         assert without_times(shown.lines)[-2:] == [
-            "  slow      _",
+            "▸ slow      _",
             {
                 40: "━━━━━━━━━━━━━━━━╌╌╌╌  4/5  1 failed  _",
                 80: "━━━━━━━━━━━━━━━━━━━━━━━━╌╌╌╌╌╌  4/5  1 failed  _",
@@ -83,7 +83,7 @@ def test_a_screen_of_one_line_and_names_that_are_too_long_are_fine(shop: Sandbox
 
 def test_ctrl_c_leaves_the_screen_in_order(shop: Sandbox) -> None:
     with terminal(shop, "slow", "copy", columns=100) as shown:
-        shown.until_shown("  slow")
+        shown.until_shown("▸ slow")
         shown.type(b"\x03")
         assert shown.finish() == 130
         last = shown.lines[-1]
@@ -98,7 +98,7 @@ def test_ctrl_c_leaves_the_screen_in_order(shop: Sandbox) -> None:
 def test_the_window_may_change_its_size_in_the_middle(shop: Sandbox) -> None:
     """The emulator cuts lines when it gets narrower, as xterm does."""
     with terminal(shop, "slow", columns=100, XTERM_VERSION="1") as shown:
-        shown.until_shown("  slow")
+        shown.until_shown("▸ slow")
         for columns, rows in ((30, 24), (9, 3), (120, 40)):
             shown.resize(columns, rows)
             before = len(shown.output)
@@ -129,7 +129,7 @@ def test_a_terminal_without_unicode_gets_ascii(shop: Sandbox) -> None:
 def test_what_recipes_print_is_streamed_above_the_bar(shop: Sandbox) -> None:
     with terminal(shop, "-v", "slow", "broken", "-k", "-j2") as shown:
         shown.until_shown("| step 1")
-        shown.until_shown("  slow  ")
+        shown.until_shown("▸ slow")
         (shop.root / "go").touch()
         assert shown.finish() == 1
         assert "| step 2 red" in "\n".join(shown.lines)

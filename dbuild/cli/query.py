@@ -85,12 +85,13 @@ def _list_views(*, is_json: bool) -> None:
     from dbuild.core.catalogue import VIEWS
     from dbuild.ui.json import print_record
     from dbuild.ui.results import view_lines, views_record
+    from dbuild.ui.screen import print_long
     from dbuild.ui.tables import room
 
     if is_json:
         print_record(views_record(VIEWS))
     else:
-        print_lines(*view_lines(VIEWS, room()))
+        print_long(view_lines(VIEWS, room()))
 
 
 def _show(answer: Answer, *, is_quiet: bool) -> None:

@@ -148,6 +148,8 @@ def list_lines(datasets: Sequence[DatasetStatus], width: int | None = None) -> l
         Column("keys", 5, _LEAST),
         Column("description", 6, _LEAST),
     ]
+    if not any(each.description for each in datasets):
+        heads, rows = heads[:-1], [row[:-1] for row in rows]
     return [*headed(table(heads, rows, width)), *said_lines(datasets)]
 
 

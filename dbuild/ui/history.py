@@ -12,20 +12,21 @@ from dbuild.ui.late import span
 from dbuild.ui.moments import When
 from dbuild.ui.stream import paint
 from dbuild.ui.tables import Cell, Column, Painted, headed, table
-from dbuild.ui.text import clean, clip, counted, duration, size_text
+from dbuild.ui.text import clean, clip, duration, size_text
 
 _WIDEST_KEYS = 60
 _WIDEST_WHY = 100
 _PLOT = 40  # characters of a plot
 _COLUMNS = (
     Column("run", is_right=True),
-    Column("when", 3),
-    Column("partitions", 1, 10),
-    Column("what", 0),
-    Column("took", 4, is_right=True),
-    Column("size", 5, is_right=True),
+    Column("when", 4),
+    Column("partition"),
+    Column("partitions", 3, 10),
+    Column("what"),
+    Column("took", 5, is_right=True),
+    Column("size", 6, is_right=True),
     Column("who", 7, 6),
-    Column("why", 6, 12),
+    Column("why", 2, 20),
 )
 
 
@@ -39,7 +40,7 @@ def history_lines(history: History, when: When, width: int | None) -> list[str]:
         lines.append(_plot("took", history.seconds, duration, width))
     if len(history.sizes) > 1:
         lines.append(_plot("size", history.sizes, lambda size: size_text(round(size)), width))
-    shown = _shown(history.happenings, history.keys)
+    shown = _shown(history)
     rows = [[_cell(happening, column.title, when) for column in shown] for happening in history.happenings]
     return [*lines, *headed(table(shown, rows, width))]
 
@@ -51,14 +52,18 @@ def _plot(title: str, values: Sequence[float], tell: Callable[[float], str], wid
     return f"{title}  {paint(sparkline(values, room), 'cyan', sys.stdout)}  {said}"
 
 
-def _shown(happenings: Sequence[Happening], keys: str) -> list[Column]:
-    """The columns that say anything."""
+def _shown(history: History) -> list[Column]:
+    """The columns that say anything. Keys that are all the same are in the head already."""
+    found = history.happenings
+    has_sets = any(one.partitions > 1 or (one.kind == "mark" and "@" in one.keys) for one in found)
+    is_keyed = {one.keys for one in found} != {history.keys}
     said = {
-        "partitions": {one.keys for one in happenings} != {keys},
-        "took": any(one.seconds is not None for one in happenings),
-        "size": any(one.size is not None for one in happenings),
-        "who": len({one.who for one in happenings}) > 1 or any(one.kind == "mark" for one in happenings),
-        "why": any(one.why for one in happenings),
+        "partition": is_keyed and not has_sets,
+        "partitions": is_keyed and has_sets,
+        "took": any(one.seconds is not None for one in found),
+        "size": any(one.size is not None for one in found),
+        "who": len({one.who for one in found}) > 1 or any(one.kind == "mark" for one in found),
+        "why": any(one.why for one in found),
     }
     return [column for column in _COLUMNS if said.get(column.title, True)]
 
@@ -69,6 +74,8 @@ def _cell(one: Happening, title: str, when: When) -> Cell:
             return clean(one.number)
         case "when":
             return when.text(one.at)
+        case "partition":
+            return clean(f"{one.dataset}@{one.keys}" if one.keys else one.dataset)
         case "partitions":
             return clip(clean(one.keys), _WIDEST_KEYS) or ("all" if one.kind == "mark" else "")
         case "what":
@@ -103,7 +110,7 @@ def _what(one: Happening) -> Cell:
         f"{one.built:,} built" if one.built else "",
         ("all the same" if one.same == one.built else f"{one.same:,} the same") if one.same else "",
         f"{one.failed:,} failed" if one.failed else "",
-        counted(one.retried, "retry").replace("retrys", "retries") if one.retried else "",
+        f"{one.retried:,} retried" if one.retried else "",
     ]
     text = ", ".join(part for part in parts if part)
     return Painted(text, "red") if one.failed else text

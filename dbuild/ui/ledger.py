@@ -63,7 +63,7 @@ def task_lines(tasks: Sequence[TaskRecord], when: When, width: int | None = None
         Column("partition"),
         Column("status", 1, 6),
         Column("took", 3, is_right=True),
-        Column("why", 6, _LEAST),
+        Column("why", 2, _LEAST),
     ]
     return headed(table(heads, rows, width))
 

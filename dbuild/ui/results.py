@@ -11,14 +11,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
 from itertools import islice
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from dbuild.core.catalogue import MOMENT, View
 from dbuild.core.catalogue import Column as ViewColumn
-from dbuild.core.catalogue import View
 from dbuild.ui.stream import paint
-from dbuild.ui.tables import Cell, Column, headed, table
+from dbuild.ui.tables import Column, headed, table
 from dbuild.ui.text import clean, counted
-from dbuild.ui.widths import cut
+from dbuild.ui.widths import cut, filled, width_of
 
 if TYPE_CHECKING:
     import pyarrow
@@ -28,17 +29,41 @@ Batches = Iterable["pyarrow.RecordBatch"]
 
 _MOST = 1000  # rows of a table
 _WIDEST = 200  # characters of a cell
-_LEAST = 8
+_LEAST = 10
 _NULL = "NULL"
+_BRIEF = {MOMENT: "TIMESTAMPTZ"}  # DuckDB has a shorter name too
+_KIND = 11  # characters of the longest type
 
 
 def table_of(columns: Columns, batches: Batches, width: int | None) -> tuple[list[str], int]:
     """Lines of a table with the first thousand rows, and how many rows there are in all."""
     rows = _rows(batches)
-    shown: list[list[Cell]] = [[cut(clean(_short(value)), _WIDEST) for value in row] for row in islice(rows, _MOST)]
+    shown = [[cut(clean(_short(value)), _WIDEST) for value in row] for row in islice(rows, _MOST)]
     count = len(shown) + sum(1 for _ in rows)
-    heads = [Column(clean(name), 0, _LEAST, is_right=_is_number(kind)) for name, kind in columns]
+    names = [clean(name) for name, _ in columns]
+    if width is not None and not _has_room(names, shown, width):
+        return _blocks(names, shown, width), count
+    heads = [Column(name, is_right=_is_number(kind)) for name, (_, kind) in zip(names, columns, strict=True)]
     return headed(table(heads, shown, width)), count
+
+
+def _has_room(names: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> bool:
+    """Whether a table can be as wide as it has to be to say anything in each column."""
+    least = (min(_LEAST, max(map(width_of, cells))) for cells in zip(names, *rows, strict=True))
+    return sum(least) + 2 * (len(names) - 1) <= width
+
+
+def _blocks(names: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> list[str]:
+    """Each row as a block of lines, a line for each column."""
+    room = max(map(width_of, names))
+    lines: list[str] = []
+    for row in rows:
+        lines += [""] if lines else []
+        lines += [
+            f"{paint(filled(name, room), '', sys.stdout, bold=True)}  {cut(text, max(1, width - room - 2))}"
+            for name, text in zip(names, row, strict=True)
+        ]
+    return lines
 
 
 def count_text(count: int) -> str:
@@ -61,18 +86,22 @@ def _csv(rows: Iterable[Sequence[str]]) -> str:
 
 
 def view_lines(views: Iterable[View], width: int | None) -> list[str]:
-    """The views with their columns."""
+    """The views with their columns, what they mean folded where it is long."""
     lines: list[str] = []
     for view in views:
-        rows: list[list[Cell]] = [[column.name, column.type, column.meaning] for column in view.columns]
-        heads = [Column("column"), Column("type", 1), Column("", 2, _LEAST)]
-        title = paint(view.name, "", sys.stdout, bold=True)
-        lines += [
-            "",
-            f"{title}: {view.meaning}",
-            *(f"  {line}" for line in table(heads, rows, width and width - 2)[1:]),
-        ]
+        title, *more = _folded(f"{view.name}: {view.meaning}", width)
+        name, rest = title.split(":", 1)
+        lines += ["", f"{paint(name, '', sys.stdout, bold=True)}:{rest}", *more]
+        size = max(len(column.name) for column in view.columns)
+        for column in view.columns:
+            head = f"  {column.name:{size}}  {_BRIEF.get(column.type, column.type):{_KIND}}  "
+            first, *others = _folded(column.meaning, width and max(20, width - len(head)))
+            lines += [head + first, *(" " * len(head) + other for other in others)]
     return lines[1:]
+
+
+def _folded(text: str, width: int | None) -> list[str]:
+    return wrap(text, width) if width else [text]
 
 
 def views_record(views: Iterable[View]) -> dict[str, object]:

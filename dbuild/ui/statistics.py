@@ -15,6 +15,7 @@ from dbuild.ui.stream import paint
 from dbuild.ui.tables import Cell, Column, Painted, headed, table
 from dbuild.ui.text import clean, counted, duration, size_text
 
+_BESIDE = 19  # characters beside the curve of what was built
 _SHARE = 12  # characters of the longest bar
 _LITTLE = 0.1  # a trend that isn't worth telling
 
@@ -55,7 +56,8 @@ def _head(found: Statistics, when: When, width: int | None) -> Iterator[str]:
     if any(found.built):
         hours = (found.until - found.since) / BINS / 3600
         most = f"at most {max(found.built):,} in {_hours(hours)}"
-        yield f"built over time  {paint(sparkline(found.built, BINS), 'cyan', sys.stdout)}  {most}"
+        curve = sparkline(found.built, BINS if width is None else max(4, min(BINS, width - len(most) - _BESIDE)))
+        yield f"built over time  {paint(curve, 'cyan', sys.stdout)}  {most}"
 
 
 def _hours(hours: float) -> str:
@@ -106,7 +108,7 @@ def _saved_lines(found: Statistics) -> Iterator[str]:
     built = sum(one.built for one in found.targets)
     same = sum(one.same for one in found.targets)
     if same:
-        yield f"{same:,} of {built:,} that were built came out the same, which ends a change there"
+        yield f"{same:,} of {built:,} built came out the same"
 
 
 def _flaky_lines(flaky: Sequence[Flaky], when: When, width: int | None) -> Iterator[str]:

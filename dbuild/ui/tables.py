@@ -6,6 +6,7 @@ enough it is left out. Columns of rank 0, mostly names that somebody may want to
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from collections.abc import Sequence
@@ -40,8 +41,8 @@ class Column:
 
 
 def room() -> int | None:
-    """The columns that a table may have: those of the terminal; None where the output is none, and nothing is cut."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    """The columns that a table may have: those of the terminal, or COLUMNS; None where nothing has to be cut."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() or os.environ.get("COLUMNS") else None
 
 
 def table(heads: Sequence[str | Column], rows: Sequence[Sequence[Cell]], width: int | None = None) -> list[str]:
@@ -71,19 +72,20 @@ def headed(lines: list[str]) -> list[str]:
 
 def _fitted(columns: Sequence[Column], natural: Sequence[int], width: int) -> list[int]:
     """The width of each column; 0 for one that is left out."""
-    kept = set(range(len(columns)))
+    yielding = sorted((n for n, column in enumerate(columns) if column.rank), key=lambda n: (columns[n].rank, n))
     staying = [0 if column.rank else size for column, size in zip(columns, natural, strict=True)]
-    if _total(staying) > width:  # it will be cut anyway, so the others may have a part of the room
+    if yielding and _total(staying) > width:  # it will be cut anyway, so the others may have a part of the room
         cut_ones = _squeezed(staying, width * _STAYING // 100)
         natural = [small or size for small, size in zip(cut_ones, natural, strict=True)]
-    while True:
-        widths = _shrunk(columns, natural, kept, width)
-        droppable = [place for place in kept if columns[place].rank]
-        if not droppable:
-            return _squeezed(widths, width)
-        if _total(widths) <= width:
-            return widths
-        kept.remove(max(droppable, key=lambda place: (columns[place].rank, place)))
+    kept = set(range(len(columns)))
+    for place in reversed(yielding):
+        if _total(_shrunk(columns, natural, kept, width)) <= width:
+            break
+        kept.remove(place)
+    for place in yielding:  # what is small may have room where something larger hadn't
+        if _total(_shrunk(columns, natural, kept | {place}, width)) <= width:
+            kept.add(place)
+    return _squeezed(_shrunk(columns, natural, kept, width) if kept.intersection(yielding) else staying, width)
 
 
 def _shrunk(columns: Sequence[Column], natural: Sequence[int], kept: set[int], width: int) -> list[int]:

@@ -16,7 +16,7 @@ from dbuild.core.undeclared import Declared, is_below, judge
 from dbuild.observe.surroundings import areas_of, scratch_folders, tool_folders
 from dbuild.state.store import FOLDER
 
-_MOST = 10_000  # files of a run that are told
+_MOST = 5_000  # files of a target that are told
 _LOGGED = 200  # files of a task that its log tells
 _LAG = 0.02  # seconds that a file system's clock may be behind
 
@@ -38,7 +38,7 @@ class Undeclared:
         self._world = world
         self.looking = looking
         self._root = os.path.realpath(world.survey.root)
-        self._tasks: dict[tuple[str, Deed, str], int] = {}  # target, what it did, path -> in how many tasks
+        self._tasks: dict[str, dict[tuple[str, Deed], int]] = {}  # target -> path, what it did -> in how many tasks
         self._given: dict[str, dict[str, int]] = {}  # target -> inputs -> how many tasks had something of them
         self._opened: dict[str, set[str]] = {}  # target -> inputs that some task opened, or may have
         self._left_out = 0
@@ -52,10 +52,10 @@ class Undeclared:
         judged = judge(_declared(task), result.sights)
         verified = dict.fromkeys(_verified(judged.undeclared, ended - result.seconds - _LAG))
         found = [(deed, path) for deed, path in verified if deed != "list" or self._dataset_in(task.target, path)]
+        known = self._tasks.setdefault(task.target, {})
         for deed, path in found:
-            name = (task.target, deed, path)
-            if name in self._tasks or len(self._tasks) < _MOST:
-                self._tasks[name] = self._tasks.get(name, 0) + 1
+            if (path, deed) in known or len(known) < _MOST:
+                known[path, deed] = known.get((path, deed), 0) + 1
             else:
                 self._left_out += 1
         self._take_inputs(task, judged.opened, is_known=result.is_all_seen and result.error is None)
@@ -84,16 +84,17 @@ class Undeclared:
 
     def told(self) -> Traced:
         """All of it, by target and path."""
-        ordered = sorted(self._tasks.items(), key=lambda item: (item[0][0], item[0][2], item[0][1]))
-        found = [self._touched(target, deed, path, tasks) for (target, deed, path), tasks in ordered]
-        return Traced((*found, *self._unread()), self._looked_at, self._left_out)
+        found: list[Touched] = []
+        for target, touched in sorted(self._tasks.items()):
+            found += (self._touched(target, deed, path, tasks) for (path, deed), tasks in sorted(touched.items()))
+            found += self._unread(target)
+        return Traced(tuple(found), self._looked_at, self._left_out)
 
-    def _unread(self) -> Iterator[Touched]:
-        for target, inputs in sorted(self._given.items()):
-            for name, tasks in inputs.items():
-                if name not in self._opened[target]:
-                    hint = f'if the recipe doesn\'t need it, take "{name}" out of its inputs'
-                    yield Touched(target, "unread", name, tasks, hint)
+    def _unread(self, target: str) -> Iterator[Touched]:
+        for name, tasks in self._given[target].items():
+            if name not in self._opened[target]:
+                hint = f'if the recipe doesn\'t need it, take "{name}" out of its inputs'
+                yield Touched(target, "unread", name, tasks, hint)
 
     # -- in words ------------------------------------------------------------------------------------------------------
 

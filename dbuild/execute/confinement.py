@@ -8,8 +8,10 @@ Names of files may be listed everywhere, and what is known of a file without ope
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
+from glob import escape, glob
 
 from dbuild.core.task import Task
 from dbuild.core.undeclared import ancestors, is_below
@@ -17,10 +19,13 @@ from dbuild.errors import RecipeError
 from dbuild.execute.landlock import READING, WRITING, Ruleset
 from dbuild.observe.surroundings import scratch_folders, tool_folders
 
+_PRIVATE = "dbuild-confined-"  # of the names of folders for temporary files
 
-def private_folder(pid: int) -> str:
-    """Where the confined recipe of a process puts its temporary files: the common folder may hold the project."""
-    return os.path.join(tempfile.gettempdir(), f"dbuild-confined-{pid}")
+
+def remove_private(pid: int) -> None:
+    """Removes what the confined recipes of a process that has ended left in their folder for temporary files."""
+    for folder in glob(os.path.join(escape(tempfile.gettempdir()), f"{_PRIVATE}{pid}-*")):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def confine(task: Task) -> str:
@@ -30,9 +35,8 @@ def confine(task: Task) -> str:
     """
     bounds = task.bounds
     assert bounds is not None
-    folder = private_folder(os.getpid())
     try:
-        os.mkdir(folder, 0o700)
+        folder = tempfile.mkdtemp(prefix=f"{_PRIVATE}{os.getpid()}-")  # the common one may hold the project
         with Ruleset() as rules:
             for path, rights in _surroundings(bounds.areas):
                 rules.allow(path, rights, is_followed=False)

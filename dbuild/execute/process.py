@@ -166,9 +166,9 @@ class Process:
 
             shutil.rmtree(spill_folder(self.pid), ignore_errors=True)
         if self.is_confined:
-            from dbuild.execute.confinement import private_folder
+            from dbuild.execute.confinement import remove_private
 
-            shutil.rmtree(private_folder(self.pid), ignore_errors=True)
+            remove_private(self.pid)
         return code
 
     def hang_up(self) -> None:

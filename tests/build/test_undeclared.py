@@ -109,11 +109,11 @@ def test_each_language_is_traced(tmp_path: Path) -> None:
         f'by_arrow {PRICES} "prices" to its inputs',
         f"by_cat {CONFIG}",
         f"by_child {CONFIG}",
+        'by_child unread raw (1): if the recipe doesn\'t need it, take "raw" out of its inputs',
         f'by_duckdb {PRICES} "prices" to its inputs',
         f"by_grandchild {CONFIG}",
         f"by_open {CONFIG}",
         f"by_program {CONFIG}",
-        'by_child unread raw (1): if the recipe doesn\'t need it, take "raw" out of its inputs',
     ]
     assert made.build().ran == []  # what was traced is as fresh as any other
 
@@ -158,9 +158,9 @@ def test_one_line_a_file_however_many_partitions(tmp_path: Path) -> None:
     widen = 'it is another partition of its input "raw": widen that input\'s mapping'
     earlier = 'it is made by this target: let it read its own "previous" partition as an input'
     assert [line for line in lines if not line.startswith("before")] == [
+        'asked unread raw (3): if the recipe doesn\'t need it, take "raw" out of its inputs',
         'listing list prices (3): inputs = ["prices"]',
         f"own read data/2013-01-01.csv (2): {widen}",
-        'asked unread raw (3): if the recipe doesn\'t need it, take "raw" out of its inputs',
     ]
     assert {line.partition(": ")[2] for line in lines if line.startswith("before")} == {earlier}
 

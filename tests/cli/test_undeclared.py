@@ -71,14 +71,18 @@ def test_the_sandbox_says_what_it_refused(careless: Sandbox) -> None:
 
 
 def test_long_lists_are_cut() -> None:
-    touched = tuple(Touched("x", "read", f"{n}\x1b.txt", n, "uses = […]") for n in range(1, 31))
-    lines = traced_lines(Traced((*touched, Touched("x", "unread", "a", 2, "…")), 5, 7))
-    assert len(lines) == 22
+    many = tuple(Touched("x", "read", f"{n}\x1b.txt", n, "uses = […]") for n in range(1, 31))
+    unread = Touched("y", "unread", "a", 2, "…")
+    lines = traced_lines(Traced((*many, unread), 5, 7))
+    assert len(lines) == 8
     assert lines[1].endswith("x reads 2\\x1b.txt, which it doesn't declare (2 partitions): uses = […]")
-    assert lines[-2:] == ["and 11 files more (-v lists them)", "and 7 files more, too many to be listed"]
-    lines = traced_lines(Traced((*touched, Touched("x", "unread", "a", 2, "…")), 5, 0), is_verbose=True)
-    assert len(lines) == 31
-    assert lines[-1].endswith('x never opens its input "a" (2 partitions): …')
+    assert lines[5] == "  and 25 files more of x (-v lists them)"
+    assert lines[6].endswith('y never opens its input "a" (2 partitions): …')
+    assert lines[7] == "and 7 files more, too many to be listed"
+    assert len(traced_lines(Traced((*many, unread), 5, 0), is_verbose=True)) == 31
+    wide = Traced(tuple(Touched(f"x{n}", "write", "a", 1, "…") for n in range(12)), 5, 0)
+    assert len(traced_lines(wide)) == 11
+    assert traced_lines(wide)[-1] == "and files of 2 targets more (-v lists them)"
     assert traced_lines(Traced((), 0, 0)) == []
 
 

@@ -50,7 +50,7 @@ class Declarations:
 
     def fingerprint(self, target: str) -> bytes:
         """Identity of a target's recipe, and of what it is given by its declaration."""
-        return self._fingerprints.of(target)[0]
+        return self._fingerprints.present(target)
 
     def params_of(self, step: Step) -> dict[str, str]:
         """The params that a recipe could read, itself or through views, values as JSON."""

@@ -8,7 +8,7 @@ from dbuild.build.locations import SINGLES
 from dbuild.build.survey import Survey
 from dbuild.core.graph import Flow, Step
 from dbuild.core.layout import layout_of, settings_of
-from dbuild.core.model import Analysis
+from dbuild.core.model import Analysis, ShellRecipe
 from dbuild.core.part import Part, is_narrowed, packed_parts
 from dbuild.core.shape import Shape, shape_of
 from dbuild.observe.digests import digest_bytes
@@ -26,14 +26,24 @@ class Fingerprints:
         self._flow = flow
         self._survey = survey
         self._recipes = recipes
+        self._own: dict[str, Prints] = {}
         self._known: dict[str, Prints] = {}
+
+    def present(self, target: str) -> bytes:
+        """The fingerprint of a target as it is declared."""
+        return self._in_own_shape(target)[0]
 
     def of(self, target: str) -> Prints:
         """The fingerprints of a target as it is declared."""
         if target not in self._known:
-            step = self._flow.steps[target]
-            self._known[target] = (*self.in_shape(step, shape_of(self._flow.project, step)), *self._wider(step))
+            self._known[target] = (*self._in_own_shape(target), *self._wider(self._flow.steps[target]))
         return self._known[target]
+
+    def _in_own_shape(self, target: str) -> Prints:
+        if target not in self._own:
+            step = self._flow.steps[target]
+            self._own[target] = self.in_shape(step, shape_of(self._flow.project, step))
+        return self._own[target]
 
     def parts(self, target: str) -> tuple[Part, ...]:
         """What the fingerprint of a target as it is declared is made of."""
@@ -49,8 +59,11 @@ class Fingerprints:
         return (present, *self._former(step, shape, codes))
 
     def _wider(self, step: Step) -> Prints:
-        """Those of the same recipe when more of what is installed counted, before the Dataflowfile said what does."""
-        if step.target.environment is None:
+        """Those of the same recipe when more of what is installed counted, by the word of the Dataflowfile.
+
+        Where it has no word, less than before also means that a package has been removed.
+        """
+        if step.target.environment is None and not isinstance(step.target.recipe, ShellRecipe):
             return ()
         now = self.parts(step.target.name)
         kept = self._recipes.all_of(step.target.name)

@@ -118,9 +118,9 @@ def keep_recipes(world: World, targets: Iterable[str]) -> None:
     Inside a transaction. Costs one question for each target that has not changed.
     """
     recipes = world.state.recipes
-    unknown = [name for name in targets if not recipes.knows(name, world.fingerprints.of(name)[0])]
+    unknown = [name for name in targets if not recipes.knows(name, world.fingerprints.present(name))]
     texts = Texts(world.flow, world.survey) if unknown else None
     for name in unknown:
         assert texts
         wordings = texts.wordings(world.flow.steps[name], world.fingerprints.parts(name))
-        recipes.put(name, world.fingerprints.of(name)[0], wordings)
+        recipes.put(name, world.fingerprints.present(name), wordings)

@@ -277,6 +277,8 @@ def _environment() -> Iterator[Edit]:
     yield Edit(group, "a target ignores what is installed", key("model", 'environment = "ignore"'), ())
     names = key("model", 'environment = ["Math_Pkg"]')
     yield Edit(group, "fewer packages count than before", names, ())
+    none = flow('environment = ["app.lock"]\n', "")
+    yield Edit(group, "a command has no `environment` any more", none, ())
     yield Edit(group, "something else counts than before", key("model", 'environment = ["app.lock"]'), ("model",))
 
 

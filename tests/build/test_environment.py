@@ -389,7 +389,7 @@ def _age(shop: Workshop) -> None:
     settings = Settings(str(shop.root))
     with reading(settings) as state:
         looked = look(settings, state, (), forget)
-    prints = {name: looked.world.fingerprints.of(name) for name in looked.flow.steps}
+        prints = {name: looked.world.fingerprints.of(name) for name in looked.flow.steps}
     state = open_state(str(shop.root), "Dataflowfile")
     try:
         with state.transaction():

@@ -57,6 +57,8 @@ STATEMENTS = (
     *("{o}.{n} = {e}", "{o}.{n} = {k}", "TABLE['{n}'] = {e}", "{o}.TABLE['{n}'] = {k}", "TABLE.update(x={k})"),
     *("setattr({o}, '{n}', {k})", "globals()['{n}'] = {k}", "{n} = TABLE.setdefault('{n}', {k})"),
     *("{n} = {o}.make({k})", "{n} = pure({e})", "{n} = Held({k})", "{n} = Held({k}).x", "Base.kept.append({k})"),
+    *("class {n}:\n  x = {o}.Named({k})", "class {n}:\n  x = Named({k})", "class {n}(metaclass={o}.Meta):\n  x = {k}"),
+    *("class {n}({o}.Made):\n  x = {k}", "{n} = TABLE.get('{n2}', {k})", "{n} = [Held({k}), {e}][0].x"),
     *("from {o} import {n}", "from {o} import {n} as {n2}", "from {o} import *", "import {o} as {n}"),
 )
 DEFINED = """
@@ -77,6 +79,13 @@ def make(x):
 def pure(x): return [x, {0}]
 class Held:
     def __init__(self, x): self.x = x
+class Named:
+    def __init__(self, x): self.x = x
+    def __set_name__(self, owner, name): TABLE[name] = self.x
+class Meta(type):
+    def __init__(cls, name, *given): TABLE[name] = 1
+class Made(metaclass=Meta):
+    pass
 class Base:
     kept = []
     def __init_subclass__(cls): Base.kept.append(cls.__name__)

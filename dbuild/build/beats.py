@@ -8,8 +8,10 @@ from collections.abc import Callable, Collection
 from dbuild.build.running import Board
 from dbuild.core.events import Beat, Event, Key
 from dbuild.core.schedule import Node, Schedule, State
+from dbuild.core.task import Result
 
 SECONDS = 0.25  # between two beats
+_GAP = 0.1  # seconds between two tasks of a worker; in longer ones it had nothing to do
 _SHOWN = 2  # of so many beats one goes to other processes
 
 
@@ -32,6 +34,18 @@ class Beats:
         self._emit = emit
         self._key_of = key_of
         self._count = 0
+        self._ended: dict[int, float] = {}  # worker -> when its last task did
+
+    def note(self, node: Node, began: float, result: Result) -> None:
+        """A task has succeeded that began then: what is left is expected by it too.
+
+        Its worker was taken from the end of the task before to its own; only the first task of a worker had to wait
+        for that to start, which tells nothing.
+        """
+        now, last = time.monotonic(), self._ended.get(result.worker)
+        self._ended[result.worker] = now
+        taken = result.seconds if last is None else now - (last if began - last < _GAP else began)
+        self._schedule.note(node, result.seconds, max(0.0, taken - result.seconds))
 
     def turn(self, started: Callable[[], dict[Node, float]], *, is_ending: bool, may_skip: bool) -> None:
         """Tells, if it is time. `started` gives what runs, with the moments it began; for the others see

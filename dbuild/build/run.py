@@ -290,7 +290,7 @@ class Run:
                 error = said_of(problem)
             else:
                 self.schedule.move(node, State.BUILT)
-                self.schedule.note(node, result.seconds)
+                self._beats.note(node, attempt.began, result)
                 self._note_built(attempt, result, log, changed=changed)
                 notes = (*result.notes, *self.published.notes.get(node, ()))
                 is_provisional = node[1] in self.world.supply.improvises(node[0])

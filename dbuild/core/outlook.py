@@ -1,7 +1,8 @@
 """How long a run will still take, by past durations and by its own pace.
 
 It can't end before all that is left is done, nor before its longest path is. Past durations are corrected, target by
-target, by how long this run's tasks took; of a target that never ran, the tasks of this run are all that is known.
+target, by how long this run's tasks took; of a target that never ran, the tasks of this run are all that is known. What
+is spent around each task is added: of short ones it is most.
 Unaware of clocks: how long tasks have been running comes in as a value.
 """
 
@@ -43,14 +44,16 @@ class Outlook:
         self._ended = dict.fromkeys(claims, 0)
         self._took = dict.fromkeys(claims, 0.0)
         self._expected = dict.fromkeys(claims, 0.0)  # of those that have ended
+        self._around = 0.0  # seconds that were spent around them
 
     def add(self, target: str, count: int, seconds: float) -> None:
         """Adds tasks that are to start, with what is expected of them; negative ones have started, or never will."""
         self._counts[target] += count
         self._seconds[target] += seconds
 
-    def note(self, target: str, expected: float, seconds: float) -> None:
-        """Notes how long a task took that succeeded."""
+    def note(self, target: str, expected: float, seconds: float, around: float = 0.0) -> None:
+        """Notes how long a task took that succeeded, and how long its place was taken beyond that."""
+        self._around += around
         self._ended[target] += 1
         self._expected[target] += expected
         self._took[target] += seconds
@@ -61,11 +64,12 @@ class Outlook:
         """What is left. `path` is the longest that begins with a task that is to start; `known` the targets that ran
         before this run. With `is_ending` nothing more is started; with `may_skip` some tasks may not have to run."""
         loads, is_open = Loads(self._resources), False
+        around = self._around / max(1, sum(self._ended.values()))
         starting = [] if is_ending else [target for target, count in self._counts.items() if count]
         for target in starting:
             seconds = self._corrected(target, self._seconds[target], self._counts[target], known)
             is_open |= seconds is None
-            loads.add(self._claims[target], seconds or 0.0)
+            loads.add(self._claims[target], seconds + around * self._counts[target] if seconds is not None else 0.0)
         pace = self._pace(self._claims, known)
         longest = path * pace if starting else 0.0
         for task in running:

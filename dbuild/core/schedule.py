@@ -287,9 +287,9 @@ class Schedule:
         """The seconds that a task is expected to run."""
         return self._entries[node].rank[2]
 
-    def note(self, node: Node, seconds: float) -> None:
-        """Says how long a task took that succeeded: what is left is expected by it too."""
-        self._outlook.note(node[0], self.expected(node), seconds)
+    def note(self, node: Node, seconds: float, around: float = 0.0) -> None:
+        """Says how long a task took that succeeded, and its place was taken beyond that: see `Outlook.note`."""
+        self._outlook.note(node[0], self.expected(node), seconds, around)
 
     def left(
         self, running: Mapping[Node, float], known: Collection[str], *, is_ending: bool = False, may_skip: bool = False

@@ -53,11 +53,6 @@ class Live:
         self._shown: list[Line] = []
         self._columns = 0  # of the terminal when they were drawn
 
-    @property
-    def is_shown(self) -> bool:
-        """Whether there are any."""
-        return bool(self._shown)
-
     def draw(self, lines: Sequence[Line], above: Sequence[str] = ()) -> None:
         """Shows these lines, and writes others above them, to stay."""
         size = self.size().columns

@@ -67,6 +67,17 @@ def test_what_this_run_shows_corrects_the_past() -> None:
     assert lefts[-1] == pytest.approx(11 * 10 / 2 * 1.9)
 
 
+def test_what_is_spent_around_tasks_is_added() -> None:
+    """One that took long doesn't make it seem little."""
+    found = schedule({**MANY, **{node("tiny", number): 0.001 for number in range(1000)}}, {}, cpus=1.0)
+    for number in range(10):
+        found.move(node("tiny", number), State.RUNNING)
+        found.move(node("tiny", number), State.BUILT)
+        found.note(node("tiny", number), 0.001, 0.004)
+    left = found.left({}, {"short", "tiny"}).seconds
+    assert left == pytest.approx(200 + 20 * 0.004 + 990 * 0.005)
+
+
 def test_of_what_never_ran_the_tasks_of_this_run_are_all_that_is_known() -> None:
     new = {node("new", number): 0.1 for number in range(4)}
     found = schedule({**MANY, **new}, {})

@@ -68,12 +68,12 @@ def _place(line: Line) -> tuple[str, str]:
 
 
 def _outline(line: Line) -> Outline:
-    from dbuild.build.outline import outline_of
+    from dbuild.state.outline import outline_of
 
     return outline_of(*_place(line))
 
 
 def _keys(line: Line, dataset: Dataset) -> list[tuple[str, ...]]:
-    from dbuild.build.outline import known_keys
+    from dbuild.state.outline import known_keys
 
     return list(known_keys(*_place(line), dataset))

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from dbuild.core.keytext import STANDINGS, written_key
-
 FILES, FOLDERS = ":files", ":folders"  # what a shell completes better
 _SHOWN = 40  # keys of time up to which each is a candidate of its own; of more, months or years
 _LENGTHS = (4, 7, 10, 13, 16)  # of years, months, days, hours, minutes as keys
@@ -223,6 +221,8 @@ class _Keys:
         if len(dimensions) > 1:
             yield from ((f"{before}{each}=", f"by {each}") for each in dimensions if f"{each}=" not in parts)
         if not self._dataset.is_source:
+            from dbuild.core.keytext import STANDINGS  # needs what only keys need
+
             yield from ((f"{before}{word}", "all that stand so") for word in STANDINGS)
 
     def _of(self, dimension: str, typed: str) -> Iterator[tuple[str, str]]:
@@ -230,6 +230,8 @@ class _Keys:
         cut = max(typed.rfind("+") + 1, typed.rfind("..") + 2 if ".." in typed else 0)
         before, token = typed[:cut], typed[cut:]
         if dimension not in self._outline.times:
+            from dbuild.core.keytext import written_key
+
             values = self._outline.values.get(dimension) or sorted(set(self._column(dimension)))
             yield from ((f"{before}{written_key(value)}", dimension) for value in values)
             return

@@ -1,4 +1,4 @@
-"""The names of a project, for completing them: kept in its state's folder while its files are as they were.
+"""The names of a project, for completing them: kept in the state's folder while the project's files are as they were.
 
 Everything is imported when it is needed, as every millisecond here is one between a key and its answer.
 """

@@ -189,7 +189,7 @@ def test_completing_imports_next_to_nothing(project: Workshop, line: str) -> Non
     )
     modules = {name for name in done.stdout.splitlines() if re.fullmatch(r"[\w.]+", name)}
     assert "dbuild.cli.completing" in modules
-    heavy = {"click", "duckdb", "pyarrow", "rich", "tomli", "json", "asyncio", "subprocess", "datetime"}
+    heavy = {"click", "duckdb", "pyarrow", "rich", "tomli", "json", "asyncio", "subprocess"}
     assert heavy & modules == set()
     assert {name for name in modules if name.startswith(("dbuild.project", "dbuild.recipes", "dbuild.ui"))} == set()
 

@@ -39,10 +39,11 @@ class CodePath:
         return path if near.startswith("../" * (_NEAR + 1)) else near
 
     def is_own(self, path: str) -> bool:
-        """Whether an absolute path is of the project's code; dbuild's own is not."""
+        """Whether an absolute path is of the project's code; dbuild's own and Python's, wherever they lie, are not."""
         folders = (*self.own, *(place for _, place in self.mapped))
         rests = [rest for folder in folders if (rest := _below(path, folder)) is not None]
-        return bool(rests) and not any(map(_is_foreign, rests)) and _below(path, _DBUILD) is None
+        is_other = any(_below(path, folder) is not None for folder in (_DBUILD, _LIBRARY))
+        return bool(rests) and not is_other and not any(map(_is_foreign, rests))
 
 
 def code_path(root: str) -> CodePath:

@@ -192,3 +192,5 @@ def test_dbuild_is_no_code_of_the_project(tmp_path: Path) -> None:
     found = code_path(str(tmp_path))
     assert found.own == (str(tmp_path),)
     assert Sources(str(tmp_path)).spot("dbuild.recipes") is None
+    around = code_path(os.path.dirname(os.path.dirname(os.__file__)))  # an environment in the project's folder
+    assert not around.is_own(os.__file__)

@@ -78,12 +78,14 @@ def _show(text: str) -> None:
         return
     from rich.console import Console
     from rich.markdown import Markdown
+    from rich.theme import Theme
 
     out = StringIO()
     width = min(width_of_output(), _WIDEST)
     has_colours = is_screen(sys.stdout)
     console = Console(
         file=out,
+        theme=Theme({"markdown.code": "cyan"}),  # rich's own has a black background, also on white
         width=width,
         force_terminal=has_colours,
         no_color=not has_colours,

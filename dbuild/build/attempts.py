@@ -8,6 +8,7 @@ from dbuild.build.tasks import Prepared
 from dbuild.core.events import Spent
 from dbuild.core.schedule import Node
 from dbuild.core.staleness import Reason
+from dbuild.core.task import Task
 from dbuild.errors import UserError
 
 
@@ -28,6 +29,7 @@ class Attempt:
     number: int  # 1 for the first
     reasons: tuple[Reason, ...]
     prepared: Prepared | None = None
+    task: Task | None = None  # that was handed out: its own, or that of a batch
     ended_for: str = ""  # why this run ended it: "timeout" or "stopped"
     failure: tuple[float, str, str | None] = (0.0, "", None)  # of one that is to be tried again: seconds, error, log
     began: float = 0.0  # when it was started, by the monotonic clock

@@ -6,11 +6,14 @@ import heapq
 import os
 from collections.abc import Sequence
 
+from dbuild.build.attempts import Attempt
 from dbuild.build.groups import Groups
+from dbuild.build.resting import failed_alike
 from dbuild.build.world import World
 from dbuild.core.reasons import pack_reasons
 from dbuild.core.schedule import Node
 from dbuild.core.staleness import Reason
+from dbuild.core.task import Result
 from dbuild.core.trace import joined_key
 from dbuild.state.ledger import TaskRow
 from dbuild.state.store import Failure
@@ -57,6 +60,19 @@ class Entries:
     def slowest(self) -> list[tuple[Node, float]]:
         """The few executions that took longest, these first, with their seconds."""
         return [(node, seconds) for seconds, _, node in sorted(self._slowest, reverse=True)]
+
+    def add_built(self, attempt: Attempt, result: Result, log: str | None, *, changed: bool) -> None:
+        """Notes that a partition was made."""
+        assert attempt.prepared is not None
+        size = sum(made.size for made in result.made) if result.made else None
+        is_mended = failed_alike(self._world, *attempt.node, attempt.reasons, attempt.prepared.records)
+        self.add(
+            *(attempt.node, attempt.reasons, "built", result.seconds),
+            log=log,
+            changed=changed,
+            size=size,
+            is_mended=is_mended,
+        )
 
     def add_failure(self, node: Node, failure: Failure) -> None:
         """Notes that a partition has failed, which holds until it is built."""

@@ -21,6 +21,7 @@ def schedule_of(world: World, plan: Plan, durations: Durations, allotments: Allo
         seconds=durations.of,
         needs=allotments.needs,
         capacity=allotments.capacity,
+        together=[name for name in plan.targets if plan.flow.steps[name].target.batch is not None],
     )
 
 

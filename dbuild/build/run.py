@@ -8,37 +8,42 @@ from __future__ import annotations
 import heapq
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dbuild.build.allotments import Allotments
 from dbuild.build.attempts import Attempt, Failing, said_of
+from dbuild.build.batches import share_log
 from dbuild.build.beats import Beats
 from dbuild.build.durations import Durations
 from dbuild.build.entries import Entries, tail_of
+from dbuild.build.gathering import Gathering
 from dbuild.build.groups import SECONDS, Groups
 from dbuild.build.order import schedule_of
 from dbuild.build.phases import Phases, untold
 from dbuild.build.publication import Publisher
-from dbuild.build.resting import Rest, counted, failed_alike, find_rest, rest_after
+from dbuild.build.resting import Rest, counted, find_rest, rest_after
 from dbuild.build.running import Board
+from dbuild.build.settlement import Settlement
+from dbuild.build.starter import Starter
 from dbuild.build.tasks import Prepared, TaskMaker
 from dbuild.build.world import World
 from dbuild.core.backoff import delay_of, may_retry
 from dbuild.core.events import (
     Event,
     Key,
+    Notice,
     Resting,
     RunStarted,
     Spent,
     TaskEnded,
     TaskPrinted,
+    TaskRegrouped,
     TaskRetried,
     TaskSkipped,
-    TaskStarted,
     TaskStopped,
 )
-from dbuild.core.partitions import Index, PartitionSet
 from dbuild.core.plan import Plan
 from dbuild.core.schedule import Node, State
 from dbuild.core.staleness import Reason
@@ -52,8 +57,6 @@ from dbuild.state.store import State as Store
 
 if TYPE_CHECKING:
     from dbuild.build.undeclared import Undeclared
-
-_REASONS = 8  # of a task that are told where all are
 
 
 class Run:
@@ -99,17 +102,26 @@ class Run:
         self._is_stopping = False
         self._signals = 0
         self._undeclared = undeclared
-        self._maker = TaskMaker(world, number, allotments, snapshot, undeclared.looking if undeclared else None)
-        self._running: dict[int, Attempt] = {}
         self._delayed: list[tuple[float, Node]] = []  # moments at which tasks are tried again
         self._attempts: dict[Node, Attempt] = {}  # of those that failed before
         self._deadlines: list[tuple[float, int, bool]] = []  # moment, task, whether it has been asked already
-        self._task_number = 0
-        self._settled: dict[str, list[Index]] | None = None
         self.rests: list[Rest] = []  # of what has failed
         self.seconds_saved = 0.0  # that the tasks took when they last ran that didn't have to run after all
         self._durations = Durations(world, plan)
         self.schedule = schedule_of(world, plan, self._durations, allotments)
+        self.settlement = Settlement(self.schedule, plan.domains)
+        self._gathering = Gathering(world.flow, self.schedule)
+        self._starter = Starter(
+            *(world, plan, self.schedule),
+            TaskMaker(world, number, allotments, snapshot, undeclared.looking if undeclared else None),
+            pool,
+            emit=self._emit,
+            key=self._key,
+            expected=lambda node: self.schedule.expected(node) if node[0] in self._durations.known else None,
+            failed=self._fail_start,
+            tells_reasons=self._phases.is_told,
+        )
+        self._running = self._starter.running
         self._undecided = plan.may_run  # tasks of which it isn't known yet whether they have to run
         self._beats = Beats(self.schedule, self._durations.known, board, self._emit, self._key)
         if tells_output:
@@ -164,11 +176,10 @@ class Run:
 
     def _began(self) -> dict[Node, float]:
         """What runs, with the moments when it was started."""
-        return {attempt.node: attempt.began for attempt in self._running.values()}
+        return {attempt.node: attempt.began for attempts in self._running.values() for attempt in attempts}
 
     def _hear(self, number: int, data: bytes) -> None:
-        attempt = self._running.get(number)
-        if attempt is not None:
+        for attempt in self._running.get(number, ())[:1]:  # what several print together is told of the first
             self._emit(TaskPrinted(attempt.node[0], self._key(attempt.node), data))
 
     def _start_ready(self) -> None:
@@ -176,26 +187,33 @@ class Run:
             node = self.schedule.take()
             if node is None:
                 return
-            attempt = self._attempts.pop(node, None)
-            if attempt is None:
-                try:
-                    reasons = self._reasons(node)
-                except UserError as error:
-                    self._fail(Attempt(node, 1, ()), 0.0, said_of(error), None)
-                    continue
-                if not reasons:
-                    self.schedule.move(node, State.FRESH)
-                    self.seconds_saved += self.schedule.expected(node)
-                    self._emit(TaskSkipped(node[0], self._key(node)))
-                    continue
-                rest = find_rest(self.world, *node, reasons) if self._failing.is_resting else None
-                if rest is not None:
-                    self.schedule.move(node, State.FAILED)
-                    self.rests.append(rest)
-                    self._emit(Resting(node[0], self._key(node), rest.failures, rest.until))
-                    continue
-                attempt = Attempt(node, 1, reasons)
-            self._start(attempt)
+            attempt = self._admitted(node)
+            if attempt is not None:
+                is_batched = self._gathering.is_batched(node)
+                self._start(self._gathering.around(attempt, self._admitted) if is_batched else [attempt])
+
+    def _admitted(self, node: Node) -> Attempt | None:
+        """A task that has to run; None where it turned out otherwise, and is settled."""
+        attempt = self._attempts.pop(node, None)
+        if attempt is not None:
+            return attempt
+        try:
+            reasons = self._reasons(node)
+        except UserError as error:
+            self._fail(Attempt(node, 1, ()), 0.0, said_of(error), None)
+            return None
+        if not reasons:
+            self.schedule.move(node, State.FRESH)
+            self.seconds_saved += self.schedule.expected(node)
+            self._emit(TaskSkipped(node[0], self._key(node)))
+            return None
+        rest = find_rest(self.world, *node, reasons) if self._failing.is_resting else None
+        if rest is not None:
+            self.schedule.move(node, State.FAILED)
+            self.rests.append(rest)
+            self._emit(Resting(node[0], self._key(node), rest.failures, rest.until))
+            return None
+        return Attempt(node, 1, reasons)
 
     def _reasons(self, node: Node) -> tuple[Reason, ...]:
         """Why a task runs, now that all that it reads is settled; none: it doesn't have to.
@@ -208,39 +226,18 @@ class Run:
         self._undecided -= 1
         return self.world.judge(*node, {}).reasons
 
-    def _start(self, attempt: Attempt) -> None:
-        self._task_number += 1
-        number, node = self._task_number, attempt.node
-        self.schedule.move(node, State.RUNNING)
-        attempt.began = time.monotonic()
-        others = tuple(map(str, attempt.reasons[1:_REASONS])) if self._phases.is_told else ()
-        expected = self.schedule.expected(node) if node[0] in self._durations.known else None
-        self._emit(TaskStarted(node[0], self._key(node), str(attempt.reasons[0]), expected, others))
-        if self._is_refused(node):
-            missing = ", ".join(reason.subject for reason in attempt.reasons)
-            self._fail(attempt, 0.0, f'missing, and it must not be (missing = "fail"): {missing}', None)
-            return
-        try:
-            attempt.prepared = self._maker.prepare(*node, number, attempt.reasons, attempt.number)
-            self._maker.make_folders(attempt.prepared.task)
-        except (UserError, OSError) as error:
-            self._fail(attempt, 0.0, said_of(error), None)
-            return
-        self._running[number] = attempt
-        try:
-            self._pool.submit(attempt.prepared.task)
-        except OSError as error:
-            del self._running[number]
-            self._fail(attempt, 0.0, f"no process can be started: {said_of(error)}", None)
-            return
-        timeout = self.world.flow.steps[node[0]].target.limits.timeout
-        if timeout is not None:
+    def _start(self, attempts: list[Attempt]) -> None:
+        number = self._starter.start(attempts)
+        timeout = self.world.flow.steps[attempts[0].node[0]].target.limits.timeout
+        if number is not None and timeout is not None:
             heapq.heappush(self._deadlines, (time.monotonic() + timeout, number, False))
 
-    def _is_refused(self, node: Node) -> bool:
-        """Whether a partition fails for a missing input, without being run."""
-        refused = self.plan.targets[node[0]].refused
-        return refused is not None and node[1] in refused
+    def _fail_start(self, attempts: list[Attempt], words: str, is_whole: bool) -> None:
+        if is_whole:
+            self._end_all(attempts, Result(0, words))
+            return
+        for attempt in attempts:
+            self._fail(attempt, 0.0, words, None)
 
     def _key(self, node: Node) -> Key:
         domain = self.plan.domains.of(node[0])
@@ -257,27 +254,59 @@ class Run:
         """Asks tasks whose time is up to end, and ends those that had their grace."""
         while self._deadlines and self._deadlines[0][0] <= time.monotonic():
             _, number, was_asked = heapq.heappop(self._deadlines)
-            attempt = self._running.get(number)
-            if attempt is not None:
-                self._end(number, attempt, attempt.ended_for or "timeout", at_once=was_asked)
+            attempts = self._running.get(number)
+            if attempts is not None:
+                self._end(number, attempts, attempts[0].ended_for or "timeout", at_once=was_asked)
 
-    def _end(self, number: int, attempt: Attempt, why: str, *, at_once: bool = False) -> None:
-        attempt.ended_for = why
+    def _end(self, number: int, attempts: list[Attempt], why: str, *, at_once: bool = False) -> None:
+        for attempt in attempts:
+            attempt.ended_for = why
         self._pool.end(number, at_once=at_once)
         if not at_once:
-            grace = self.world.flow.steps[attempt.node[0]].target.limits.grace
+            grace = self.world.flow.steps[attempts[0].node[0]].target.limits.grace
             heapq.heappush(self._deadlines, (time.monotonic() + grace, number, True))
 
     # -- outcomes --------------------------------------------------------------------------------------------------
 
     def _finish(self, result: Result) -> None:
-        attempt = self._running.pop(result.number)
+        attempts = self._running.pop(result.number)
+        task = attempts[0].task
+        told = self._undeclared.take(task, result, time.time()) if self._undeclared and task else []
+        if not self._gathering.is_batched(attempts[0].node):
+            self._conclude(attempts[0], result, told)
+        elif result.error is not None or attempts[0].ended_for:
+            self._end_all(attempts, result, told)
+        else:
+            each = replace(result, seconds=result.seconds / len(attempts), cpu=result.cpu / len(attempts), parts=())
+            if result.has_output:
+                share_log([attempt.prepared for attempt in attempts if attempt.prepared is not None])
+            for attempt, part in zip(attempts, result.parts, strict=True):
+                self._conclude(attempt, replace(each, error=part.error, made=part.made), told)
+                told = []  # is with the first
+
+    def _end_all(self, attempts: list[Attempt], result: Result, told: Sequence[str] = ()) -> None:
+        """After an execution that failed as a whole: of several partitions each half is tried."""
+        if len(attempts) == 1 or self._is_stopping or attempts[0].ended_for == "stopped":
+            for attempt in attempts:
+                self._conclude(attempt, result, told)
+            return
+        for attempt in attempts:
+            assert attempt.prepared is not None
+            self.published.discard(attempt.prepared)
+            self.schedule.move(attempt.node, State.READY)
+            self._emit(TaskRegrouped(attempt.node[0], self._key(attempt.node)))
+        self._gathering.halve([attempt.node for attempt in attempts])
+        why = (result.error or "it ran longer than its timeout").strip().splitlines()[-1]
+        what = f"{attempts[0].node[0]}: {len(attempts)} partitions in one call failed, so each half is tried: {why}"
+        self._emit(Notice(what, "info"))
+
+    def _conclude(self, attempt: Attempt, result: Result, told: Sequence[str]) -> None:
+        """`told` are lines for its log, after the recipe's own."""
         prepared = attempt.prepared
         attempt.spent = Spent(result.worker, result.cpu, result.peak)
         assert prepared is not None
-        said = self._undeclared.take(prepared.task, result, time.time()) if self._undeclared else ()
-        self._settle(attempt, prepared, result, prepared.task.log if result.has_output or said else None)
-        append_lines(prepared.task.log, said)  # after the recipe's own last lines were read
+        self._settle(attempt, prepared, result, prepared.task.log if result.has_output or told else None)
+        append_lines(prepared.task.log, told)  # after the recipe's own last lines were read
 
     def _settle(self, attempt: Attempt, prepared: Prepared, result: Result, log: str | None) -> None:
         node = attempt.node
@@ -291,7 +320,7 @@ class Run:
             else:
                 self.schedule.move(node, State.BUILT)
                 self._beats.note(node, attempt.began, result)
-                self._note_built(attempt, result, log, changed=changed)
+                self._entries.add_built(attempt, result, log, changed=changed)
                 notes = (*result.notes, *self.published.notes.get(node, ()))
                 is_provisional = node[1] in self.world.supply.improvises(node[0])
                 ended = TaskEnded(node[0], self._key(node), "built", changed, result.seconds, spent=attempt.spent)
@@ -301,18 +330,6 @@ class Run:
         if error and self._undeclared:
             error = self._undeclared.explained(prepared.task, error, tail_of(log))
         self._unsuccessful(attempt, result, error or "", log)
-
-    def _note_built(self, attempt: Attempt, result: Result, log: str | None, *, changed: bool) -> None:
-        assert attempt.prepared is not None
-        size = sum(made.size for made in result.made) if result.made else None
-        is_mended = failed_alike(self.world, *attempt.node, attempt.reasons, attempt.prepared.records)
-        self._entries.add(
-            *(attempt.node, attempt.reasons, "built", result.seconds),
-            log=log,
-            changed=changed,
-            size=size,
-            is_mended=is_mended,
-        )
 
     def _unsuccessful(self, attempt: Attempt, result: Result, error: str, log: str | None) -> None:
         target = self.world.flow.steps[attempt.node[0]].target
@@ -364,7 +381,7 @@ class Run:
         tail, relative = tail_of(log), self._entries.relative(log)
         if not is_cut_off:  # else nobody's fault: what was there before stands as it was
             failure = Failure(self.number, error, relative, self.world.clock(), tail, attempt.number)
-            if not self._is_refused(node):  # else its recipe doesn't even run
+            if not self._starter.is_refused(node):  # else its recipe doesn't even run
                 records = attempt.prepared.records if attempt.prepared is not None else None
                 failure = counted(self.world, *node, failure, attempt.reasons, records)
                 self.rests.append(rest_after(failure))
@@ -380,21 +397,12 @@ class Run:
             return
         self._is_stopping = True
         if self._failing.fail_fast and not self.is_interrupted:
-            for number, other in self._running.items():
-                if not other.ended_for:
-                    self._end(number, other, "stopped")
+            for number, others in self._running.items():
+                if not others[0].ended_for:
+                    self._end(number, others, "stopped")
 
     # -- what came of it -------------------------------------------------------------------------------------------
 
     def slowest(self) -> tuple[tuple[str, Key, float], ...]:
         """The few executions that took longest, these first: target, key, seconds."""
         return tuple((node[0], self._key(node), seconds) for node, seconds in self._entries.slowest())
-
-    def settled(self, target: str) -> PartitionSet:
-        """The partitions of a target that this run made, or found to be fresh after all. Asked when it has ended."""
-        if self._settled is None:
-            self._settled = {}
-            for (name, index), state in self.schedule.states.items():
-                if state in (State.BUILT, State.FRESH):
-                    self._settled.setdefault(name, []).append(index)
-        return PartitionSet.of_indices(self.plan.domains.of(target).axes, self._settled.get(target, ()))

@@ -69,7 +69,7 @@ def _fresh(world: World, plan: Plan, run: Run | None, name: str) -> PartitionSet
         fresh = fresh - world.supply.improvises(name)
     if run and any(given.dataset in run.published.changed for given in world.flow.steps[name].inputs):
         fresh = fresh - world.frozen(name)  # which wasn't planned behind what it reads, a first partition's columns too
-    settled = run.settled(name) if run else PartitionSet.empty(fresh.axes)
+    settled = run.settlement.of(name) if run else PartitionSet.empty(fresh.axes)
     if world.declarations.asks_provisional(name):
         settled = settled - world.supply.improvises(name)
     return fresh | settled

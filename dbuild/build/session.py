@@ -214,10 +214,10 @@ def _run(
     traced = undeclared.told() if undeclared is not None and tracing is not None else None
     if traced is not None:
         emit(traced)
-    for gap in gaps_of(planned, lambda name: planned.targets[name].fresh | run.settled(name)):
+    for gap in gaps_of(planned, lambda name: planned.targets[name].fresh | run.settlement.of(name)):
         emit(gap)
     rests = [rest.until for rest in run.rests] if settings.is_resting else []
-    until = changes_at(looked, planned, run.settled, rests)
+    until = changes_at(looked, planned, run.settlement.of, rests)
     summary = _summary(planned, run, str(number), time.monotonic() - started)._replace(
         changes_at=until,
         saved_seconds=saved + run.seconds_saved,
@@ -255,7 +255,7 @@ def _summary(planned: Plan, run: Run, number: str, seconds: float) -> Summary:
     counts = run.schedule.counts
     stopped = counts[Outcome.PENDING] + counts[Outcome.READY] + counts[Outcome.DELAYED]
     provisional = sum(
-        len((part.fresh | run.settled(name)) & part.provisional)
+        len((part.fresh | run.settlement.of(name)) & part.provisional)
         for name, part in planned.targets.items()
         if part.provisional
     )

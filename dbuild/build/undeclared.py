@@ -62,9 +62,9 @@ class Undeclared:
         return [_line(self._touched(task.target, deed, path, 1)) for deed, path in found[:_LOGGED]]
 
     def _take_inputs(self, task: Task, opened: Collection[str], *, is_known: bool) -> None:
-        names = [given.name for given in task.inputs if given.paths and "/" not in given.name]  # not those of views
+        names = [given.name for given in task.all_inputs if given.paths and "/" not in given.name]  # not those of views
         given = self._given.setdefault(task.target, {})
-        for name in names:
+        for name in dict.fromkeys(names):
             given[name] = given.get(name, 0) + 1
         self._opened.setdefault(task.target, set()).update(opened if is_known else names)
 
@@ -168,9 +168,9 @@ def _declared(task: Task) -> Declared:
     real = _RealPaths()
     return Declared(
         bounds.areas,
-        {real.of(path): given.name for given in task.inputs for path in given.paths},
+        {real.of(path): given.name for given in task.all_inputs for path in given.paths},
         frozenset(map(real.of, bounds.code)),
-        tuple(real.of(output.private or output.path) for output in task.outputs),
+        tuple(real.of(output.private or output.path) for output in task.all_outputs),
         (os.path.join(os.path.realpath(task.root), FOLDER), *tool_folders(bounds.areas)),
         scratch_folders(),
     )

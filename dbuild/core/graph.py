@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from dbuild.core.batching import batch_problems, is_keys
 from dbuild.core.chain import dimension_of
 from dbuild.core.model import (
     Analysis,
@@ -90,6 +91,7 @@ def link(project: Project, analyses: Mapping[str, Analysis]) -> tuple[Flow, list
         linked[query.name] = Step(query, _inputs(project, query, analysis, problems), analysis)
     order = _order(linked, problems)
     whole, more = see_through(project, order, linked)
+    problems.extend(problem for step in whole.values() for problem in batch_problems(project, step))
     queries = {dimension: whole.pop(query.name) for dimension, query in asked.items()}
     problems.extend(query_problems(project, queries))
     steps = {name: step for name, step in whole.items() if not step.target.is_view}
@@ -118,7 +120,7 @@ def _inputs(project: Project, target: Target, analysis: Analysis, problems: list
         if given is not None:
             found.setdefault(given.name, given)
             read.add(given.name)
-        elif not reference.is_optional:
+        elif not reference.is_optional and not is_keys(target, reference.name):
             problems.append(_unknown(project, target, reference))
     if not analysis.problems and not isinstance(target.recipe, ShellRecipe):
         problems.extend(_unread(target, given) for given in target.inputs if given.name not in read)

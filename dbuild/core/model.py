@@ -277,6 +277,7 @@ class Target:
     secrets: tuple[str, ...] = ()  # names of variables that it takes from dbuild's own environment
     freeze_after: float | None = None  # seconds after a period's end from which on what was built stays as it is
     was: tuple[str, ...] = ()  # names that it had before, under which the state may know it
+    batch: int | None = None  # so many partitions are made in one execution; 0: as many as may start; None: each alone
     environment: Environment | None = None  # None: what its recipe imports, or the engine that runs it
 
     @property

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import enum
 import heapq
+from bisect import bisect_left, insort
 from collections import Counter
-from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
 
 from dbuild.core.forecast import Forecast, Node
 from dbuild.core.foresight import foresee
@@ -88,6 +89,7 @@ class Schedule:
         needs: Callable[[str], Mapping[str, float]],
         capacity: Mapping[str, float],
         foresight: int = FORESIGHT,
+        together: Collection[str] = (),
     ) -> None:
         """`gates_of` gives, for each node, identities of sets that it waits for, with their members.
 
@@ -96,7 +98,8 @@ class Schedule:
         schedule are settled already. `seconds` is how long a task is expected to run; `needs` how much of each
         resource a target's tasks take while they run, of the `capacity` that there is. What has no capacity isn't
         limited; who needs more than there is takes all of it. For a run of more than `foresight` tasks no timetable
-        is made. Raises ValueError for needs or capacities that make no sense.
+        is made, nor where tasks of the targets in `together` may start several at once, as one execution. Raises
+        ValueError for needs or capacities that make no sense.
         """
         self.states: dict[Node, State] = dict.fromkeys(nodes, State.PENDING)
         self._resources = Resources(capacity)
@@ -115,7 +118,10 @@ class Schedule:
             for identity, members in gates_of(node):
                 self._attach(entry, identity, members)
         self._rank(seconds)
-        self._line = self._line_of(foresight)
+        self._ready: dict[str, list[int]] = {name: [] for name in together}  # positions in building order
+        self._nodes = list(self.states) if together else []
+        self._riders: set[Node] = set()
+        self._line = self._line_of(0 if together else foresight)
         for node, entry in self._entries.items():
             if not entry.waits:
                 self.move(node, State.READY)
@@ -206,12 +212,15 @@ class Schedule:
             passed[name] += 1
         return along
 
-    def move(self, node: Node, state: State) -> None:
+    def move(self, node: Node, state: State, *, rides: bool = False) -> None:
         """Takes a task to another state, and others with it. The only place where states change.
 
-        Starting takes what the task needs, the end of running gives it back. Raises ValueError, and changes nothing,
-        for a transition that makes no sense and for a start that doesn't fit into what is free.
+        Starting takes what the task needs, the end of running gives it back; not where the task `rides` along with
+        another one's execution, which ends at the same time. Raises ValueError, and changes nothing, for a transition
+        that makes no sense and for a start that doesn't fit into what is free.
         """
+        if rides:
+            self._riders.add(node)
         left: list[tuple[Node, State]] = [(node, state)]
         while left:
             node, state = left.pop()
@@ -221,6 +230,8 @@ class Schedule:
             if state is State.RUNNING or before is State.RUNNING:
                 self._share(node, state)
             self.states[node] = state
+            if node[0] in self._ready:
+                self._note_ready(node, before, state)
             self.counts[before] -= 1
             self.counts[state] += 1
             if state is State.READY:
@@ -230,8 +241,27 @@ class Schedule:
                     self._plan(node, -1)
                 left.extend(self._open(node) if state in _SETTLED else self._shut(node))
 
+    def _note_ready(self, node: Node, before: State, state: State) -> None:
+        line, position = self._ready[node[0]], self._entries[node].rank[1]
+        if state is State.READY:
+            insort(line, position)
+        elif before is State.READY:
+            del line[bisect_left(line, position)]
+
+    def beside(self, node: Node) -> Iterator[Node]:
+        """The other tasks of a target in `together` that may start, from this one on, then those before it.
+
+        While they are gone through, any of them may change its state.
+        """
+        line = list(self._ready[node[0]])
+        at = bisect_left(line, self._entries[node].rank[1])
+        return (other for position in (*line[at:], *line[:at]) if (other := self._nodes[position]) != node)
+
     def _share(self, node: Node, state: State) -> None:
         claim, seconds = self._claims[node[0]], self._entries[node].rank[2]
+        if node in self._riders:
+            self._ride(node, state)
+            return
         if state is State.RUNNING:
             self._resources.take(claim)
             self._forecast.begin(node, claim, seconds)
@@ -249,6 +279,17 @@ class Schedule:
         seconds = count * self._entries[node].rank[2]
         self._loads.add(self._claims[node[0]], seconds)
         self._outlook.add(node[0], count, seconds)
+
+    def _ride(self, node: Node, state: State) -> None:
+        """What a task does that takes nothing of its own: only what is left to do gets less."""
+        if state is State.RUNNING:
+            self._plan(node, -1)
+            return
+        self._riders.discard(node)
+        if state not in _ENDED:
+            self._plan(node, 1)
+            if self._paths is not None:
+                heapq.heappush(self._paths, self._entries[node].rank)
 
     def _open(self, node: Node) -> list[tuple[Node, State]]:
         freed: list[tuple[Node, State]] = []

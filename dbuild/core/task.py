@@ -5,7 +5,7 @@ Everything a recipe needs is in its `Task`; nothing of the graph or the state is
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
@@ -14,6 +14,7 @@ from dbuild.core.model import Recipe, Scalar, SqlRecipe
 from dbuild.core.sending import sendable
 
 Column = tuple[str, str]  # name, DuckDB type
+Schemas = tuple[tuple[str, tuple[Column, ...] | None], ...]  # of outputs, by their names
 
 
 @sendable
@@ -75,8 +76,18 @@ class Bounds:
 
 @sendable
 @dataclass(frozen=True, slots=True)
+class TaskPart:
+    """One of the partitions that a task makes together."""
+
+    key: tuple[str, ...]
+    inputs: tuple[TaskInput, ...]  # its own, for a recipe that is told them apart; else none
+    outputs: tuple[TaskOutput, ...]
+
+
+@sendable
+@dataclass(frozen=True, slots=True)
 class Task:
-    """One partition to be made."""
+    """One partition to be made, or several together."""
 
     number: int  # unique in a run
     target: str
@@ -99,6 +110,7 @@ class Task:
     secrets: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # the same, with values nobody may see
     snapshot: str = ""  # absolute path of the Python code of its run; "": the project's files have it
     bounds: Bounds | None = None  # None: nobody looks at what it opens
+    parts: tuple[TaskPart, ...] | None = None  # of a batch: its partitions; it has no key and no outputs of its own
 
     @property
     def is_confined(self) -> bool:
@@ -110,15 +122,30 @@ class Task:
         """The partition's name as people type it: `target@key`."""
         return f"{self.target}@{','.join(self.key)}" if self.key else self.target
 
+    @property
+    def all_inputs(self) -> tuple[TaskInput, ...]:
+        """What it reads, with what its parts are told apart."""
+        return (*self.inputs, *(given for part in self.parts or () for given in part.inputs))
+
+    @property
+    def all_outputs(self) -> tuple[TaskOutput, ...]:
+        """What it makes, in whatever part."""
+        return (*self.outputs, *(output for part in self.parts or () for output in part.outputs))
+
+    def of_part(self, part: TaskPart) -> Task:
+        """The task that would make this partition alone."""
+        return replace(self, key=part.key, inputs=part.inputs, outputs=part.outputs, parts=None)
+
 
 @sendable
 @dataclass(frozen=True, slots=True)
 class Produced:
     """What a recipe that ran says of its outputs and of what it looked up."""
 
-    schemas: tuple[tuple[str, tuple[Column, ...] | None], ...]  # an output's name -> its columns, None for no table
+    schemas: Schemas  # an output's name -> its columns, None for no table
     params_read: tuple[str, ...] | None  # names looked up, also absent ones; "*": the set of names was seen; None: all
     notes: tuple[str, ...] = ()  # what a person should know although it succeeded
+    parts: tuple[tuple[str | None, Schemas], ...] = ()  # of a batch: of each partition what went wrong, and its schemas
 
 
 @sendable
@@ -142,6 +169,15 @@ class Sight(NamedTuple):
 
 @sendable
 @dataclass(frozen=True, slots=True)
+class PartResult:
+    """How one partition of a batch ended whose recipe ran."""
+
+    error: str | None  # None: it is made
+    made: tuple[Made, ...] = ()
+
+
+@sendable
+@dataclass(frozen=True, slots=True)
 class Result:
     """How a task ended, as the process that ran it saw it."""
 
@@ -158,6 +194,7 @@ class Result:
     cpu: float = 0.0  # seconds of it, of all its processes
     sights: frozenset[Sight] = frozenset()  # what it opened, where that is looked at; see `Bounds.areas`
     is_all_seen: bool = False  # whether nothing that it opened is left out there
+    parts: tuple[PartResult, ...] = ()  # of a batch that succeeded: how each of its partitions ended, in its order
 
 
 @lru_cache(maxsize=4096)

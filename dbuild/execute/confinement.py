@@ -78,7 +78,7 @@ def _names(folder: str) -> list[str]:
 
 def _readable(task: Task) -> Iterator[str]:
     assert task.bounds is not None
-    for given in task.inputs:
+    for given in task.all_inputs:
         yield from given.paths
     yield from task.bounds.code
     if task.snapshot:
@@ -86,7 +86,7 @@ def _readable(task: Task) -> Iterator[str]:
 
 
 def _writable(task: Task) -> Iterator[str]:
-    yield from (output.private or output.path for output in task.outputs)
+    yield from (output.private or output.path for output in task.all_outputs)
 
 
 def is_allowed(task: Task, path: str, *, is_written: bool = False) -> bool:

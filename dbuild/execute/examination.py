@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from dbuild.core.task import Made, Produced, Task, TaskOutput
+from dbuild.core.task import Made, PartResult, Produced, Task, TaskOutput
 from dbuild.errors import RecipeError, UserError
 from dbuild.observe.digests import backdate, digest_of_folder, files_below, hash_file
 
@@ -13,9 +13,23 @@ _NAMED = 3  # files that are named
 
 def make_folders(task: Task) -> None:
     """Makes the folders that a recipe writes to, empty. Raises OSError where that fails."""
-    for output in task.outputs:
+    for output in task.all_outputs:
         if output.format == "folder":
             os.mkdir(output.path)
+
+
+def examine_parts(task: Task, produced: Produced) -> tuple[PartResult, ...]:
+    """How each partition of a batch ended whose recipe ran; each has to be what it should be by itself."""
+    found = []
+    for part, (error, schemas) in zip(task.parts or (), produced.parts, strict=True):
+        made: tuple[Made, ...] = ()
+        if error is None:
+            try:
+                made = examine(task.of_part(part), Produced(schemas, None))
+            except UserError as problem:
+                error = str(problem)
+        found.append(PartResult(error, made))
+    return tuple(found)
 
 
 def examine(task: Task, produced: Produced) -> tuple[Made, ...]:
@@ -37,7 +51,7 @@ def examine(task: Task, produced: Produced) -> tuple[Made, ...]:
 def left_beside(task: Task) -> tuple[str, ...]:
     """What to say of the files that a recipe left beside outputs which have a folder of their own: they go with it."""
     found = []
-    for output in task.outputs:
+    for output in task.all_outputs:
         own = os.path.basename(output.path)
         found += [name for name in sorted(os.listdir(output.private)) if name != own] if output.private else []
     shown = ", ".join(found[:_NAMED]) + (f" and {len(found) - _NAMED} more" if len(found) > _NAMED else "")

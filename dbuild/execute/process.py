@@ -93,6 +93,9 @@ class Process:
             sights, is_all = self.witness.finish(result.number)
             result = replace(result, sights=sights, is_all_seen=is_all)
         self.task, self.watch, self.child = None, None, 0
+        if self._mask and result.parts:
+            hidden = (replace(part, error=part.error and self._mask.hide(part.error)) for part in result.parts)
+            result = replace(result, parts=tuple(hidden))
         if result.error is None and not (peak or result.notes or self._log.is_written or self._log.failure):
             return result
         error, causes, made = result.error, result.causes, result.made

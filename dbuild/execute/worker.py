@@ -22,9 +22,9 @@ from typing import TYPE_CHECKING
 
 from dbuild import failpoints
 from dbuild.core.model import PythonRecipe, ShellRecipe, SqlRecipe
-from dbuild.core.task import Produced, Result, Task
+from dbuild.core.task import Produced, Result, Schemas, Task
 from dbuild.errors import RecipeError, UserError
-from dbuild.execute.examination import examine, left_beside, make_folders
+from dbuild.execute.examination import examine, examine_parts, left_beside, make_folders
 from dbuild.execute.streams import Streams
 from dbuild.recipes.processes import GRACE, adopt_orphans, ask_descendants, is_alive, kill_family
 from dbuild.recipes.tracebacks import causes_of
@@ -190,6 +190,7 @@ class Worker:
                 failpoints.reach("written")
                 made = examine(task, produced)
                 notes = (*produced.notes, *left_beside(task))
+                parts = examine_parts(task, produced) if task.parts is not None else ()
                 if self._unwanted == task.number:  # what it made when it was told to end may be half of it
                     raise Interrupted
             finally:
@@ -207,7 +208,12 @@ class Worker:
         self._streams.restore()
         seconds, cpu = time.perf_counter() - started, _cpu_seconds() - used
         return Result(
-            *(task.number, None, made, produced.params_read), seconds=seconds, notes=notes, worker=os.getpid(), cpu=cpu
+            *(task.number, None, made, produced.params_read),
+            seconds=seconds,
+            notes=notes,
+            worker=os.getpid(),
+            cpu=cpu,
+            parts=parts,
         )
 
     def _begin(self, task: Task) -> None:
@@ -232,7 +238,8 @@ class Worker:
             case SqlRecipe():
                 from dbuild.recipes import sql
 
-                return Produced((("", sql.run(task, self._engine_for(task))),), None)
+                schemas: Schemas = (("", sql.run(task, self._engine_for(task))),)
+                return Produced(schemas, None, parts=tuple((None, schemas) for _ in task.parts or ()))
             case PythonRecipe():
                 from dbuild.recipes import python
 

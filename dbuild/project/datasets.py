@@ -19,6 +19,7 @@ from dbuild.core.model import (
 )
 from dbuild.errors import Place, nearest
 from dbuild.project.arrivals import Arrival
+from dbuild.project.batches import read_batch
 from dbuild.project.document import Table
 from dbuild.project.environment import NO_VARIABLES, Variables, read_variables
 from dbuild.project.inputs import Datasets, read_inputs
@@ -106,6 +107,7 @@ def read_target(name: str, table: Table, made: OutputPaths, shared: Shared) -> t
         secrets=variables.secrets,
         freeze_after=_read_freezing(table, made, shared.datasets, is_view),
         was=tuple(dict.fromkeys(table.one_or_more("was"))),
+        batch=read_batch(table, made),
         environment=None if is_view else read_environment(table, shared.root, shared.environment),
     )
     return target, files

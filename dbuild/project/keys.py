@@ -26,6 +26,7 @@ Kind = Literal[
     "routes",  # a string or a table of strings
     "discovery",
     "names",  # one, or a list of them
+    "batch",
     "environment",
 ]
 ANY = "NAME"  # stands for keys whose names are free
@@ -157,6 +158,12 @@ _ROWS: dict[str, tuple[tuple[str, Kind, str, str], ...]] = {
         ("retries", "retries", "2", "How often a failed task is tried again: a number, or a table."),
         ("retry_on", "causes", '[75, "TimeoutError"]', "The failures that are tried again; all without it."),
         ("timeout", "timeout", '"10m"', "How long a task may run: a duration, or a table."),
+        (
+            "batch",
+            "batch",
+            "30",
+            'How many partitions one call of its recipe makes together; "all": those that may start.',
+        ),
         ("freeze_after", "duration", '"90d"', "How long after its period's end what was built stays as it is."),
         (
             "was",

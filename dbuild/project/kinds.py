@@ -64,6 +64,10 @@ _KINDS: dict[str, tuple[str, Callable[[object], bool]]] = {
     "number": ("a number above 0", _is_number),
     "count": ("a whole number, at least 1", lambda value: _is_whole(value, 1)),
     "times": ("a whole number, 0 or more", lambda value: _is_whole(value, 0)),
+    "batch": (
+        'a whole number, at least 1, or "all"',
+        lambda value: value == "all" or _is_whole(value, 1),
+    ),
     "size": (_SIZES, lambda value: _is_quantity(value, read_size)),
     "duration": (_DURATIONS, _is_duration),
     "retries": (

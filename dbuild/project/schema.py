@@ -125,6 +125,8 @@ def _kind(key: AcceptedKey) -> Schema:
             return {"type": "number", "exclusiveMinimum": 0}
         case "count" | "times":
             return {"type": "integer", "minimum": 1 if key.kind == "count" else 0}
+        case "batch":
+            return {"anyOf": [{"type": "integer", "minimum": 1}, {"const": "all"}]}
         case "size" | "duration":
             return _QUANTITIES[key.kind]
         case "retries":

@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 import sys
 import typing
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -84,10 +84,11 @@ class Params(Mapping[str, Scalar]):
         return tuple(sorted(str(name) for name in self._seen))
 
 
-def inspect_parameters(function: Callable[..., Any]) -> tuple[Parameter, ...]:
+def inspect_parameters(function: Callable[..., Any], *, is_together: bool = False) -> tuple[Parameter, ...]:
     """The parameters of a function with the forms that their annotations ask for.
 
-    Raises RecipeError where an annotation can't be evaluated or is none that an input can be given as.
+    `is_together`: it makes several partitions, so an input is a dict of such by key. Raises RecipeError where an
+    annotation can't be evaluated or is none that an input can be given as.
     """
     hints = _hints(function)
     found = []
@@ -98,7 +99,10 @@ def inspect_parameters(function: Callable[..., Any]) -> tuple[Parameter, ...]:
                 hint="name each parameter; let a decorator keep the signature with functools.wraps",
             )
         has_default = parameter.default is not parameter.empty
-        form = "any" if name in EXTRAS or name not in hints else _form(name, hints[name], has_default)
+        hint = hints.get(name, Any)
+        if is_together and hint is not Any:
+            hint = _each(name, hint, has_default)
+        form = "any" if name in EXTRAS else _form(name, hint, has_default)
         found.append(Parameter(name, form, has_default))
     return tuple(found)
 
@@ -120,6 +124,20 @@ def _hints(function: Callable[..., Any]) -> dict[str, Any]:
             f"an annotation of {bare.__qualname__} can't be evaluated: {error}",
             hint="import what annotations name at the top of the module, not under `if TYPE_CHECKING`",
         ) from None
+
+
+def _each(name: str, hint: Any, has_default: bool) -> Any:
+    """What a dict of inputs by key is annotated to have; `keys` is no input, unless it is one of that name."""
+    if hint is dict:
+        return Any
+    if typing.get_origin(hint) is dict:
+        return typing.get_args(hint)[1]
+    if has_default or name == "keys":
+        return Any
+    raise RecipeError(
+        f'the parameter "{name}" is annotated {_spelt(hint)}, and a batch gives an input as a dict by key',
+        hint=f"use dict[Key, {_spelt(hint)}]" if hint in (Path, list[Path]) else "use dict[Key, …]",
+    )
 
 
 def _form(name: str, hint: Any, has_default: bool) -> Form:
@@ -147,14 +165,14 @@ def _spelt(hint: Any) -> str:
 def gather(task: Task, parameters: tuple[Parameter, ...], params: Params, engine: Engine) -> dict[str, Any]:
     """The keyword arguments of the call; RecipeError where an input doesn't fit the form asked for."""
     inputs = {given.name: given for given in task.inputs}
-    views = _views(task, parameters)
+    views = views_asked(task, parameters)
     arguments: dict[str, Any] = {}
     if any(parameter.form in _TABLE_FORMS for parameter in parameters):
         engine.set_timezone(task.timezone)
     for parameter in parameters:
         name = parameter.name
         if name == "output":
-            arguments[name] = _outputs(task.outputs)
+            arguments[name] = outputs_of(task.outputs)
         elif name == "key":
             arguments[name] = Key(task.dimensions, task.key)
         elif name == "params":
@@ -164,12 +182,12 @@ def gather(task: Task, parameters: tuple[Parameter, ...], params: Params, engine
         elif name in inputs:
             arguments[name] = convert(inputs[name], parameter.form, engine)
         elif not parameter.has_default and name not in views:
-            known = _listed([*inputs, *(view.name for view in task.views if "/" not in view.name)])
+            known = listed([*inputs, *(view.name for view in task.views if "/" not in view.name)])
             raise RecipeError(f'the parameter "{name}" is no input of {task.target}', hint=f"it has {known}")
-    return arguments | _shown(task, views, engine)
+    return arguments | shown_views(task, views, engine)
 
 
-def _views(task: Task, parameters: tuple[Parameter, ...]) -> dict[str, Form]:
+def views_asked(task: Task, parameters: Sequence[Parameter]) -> dict[str, Form]:
     """The views among the parameters, with the forms asked for; RecipeError for one that isn't asked for as a table."""
     known = {view.name for view in task.views if view.name not in EXTRAS}
     views = {parameter.name: parameter.form for parameter in parameters if parameter.name in known}
@@ -182,8 +200,8 @@ def _views(task: Task, parameters: tuple[Parameter, ...]) -> dict[str, Form]:
     return views
 
 
-def _shown(task: Task, views: Mapping[str, Form], engine: Engine) -> dict[str, Any]:
-    """The rows of views."""
+def shown_views(task: Task, views: Mapping[str, Form], engine: Engine) -> dict[str, Any]:
+    """The rows of views, in the forms asked for."""
     if not views:
         return {}
     from dbuild.recipes.views import relations
@@ -191,11 +209,13 @@ def _shown(task: Task, views: Mapping[str, Form], engine: Engine) -> dict[str, A
     return {name: _table(name, relation, views[name]) for name, relation in relations(task, views, engine).items()}
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Iterable[str]) -> str:
+    """Names as a hint tells them."""
     return ", ".join(names) or "no inputs"
 
 
-def _outputs(outputs: tuple[TaskOutput, ...]) -> Path | dict[str, Path] | None:
+def outputs_of(outputs: tuple[TaskOutput, ...]) -> Path | dict[str, Path] | None:
+    """The parameter `output`: a path, or a dict of those of named outputs."""
     if not outputs:
         return None
     if any(output.name for output in outputs):

@@ -22,6 +22,7 @@ from dbuild.recipes.reach import reach_of
 from dbuild.recipes.reached import Widening
 from dbuild.recipes.returns import write_returned
 from dbuild.recipes.sources import Sources
+from dbuild.recipes.together import gather_together, write_together
 from dbuild.recipes.tracebacks import causes_of, trim_traceback
 
 if TYPE_CHECKING:
@@ -179,7 +180,9 @@ class _Loaded:
     parameters: tuple[Parameter, ...]
 
 
-_loaded: dict[tuple[str, str, str], _Loaded] = {}  # by root, module, function: modules are kept for later tasks
+_loaded: dict[
+    tuple[str, str, str, bool], _Loaded
+] = {}  # by root, module, function, for a batch: modules are kept for later tasks
 
 
 def run(task: Task, engine: Engine) -> Produced:
@@ -200,13 +203,17 @@ def run(task: Task, engine: Engine) -> Produced:
 def _call(task: Task, loaded: _Loaded, engine: Engine) -> Produced:
     params = Params(dict(task.params))
     with _reported(task):
-        arguments = gather(task, loaded.parameters, params, engine)
+        call = gather if task.parts is None else gather_together
+        arguments = call(task, loaded.parameters, params, engine)
     imported = len(sys.modules)
     with _reported(task):
         value = loaded.function(**arguments)
     if len(sys.modules) != imported:  # it imported more, so perhaps project code that was edited since
         _check_code(task)
-    with _reported(task):  # a lazy table runs its query when it is written
+    with _reported(task):  # a lazy table runs its query when it is written, a generator runs now
+        if task.parts is not None:
+            parts = write_together(value, task, "output" in arguments, engine)
+            return Produced((), params.names_read, parts=parts)
         schemas = write_returned(value, task, "output" in arguments, engine)
     return Produced(schemas, params.names_read)
 
@@ -215,14 +222,15 @@ def _load(task: Task) -> _Loaded:
     """The recipe's function, imported if this process doesn't have it in the expected code."""
     recipe = task.recipe
     assert isinstance(recipe, PythonRecipe)
-    place = (task.root, recipe.module, recipe.function)
+    is_together = task.parts is not None
+    place = (task.root, recipe.module, recipe.function, is_together)
     known = _loaded.get(place)
     if known and known.code == task.code:
         return known
     if not task.snapshot:
         forget_outdated(find_closure(Sources(task.root).module, recipe.module).modules)
     function = _import_function(task, recipe)
-    loaded = _Loaded(task.code, function, inspect_parameters(function))
+    loaded = _Loaded(task.code, function, inspect_parameters(function, is_together=is_together))
     _check_code(task)
     _loaded[place] = loaded
     return loaded

@@ -10,13 +10,12 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
-from dbuild.core.task import Column, Task, TaskOutput
+from dbuild.core.task import Column, Schemas, Task, TaskOutput
 from dbuild.errors import RecipeError
 
 if TYPE_CHECKING:
     from dbuild.recipes.engine import Engine
 
-Schemas = tuple[tuple[str, tuple[Column, ...] | None], ...]
 _ALLOWED = "a table (pyarrow, DuckDB, pandas, polars), str, bytes, or a dict or list for a .json output"
 _TABLES = (
     ("pyarrow", "Table"),

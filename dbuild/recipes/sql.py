@@ -8,9 +8,9 @@ from typing import Any
 
 from dbuild.core.model import Analysis, Scalar, SqlRecipe
 from dbuild.core.part import Part
-from dbuild.core.task import Column, Task, TaskOutput
+from dbuild.core.task import Column, Task, TaskOutput, TaskPart
 from dbuild.errors import Place, RecipeError, nearest
-from dbuild.recipes.composition import Step, Text, written
+from dbuild.recipes.composition import Step, Text, added, written
 from dbuild.recipes.engine import Engine, columns_of
 from dbuild.recipes.inspection import Findings
 from dbuild.recipes.keys import time_value
@@ -82,16 +82,18 @@ def parts_of(recipe: SqlRecipe, forms: list[Any], macros: Sequence[Macro]) -> tu
 
 
 def run(task: Task, engine: Engine) -> tuple[Column, ...] | None:
-    """Run a task's statements and write the result to its one output.
+    """Run a task's statements and write the result to its one output; of a batch, its rows to those of its parts.
 
     Gives the result's columns with DuckDB's types, None for Parquet, which holds its own. Raises RecipeError with
     DuckDB's message and the place in the recipe. Nothing that the task created stays in the session.
     """
-    if not isinstance(task.recipe, SqlRecipe) or len(task.outputs) != 1:
+    outputs = task.outputs if task.parts is None else task.parts[0].outputs
+    if not isinstance(task.recipe, SqlRecipe) or len(outputs) != 1:
         raise ValueError(f"{task.label} is no SQL task with one output")
     try:
         engine.set_timezone(task.timezone)
-        return Job(task, task.recipe, engine).run(task.outputs[0])
+        job = Job(task, task.recipe, engine)
+        return job.run(outputs[0]) if task.parts is None else job.run_batch(task.parts)
     except RecursionError:
         raise RecipeError("the SQL is nested too deeply", task.recipe.place) from None
     except RecipeError as error:
@@ -137,6 +139,45 @@ class Job:
         execute(self.steps(), self._engine)
         return self._write(self.query(), output)
 
+    def run_batch(self, parts: Sequence[TaskPart]) -> tuple[Column, ...] | None:
+        """Execute all, and write the rows of each partition."""
+        from dbuild.recipes.splitting import KEYS, Splitting, keys_select
+
+        task, place = self._task, self._recipe.place
+        names = {given.name.lower() for given in self._scope.inputs} | {view.name.lower() for view in self._scope.views}
+        if KEYS not in names and any(read.name.lower() == KEYS for read in self._scope.parsed.findings.reads):
+            execute(
+                [Step(added(f"CREATE TEMP TABLE {KEYS} AS {keys_select(task.dimensions, parts)}"), place)], self._engine
+            )
+        execute(self.steps(), self._engine)
+        output, query = parts[0].outputs[0], self.query()
+        self._check_format(output)
+        columns = self._bound(query)
+        Splitting(task.dimensions, parts, columns, query.place, self._engine).write(query)
+        return None if output.format == "parquet" else columns
+
+    def _bound(self, query: Step) -> tuple[Column, ...]:
+        """The result's columns, all of different names."""
+        import duckdb
+
+        try:
+            columns = columns_of(self._engine.cursor.sql(str(query.text), params=dict(query.values)))
+        except (duckdb.BinderException, duckdb.CatalogException) as error:
+            execute([query], self._engine)  # a relation's error has lost its line, this one fails with it
+            raise query.failure(error) from None
+        except duckdb.Error as error:
+            raise query.failure(error) from None
+        check_names(columns)
+        return columns
+
+    def _check_format(self, output: TaskOutput) -> None:
+        if output.format not in ("parquet", "csv", "json", "arrow"):
+            raise RecipeError(
+                f"SQL can't write {output.final}",
+                self._recipe.place,
+                "its ending has to be .parquet, .csv, .tsv, .json, .jsonl, .ndjson, .arrow or .feather",
+            )
+
     def _can_have_ctes(self) -> bool:
         """Whether what is read can stand before the SELECT as CTEs, which saves the binding of a view for each.
 
@@ -165,12 +206,7 @@ class Job:
         if output.format == "parquet":
             execute([copy], self._engine)
             return None
-        if output.format not in ("csv", "json", "arrow"):
-            raise RecipeError(
-                f"SQL can't write {output.final}",
-                self._recipe.place,
-                "its ending has to be .parquet, .csv, .tsv, .json, .jsonl, .ndjson, .arrow or .feather",
-            )
+        self._check_format(output)
         try:
             columns = self._columns(query, text)
             check_names(columns)
@@ -245,6 +281,8 @@ def _joined(ctes: Text | None, last: Statement, place: Place) -> Text:
 def _bindings(task: Task) -> Mapping[str, object]:
     """All values that a task's statements may bind: its params, and its key above them."""
     values: dict[str, object] = {name: _typed(value) for name, value in task.params}
+    if task.parts is not None:  # no value is that of all its partitions
+        return values
     for dimension, text in zip(task.dimensions, task.key, strict=True):
         if dimension.grain is None:
             values[dimension.name] = text

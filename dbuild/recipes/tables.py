@@ -25,10 +25,11 @@ _BATCH = 122_880  # rows: a row group of DuckDB
 
 def copy_text(output: TaskOutput) -> tuple[str, str]:
     """What stands before and after a query to COPY its rows to an output of format parquet, csv or json."""
-    return "COPY (", f"\n) TO {literal(output.path)} ({_options(output)})"
+    return "COPY (", f"\n) TO {literal(output.path)} ({copy_options(output)})"
 
 
-def _options(output: TaskOutput) -> str:
+def copy_options(output: TaskOutput) -> str:
+    """How an output of format parquet, csv or json is written by COPY."""
     name = output.path.lower()
     packed = "gzip" if name.endswith(".gz") else "zstd" if name.endswith(".zst") else "uncompressed"
     bare = name.removesuffix(".gz").removesuffix(".zst")

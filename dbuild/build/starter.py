@@ -1,0 +1,100 @@
+"""Starting executions: of one partition, or of several of a batched target together."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from dbuild.build.attempts import Attempt, said_of
+from dbuild.build.batches import task_of
+from dbuild.build.tasks import TaskMaker
+from dbuild.build.world import World
+from dbuild.core.events import Event, Key, TaskStarted
+from dbuild.core.plan import Plan
+from dbuild.core.schedule import Node, Schedule, State
+from dbuild.errors import UserError
+from dbuild.execute.pool import Pool
+
+_REASONS = 8  # of a task that are told where all are
+Failed = Callable[[list[Attempt], str, bool], None]  # attempts, words, whether it is the execution that failed
+
+
+class Starter:
+    """What starts the executions of one run."""
+
+    def __init__(
+        self,
+        world: World,
+        plan: Plan,
+        schedule: Schedule,
+        maker: TaskMaker,
+        pool: Pool,
+        *,
+        emit: Callable[[Event], None],
+        key: Callable[[Node], Key],
+        expected: Callable[[Node], float | None],
+        failed: Failed,
+        tells_reasons: bool,
+    ) -> None:
+        self.running: dict[int, list[Attempt]] = {}  # by the number of the execution
+        self._world = world
+        self._plan = plan
+        self._schedule = schedule
+        self._maker = maker
+        self._pool = pool
+        self._emit = emit
+        self._key = key
+        self._expected = expected
+        self._failed = failed
+        self._tells_reasons = tells_reasons
+        self._number = 0
+
+    def start(self, attempts: list[Attempt]) -> int | None:
+        """Starts one execution, and gives its number; of several, those that can't be prepared fail for themselves."""
+        ready = [attempt for attempt in attempts if self._prepare(attempt)]
+        prepared = [attempt.prepared for attempt in ready if attempt.prepared is not None]
+        if not prepared:
+            return None
+        task = prepared[0].task
+        for attempt in ready:
+            self._schedule.move(attempt.node, State.RUNNING, rides=attempt is not ready[0])
+        self.running[task.number] = ready
+        try:
+            is_batched = self._world.flow.steps[task.target].target.batch is not None
+            whole = task_of(self._world, prepared) if is_batched else task
+            for attempt in ready:
+                attempt.task = whole
+            self._pool.submit(whole)
+        except UserError as error:
+            del self.running[task.number]
+            self._failed(ready, said_of(error), True)
+            return None
+        except OSError as error:
+            del self.running[task.number]
+            self._failed(ready, f"no process can be started: {said_of(error)}", False)
+            return None
+        return task.number
+
+    def _prepare(self, attempt: Attempt) -> bool:
+        """Makes a partition's task; False where that fails, and with it the partition."""
+        self._number += 1
+        number, node = self._number, attempt.node
+        attempt.began = time.monotonic()
+        others = tuple(map(str, attempt.reasons[1:_REASONS])) if self._tells_reasons else ()
+        self._emit(TaskStarted(node[0], self._key(node), str(attempt.reasons[0]), self._expected(node), others))
+        if self.is_refused(node):
+            missing = ", ".join(reason.subject for reason in attempt.reasons)
+            self._failed([attempt], f'missing, and it must not be (missing = "fail"): {missing}', False)
+            return False
+        try:
+            attempt.prepared = self._maker.prepare(*node, number, attempt.reasons, attempt.number)
+            self._maker.make_folders(attempt.prepared.task)
+        except (UserError, OSError) as error:
+            self._failed([attempt], said_of(error), False)
+            return False
+        return True
+
+    def is_refused(self, node: Node) -> bool:
+        """Whether a partition fails for a missing input, without being run."""
+        refused = self._plan.targets[node[0]].refused
+        return refused is not None and node[1] in refused

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from dbuild.build.tasks import Prepared
@@ -30,6 +32,16 @@ def task_of(world: World, prepared: Sequence[Prepared]) -> Task:
         provisional=False,
         parts=tuple(TaskPart(p.task.key, () if is_union else p.task.inputs, p.task.outputs) for p in prepared),
     )
+
+
+def share_log(prepared: Sequence[Prepared]) -> None:
+    """Gives what their task has printed to each of its partitions, under its own name."""
+    first = prepared[0].task.log
+    for one in prepared[1:]:
+        with suppress(OSError):
+            os.unlink(one.task.log)
+        with suppress(OSError):  # then it is with the first alone
+            os.link(first, one.task.log)
 
 
 def _union(world: World, prepared: Sequence[Prepared]) -> tuple[TaskInput, ...]:

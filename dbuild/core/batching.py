@@ -9,7 +9,7 @@ from dbuild.core.model import Project, PythonRecipe, SqlRecipe, Target
 from dbuild.core.views import Step
 from dbuild.errors import Place, UserError
 
-KEYS = "keys"  # what a batched recipe calls the partitions that are asked for
+KEYS = "keys"  # what a batched recipe calls the partitions that it is to make: a table, or a parameter
 
 
 def batch_problems(project: Project, step: Step) -> Iterable[UserError]:

@@ -98,6 +98,14 @@ class TaskStopped(NamedTuple):
     spent: Spent | None = None
 
 
+class TaskRegrouped(NamedTuple):
+    """The call that made a partition with others failed as a whole: it is tried again with fewer, or alone."""
+
+    target: str
+    key: Key
+    spent: Spent | None = None
+
+
 class Resting(NamedTuple):
     """A task that failed before isn't tried in this run: nothing that it reads has changed since. It has failed."""
 
@@ -202,6 +210,7 @@ Event = (
     | TaskEnded
     | TaskRetried
     | TaskStopped
+    | TaskRegrouped
     | TaskSkipped
     | Resting
     | Notice

@@ -227,7 +227,6 @@ UNSUPPORTED: dict[str, frozenset[str]] = {
     "defaults": frozenset({"missing"}),
     "partitions": frozenset({"was"}),
     "sources": frozenset({"was"}),
-    "targets": frozenset({"batch"}),
 }
 
 # The options of DuckDB's readers that are taken, each with the type of its value.

@@ -229,7 +229,10 @@ _DEMANDS: dict[str, Schema] = {
         "oneOf": [{"required": ["every", "start"]}, {"required": ["values"]}, {"required": ["discover"]}],
     },
     "sources": {"required": ["path"]},
-    "targets": {"oneOf": [{"required": ["sql"]}, {"required": ["python"]}, {"required": ["shell"]}]},
+    "targets": {
+        "oneOf": [{"required": ["sql"]}, {"required": ["python"]}, {"required": ["shell"]}],
+        "not": {"required": ["shell", "batch"]},
+    },
 }
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Sequence
 from typing import Any
 
+from dbuild.core.batching import KEYS
 from dbuild.core.task import Column, TaskDimension, TaskOutput, TaskPart
 from dbuild.errors import Place, RecipeError
 from dbuild.recipes.composition import Step, added
@@ -16,7 +17,6 @@ from dbuild.recipes.sqltext import identifier, literal
 from dbuild.recipes.tables import copy_options, write_arrow
 from dbuild.recipes.views import execute
 
-KEYS = "keys"  # the table that a batched statement may read: the partitions that are asked for
 _NUMBERED, _ROWS, _NUMBER = '"dbuild keys"', '"dbuild rows"', "dbuild_part"
 _MOST_ROWS = 122_880  # that are split in one statement: a row group, so that other partitions move no border of one
 _NAMED = 5  # partitions in an error

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from dbuild.core.batching import KEYS
 from dbuild.core.model import Analysis, Scalar, SqlRecipe
 from dbuild.core.part import Part
 from dbuild.core.task import Column, Task, TaskOutput, TaskPart
@@ -119,6 +120,8 @@ class Job:
     def steps(self) -> Iterator[Step]:
         """All that is executed before the last statement; each is good once those before it were executed."""
         scope = self._scope
+        if self._reads_keys():
+            yield self._keys()
         yield from self._reading.steps()
         if not self._has_ctes:
             yield from self._reading.temporary(scope)
@@ -141,20 +144,26 @@ class Job:
 
     def run_batch(self, parts: Sequence[TaskPart]) -> tuple[Column, ...] | None:
         """Execute all, and write the rows of each partition."""
-        from dbuild.recipes.splitting import KEYS, Splitting, keys_select
+        from dbuild.recipes.splitting import Splitting
 
-        task, place = self._task, self._recipe.place
-        names = {given.name.lower() for given in self._scope.inputs} | {view.name.lower() for view in self._scope.views}
-        if KEYS not in names and any(read.name.lower() == KEYS for read in self._scope.parsed.findings.reads):
-            execute(
-                [Step(added(f"CREATE TEMP TABLE {KEYS} AS {keys_select(task.dimensions, parts)}"), place)], self._engine
-            )
         execute(self.steps(), self._engine)
         output, query = parts[0].outputs[0], self.query()
         self._check_format(output)
         columns = self._bound(query)
-        Splitting(task.dimensions, parts, columns, query.place, self._engine).write(query)
+        Splitting(self._task.dimensions, parts, columns, query.place, self._engine).write(query)
         return None if output.format == "parquet" else columns
+
+    def _reads_keys(self) -> bool:
+        """Whether it asks which partitions it is to make; an input of that name comes before."""
+        names = {given.name.lower() for given in self._scope.inputs} | {view.name.lower() for view in self._scope.views}
+        return KEYS not in names and any(read.name.lower() == KEYS for read in self._scope.parsed.findings.reads)
+
+    def _keys(self) -> Step:
+        from dbuild.recipes.splitting import keys_select
+
+        task = self._task
+        parts = task.parts if task.parts is not None else (TaskPart(task.key, (), ()),)
+        return Step(added(f"CREATE TEMP TABLE {KEYS} AS {keys_select(task.dimensions, parts)}"), self._recipe.place)
 
     def _bound(self, query: Step) -> tuple[Column, ...]:
         """The result's columns, all of different names."""

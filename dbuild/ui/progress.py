@@ -11,6 +11,7 @@ from dbuild.core.events import (
     Resting,
     RunStarted,
     TaskEnded,
+    TaskRegrouped,
     TaskRetried,
     TaskSkipped,
     TaskStarted,
@@ -47,7 +48,7 @@ class Progress:
                 self.beat, self._beaten = event, now
             case TaskStarted():
                 self.running[event.target, event.key] = Running(now, event.expected)
-            case TaskRetried() | TaskStopped():
+            case TaskRetried() | TaskStopped() | TaskRegrouped():
                 self.running.pop((event.target, event.key), None)
             case TaskEnded() | TaskSkipped() | Resting():
                 self.running.pop((event.target, event.key), None)

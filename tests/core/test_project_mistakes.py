@@ -161,7 +161,10 @@ CASES = [
     ('[targets.x]\npath = "a.csv"\nshell = "x"\nparams = ["a"]\n', 4, 'has no param "a"', "[project]"),
     ('[targets.x]\npath = "a.csv"\nsql = "x"\nparams = []\n', 4, "are for shell recipes", "$name"),
     ('[targets.x]\npath = "a.csv"\nsql = "x"\ninterpreter = "R"\n', 4, "is for shell recipes", "remove"),
-    ('[targets.x]\npath = "a.csv"\nshell = "x"\nbatch = 2\n', 4, '"batch" in [targets.x] is not supported', "remove"),
+    ('[targets.x]\npath = "a.csv"\nshell = "x"\nbatch = 2\n', 4, "a command makes one partition", "remove"),
+    ('[targets.x]\npath = "a.csv"\nsql = "x"\nbatch = 2\n', 4, "is for a target with partitions", "path"),
+    ('[targets.x]\nsql = "x"\nbatch = "all"\n', 3, "without a path nothing is", "give the target a path"),
+    ('[targets.x]\npath = "a.csv"\nsql = "x"\nbatch = 0\n', 4, '"batch" of [targets.x] must be', "as in"),
     (TARGET + "inputs = 3\n", 4, '"inputs" of [targets.t] must be a list or a table', "as in"),
     (TARGET + "inputs = [3]\n", 4, "is no string", "as in"),
     (TARGET + 'inputs = ["raw",\n"raw"]\n', 5, '"raw" of [targets.t] is given twice', "remove"),
@@ -239,7 +242,7 @@ def test_one_mistake_gives_one_message(tmp_path: Path, text: str, line: int | No
 
 
 def test_all_mistakes_come_at_once_in_the_order_of_their_lines_and_all_datasets_stay(tmp_path: Path) -> None:
-    text = BASE + TARGET + 'batch = 1\ninputs.rwa = {}\n[targets.u]\npath = "x/{dya}/{origin}.csv"\nsqll = "x"\n'
+    text = BASE + TARGET + 'bunch = 1\ninputs.rwa = {}\n[targets.u]\npath = "x/{dya}/{origin}.csv"\nsqll = "x"\n'
     project, problems = load(tmp_path, text + 'default = ["t"]\n[targets.v]\npath = "v.csv"\npython = "x"\n')
     assert [line for line, _, _ in said(problems)] == [11, 12, 14, 15, 16, 19]
     assert project is not None
@@ -343,7 +346,7 @@ def test_included_files_have_mistakes_of_their_own(tmp_path: Path) -> None:
 
 def test_where_an_included_file_can_not_be_read_names_are_not_called_unknown(tmp_path: Path) -> None:
     (tmp_path / "a.toml").write_text('[sources.other\npath = "a.csv"\n')
-    text = '[project]\ninclude = ["a.toml"]\ndefault = ["z"]\n' + BASE + TARGET + "inputs.other = {}\nbatch = 1\n"
+    text = '[project]\ninclude = ["a.toml"]\ndefault = ["z"]\n' + BASE + TARGET + "inputs.other = {}\nbunch = 1\n"
     project, problems = load(tmp_path, text)
     assert project is None
     assert [str(problem.place) for problem in problems] == ["Dataflowfile:15", "a.toml:1"]

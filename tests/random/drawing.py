@@ -81,6 +81,13 @@ def draw_retries(rng: random.Random, target: Target) -> None:
     target.retry_on = rng.choice(("any", "any", "guard", "other"))
 
 
+def draw_batch(target: Target, turn: int = 0) -> str:
+    """How many are made in one call; drawn from what is drawn already, so that all else of a seed stays what it was."""
+    own = random.Random(f"{target.name} {target.constant} {target.factor} {target.style} {turn}")
+    sizes = ("2", "3", "30", '"all"')
+    return own.choice(sizes) if turn or (target.kind == "python" and own.random() < 0.35) else ""
+
+
 def _draw_source(rng: random.Random, project: Project, name: str, keys: Keys, is_declared: bool) -> Source:
     dimensions = _draw_shape(rng, project, keys)
     parts: list[Key] = [()]
@@ -153,6 +160,9 @@ def _draw_target(
         given.rules = _draw_rules(rng, project, given.dataset, target)
         given.counts = rng.random() >= 0.08
     draw_retries(rng, target)
+    target.batch = draw_batch(target)
+    if target.batch:  # what can't be told of one of several
+        target.is_guarded, target.reads = False, "always" if target.reads == "odd" else target.reads
     if rng.random() < 0.2:
         _draw_chain(rng, project, target)
     return target

@@ -115,6 +115,14 @@ class Target:
     times: int = 0  # how often a failed task is tried again
     retry_on: Causes = "any"
     remarks: tuple[str, ...] = ()  # keys that mean nothing for what is built
+    batch: str = ""  # how many are made in one call, where its recipe can; "" for one by one
+
+    @property
+    def is_together(self) -> bool:
+        """Whether its recipe takes several partitions: what a call looks up, or tries, counts for all of them."""
+        is_plain = self.kind == "python" and not (self.is_guarded or self.is_tabular or self.reads == "odd")
+        is_chain = any(given.dataset == self.name for given in self.inputs)
+        return bool(self.batch and self.outputs and self.dimensions) and is_plain and not is_chain
 
     @property
     def has_schema(self) -> bool:

@@ -42,6 +42,7 @@ def _keys(project: Project, dimensions: tuple[str, ...]) -> object:
 def _text(target: Target) -> object:
     return (
         (target.kind, target.form, target.operation, target.constant, target.factor, target.reads, target.is_guarded),
+        target.is_together,
         [(given.name, given.reference) for given in target.inputs],
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 from tests.random.calendars import is_shown, named
-from tests.random.drawing import draw_remarks, draw_retries, draw_rule
+from tests.random.drawing import draw_batch, draw_remarks, draw_retries, draw_rule
 from tests.random.flows import Project, Time
 from tests.random.scales import draw_own_rule
 from tests.random.source_edits import complete
@@ -210,6 +210,7 @@ def edit_remarks(rng: random.Random, trial: Trial) -> str:
     """What is said of a target and doesn't count."""
     target = rng.choice(list(trial.project.targets.values()))
     target.remarks = draw_remarks(rng, is_view=target.is_view)
+    target.batch = target.batch and draw_batch(target, trial.builds + 1)
     trial.project.pool = rng.choice((1, 2))
     return f"of {target.name} is said {target.remarks}; db = {trial.project.pool}"
 

@@ -152,7 +152,11 @@ def module(target: Target) -> str:
     lines = [remark(target.style), "from pathlib import Path"]
     lines += ["import duckdb"] if target.is_tabular else []
     lines += ["from steps.shared import BASE"] if target.is_shared else []
-    lines += [f"FACTOR = {target.factor}", _FOLD, f"def make({', '.join(arguments)}):"]
+    lines += [
+        f"FACTOR = {target.factor}",
+        _FOLD,
+        f"def {'one' if target.is_together else 'make'}({', '.join(arguments)}):",
+    ]
     lines += ['    """Makes it."""'] if target.style % 3 == 1 else []
     if target.is_guarded or target.makes == "action":
         lines.append(f'    own = "{label(target.name, ())}" + str(key).replace(",", "-")')
@@ -171,7 +175,22 @@ def module(target: Target) -> str:
     lines += [f'    c += int(Path("{target.uses}").read_text())'] if target.uses else []
     lines += ["    c += BASE"] if target.is_shared else []
     lines += [f"    made = {_RESULTS[target.operation]}", *_returned(target)]
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *_together(target)]) + "\n"
+
+
+def _together(target: Target) -> list[str]:
+    """A function that makes several partitions, one after the other, by what makes one; in one of three ways."""
+    if not target.is_together:
+        return []
+    inputs = [given.name for given in target.inputs]
+    rest = ["params"] if target.reads != "none" else []
+    is_folder = target.makes == "folder"
+    arguments = [f"{name}: dict[str, list[Path]]" for name in inputs] + rest + (["output"] if is_folder else [])
+    each = [f"{name}={name}[key]" for name in inputs] + [f"{name}={name}" for name in rest]
+    call = f"one({', '.join(each + (['output=output[key]'] if is_folder else []))})"
+    ends = [f"    return {{key: {call} for key in keys}}", f"    for key in keys:\n        yield key, {call}"]
+    end = f"    for key in keys:\n        {call}" if is_folder else ends[target.factor % 2]
+    return ["", "", f"def make({', '.join([*arguments, 'keys'])}):", end]
 
 
 _GUARD = [

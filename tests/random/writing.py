@@ -87,6 +87,7 @@ def _target(project: Project, target: Target) -> str:
         lines += [f'retries = {{ times = {target.times}, delay = "1ms" }}', *_causes(target)]
     if target.kind == "python":
         lines.append(f'python = "steps.{target.name}:make"')
+        lines += [f"batch = {target.batch}"] if target.is_together else []
     elif target.kind == "shell":
         mark = "'''" if target.style % 2 else '"""'
         lines.append(f"shell = {mark}\n{command(project, target)}{mark}")

@@ -294,7 +294,8 @@ class Run:
             assert attempt.prepared is not None
             self.published.discard(attempt.prepared)
             self.schedule.move(attempt.node, State.READY)
-            self._emit(TaskRegrouped(attempt.node[0], self._key(attempt.node)))
+            spent = Spent(result.worker, result.cpu / len(attempts), result.peak)
+            self._emit(TaskRegrouped(attempt.node[0], self._key(attempt.node), spent))
         self._gathering.halve([attempt.node for attempt in attempts])
         why = (result.error or "it ran longer than its timeout").strip().splitlines()[-1]
         what = f"{attempts[0].node[0]}: {len(attempts)} partitions in one call failed, so each half is tried: {why}"

@@ -13,6 +13,7 @@ from dbuild.core.events import (
     Summary,
     TaskEnded,
     TaskPrinted,
+    TaskRegrouped,
     TaskRetried,
     TaskStarted,
     TaskStopped,
@@ -64,7 +65,7 @@ class Teller:
                 return self._warned(resting_line(event))
             case TaskRetried():
                 return [*self._rest(event), *self._warned(retried_line(event))]
-            case TaskStopped():
+            case TaskStopped() | TaskRegrouped():
                 return self._rest(event)
             case Lacking():
                 return self._warned(lacking_line(event))
@@ -95,7 +96,7 @@ class Teller:
             self._printed = Printed()
         return self._printed.take(event)
 
-    def _rest(self, event: TaskEnded | TaskRetried | TaskStopped) -> list[str]:
+    def _rest(self, event: TaskEnded | TaskRetried | TaskStopped | TaskRegrouped) -> list[str]:
         """The line that a task had begun to print."""
         return self._printed.end(event.target, event.key) if self._printed is not None else []
 

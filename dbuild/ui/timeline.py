@@ -24,6 +24,7 @@ from dbuild.core.events import (
     Spent,
     Summary,
     TaskEnded,
+    TaskRegrouped,
     TaskRetried,
     TaskStarted,
     TaskStopped,
@@ -82,6 +83,8 @@ class Timeline:
                 self._task(event, now, "retried", event.spent, said)
             case TaskStopped():
                 self._task(event, now, "stopped", event.spent, {})
+            case TaskRegrouped():
+                self._task(event, now, "regrouped", event.spent, {})
             case Beat():
                 self._count(now, event.ready)
             case Summary():
@@ -111,7 +114,7 @@ class Timeline:
 
     def _task(
         self,
-        event: TaskStarted | TaskEnded | TaskRetried | TaskStopped,
+        event: TaskStarted | TaskEnded | TaskRetried | TaskStopped | TaskRegrouped,
         now: float,
         status: str,
         spent: Spent | None,

@@ -320,7 +320,10 @@ class Run:
                 error = said_of(problem)
             else:
                 self.schedule.move(node, State.BUILT)
-                self._beats.note(node, attempt.began, result)
+                if self._gathering.is_batched(node):
+                    self.schedule.note(node, result.seconds)  # a share of its call, which tells of all around it
+                else:
+                    self._beats.note(node, attempt.began, result)
                 self._entries.add_built(attempt, result, log, changed=changed)
                 notes = (*result.notes, *self.published.notes.get(node, ()))
                 is_provisional = node[1] in self.world.supply.improvises(node[0])

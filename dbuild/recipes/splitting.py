@@ -17,7 +17,8 @@ from dbuild.recipes.sqltext import identifier, literal
 from dbuild.recipes.tables import copy_options, write_arrow
 from dbuild.recipes.views import execute
 
-_NUMBERED, _ROWS, _NUMBER = '"dbuild keys"', '"dbuild rows"', "dbuild_part"
+_NUMBERED, _ROWS = '"dbuild keys"', '"dbuild rows"'
+_NUMBER, _PLACE = "dbuild_part", "dbuild_place"  # columns beside those of the result
 _MOST_ROWS = 122_880  # that are split in one statement: a row group, so that other partitions move no border of one
 _NAMED = 5  # partitions in an error
 
@@ -76,11 +77,11 @@ class Splitting:
                 self._split(first, last)
         else:
             for number in counts:
-                self._write(self._parts[number].outputs[0], f"WHERE {_NUMBER} = {number} ORDER BY place")
+                self._write(self._parts[number].outputs[0], f"WHERE {_NUMBER} = {number} ORDER BY {_PLACE}")
 
     def _joined(self) -> str:
         """The rows with their place and the number of their part."""
-        return f"SELECT r.*, r.rowid AS place, k.{_NUMBER} FROM {_ROWS} r JOIN {_NUMBERED} k ON {self._condition()}"
+        return f"SELECT r.*, r.rowid AS {_PLACE}, k.{_NUMBER} FROM {_ROWS} r JOIN {_NUMBERED} k ON {self._condition()}"
 
     def _condition(self) -> str:
         return " AND ".join(f"{self._value(dim)} = k.{identifier(dim.name)}" for dim in self._dimensions)
@@ -117,7 +118,7 @@ class Splitting:
             execute(
                 [
                     self._step(f"SET partitioned_write_max_open_files = {len(outputs) + 1}"),
-                    self._step(f"COPY ({rows} ORDER BY {_NUMBER}, place) TO {literal(folder)} ({options})"),
+                    self._step(f"COPY ({rows} ORDER BY {_NUMBER}, {_PLACE}) TO {literal(folder)} ({options})"),
                 ],
                 self._engine,
             )

@@ -16,11 +16,11 @@ SQL = f"""
 {DAYS}
 [sources.raw]
 path = "data/{{day}}.csv"
-schema = {{ who = "VARCHAR", amount = "BIGINT" }}
+schema = {{ place = "VARCHAR", amount = "BIGINT" }}
 [targets.sums]
 path = "out/sums/{{day}}.parquet"
 batch = 1
-sql = "SELECT day, who, sum(amount)::BIGINT AS amount FROM raw GROUP BY ALL ORDER BY amount DESC, who"
+sql = "SELECT day, place, sum(amount)::BIGINT AS amount FROM raw GROUP BY ALL ORDER BY amount DESC, place"
 [targets.trend]
 path = "out/trend/{{day}}.csv"
 batch = 1
@@ -57,7 +57,7 @@ batch = 4
 
 def rows(project: Workshop, days: dict[str, str]) -> None:
     for day, text in days.items():
-        project.write(f"data/2013-{day}.csv", "who,amount\n" + text)
+        project.write(f"data/2013-{day}.csv", "place,amount\n" + text)
 
 
 def made(root: Path, batch: str, flow: str = SQL) -> Workshop:
@@ -93,7 +93,7 @@ def test_files_are_the_same_however_many_are_made_together(tmp_path: Path) -> No
     sums = duckdb.sql(f"SELECT * FROM '{tmp_path}/batch1/out/sums/2013-01-03.parquet'").fetchall()
     assert [row[1:] for row in sums] == [("b", 4), ("a", 3)]
     empty = duckdb.sql(f"SELECT * FROM '{tmp_path}/batch1/out/sums/2013-01-04.parquet'")
-    assert (empty.columns, empty.fetchall()) == (["day", "who", "amount"], [])
+    assert (empty.columns, empty.fetchall()) == (["day", "place", "amount"], [])
 
 
 def test_a_recipe_that_fits_both_makes_the_same_rows_without_batch(tmp_path: Path) -> None:
@@ -170,7 +170,7 @@ def test_rows_of_other_partitions_and_missing_columns_are_errors(tmp_path: Path)
     errors = project.build("trend@2013-01-06..2013-01-07", keep_going=True).errors
     assert "rows of partitions that weren't asked for: 2013-01-05" in errors["trend@2013-01-06"]
     assert "JOIN keys USING (day)" in errors["trend@2013-01-06"]
-    project.swap("Dataflowfile", "SELECT day, who,", "SELECT who,")
+    project.swap("Dataflowfile", "SELECT day, place,", "SELECT place,")
     errors = project.build("sums", keep_going=True).errors
     assert len(errors) == 7
     assert 'the result has no column "day"' in errors["sums@2013-01-01"]

@@ -108,7 +108,7 @@ def _round(looked: Looked, state: State, name: str, one: Round) -> Happening:
         same=one.same,
         failed=one.failed,
         retried=one.retried,
-        seconds=one.seconds,
+        seconds=one.seconds if one.built else None,
         size=one.size,
         who=_who(state, one.run),
         why=_why(one.first),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 from dbuild.build.loading import load_flow
@@ -14,13 +15,19 @@ from dbuild.core.reasons import texts_of
 from dbuild.core.report import RunRecord, TaskRecord
 from dbuild.core.trace import joined_key, split_key
 from dbuild.state.ledger import TaskRow
+from dbuild.state.lock import is_held
+from dbuild.state.store import FOLDER
 
 
 def runs(settings: Settings, limit: int) -> tuple[RunRecord, ...]:
     """The newest runs, newest first."""
     with reading(settings) as state:
+        running = state.generation() if is_held(os.path.join(settings.root, FOLDER, "lock")) else None
         return tuple(
-            RunRecord(str(number), local_time(started), seconds, command, built, failed, outcome or "cut off")
+            RunRecord(
+                *(str(number), local_time(started), seconds, command, built, failed),
+                outcome or ("running" if number == running else "cut off"),
+            )
             for number, started, seconds, command, outcome, built, failed in state.runs(limit)
         )
 

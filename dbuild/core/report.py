@@ -187,4 +187,4 @@ class RunRecord:
     command: str
     built: int
     failed: int
-    outcome: str  # done, failed, interrupted, cut off
+    outcome: str  # done, failed, interrupted, cut off, running

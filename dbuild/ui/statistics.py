@@ -94,7 +94,7 @@ def _target_row(one: TargetStats, most: float) -> list[Cell]:
     told = f"{one.trend:+.0%}" if one.trend is not None and abs(one.trend) > _LITTLE else ""
     return [
         *(clean(one.target), one.built, one.same, one.failed, duration(one.seconds), share),
-        *(duration(one.mean), duration(one.most), sparkline(one.curve, BINS)),
+        *(duration(one.mean), duration(one.most), Painted(sparkline(one.curve, BINS), "cyan")),
         Painted(told, "yellow") if slower else told,
     ]
 
@@ -141,7 +141,7 @@ def partition_text(target: str, joined: str) -> str:
 def _growth_lines(growth: Sequence[Growth], limit: int, width: int | None) -> Iterator[str]:
     stored = [one for one in growth if one.size]
     rows: list[list[Cell]] = [
-        [clean(one.target), size_text(one.size), _change(one.grown), sparkline(one.curve, BINS)]
+        [clean(one.target), size_text(one.size), _change(one.grown), Painted(sparkline(one.curve, BINS), "cyan")]
         for one in stored[:limit]
     ]
     heads = [

@@ -7,9 +7,13 @@ import pty
 import re
 import subprocess
 import sys
+from contextlib import closing
 
 import pytest
 
+from dbuild.build import Settings, runs
+from dbuild.state.lock import BuildLock
+from dbuild.state.opening import open_state
 from tests.cli.sandbox import Sandbox
 
 FLOW = r"""
@@ -90,3 +94,14 @@ def test_what_can_not_be_followed_is_said(printed: Sandbox) -> None:
     printed.run("clean", "--logs", "--yes")
     done = printed.run("log", "short", "--follow")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "short printed nothing\n")
+
+
+def test_a_run_that_goes_on_is_not_cut_off(printed: Sandbox) -> None:
+    settings = Settings(str(printed.root))
+    with closing(open_state(settings.root, settings.flow)) as state:
+        state.begin_run(settings.clock(), "short")
+    lock = BuildLock(str(printed.root / ".dbuild/lock"))
+    lock.acquire(lambda holder: None)
+    assert [run.outcome for run in runs(settings, 5)] == ["running", "done"]
+    lock.release()
+    assert [run.outcome for run in runs(settings, 5)] == ["cut off", "done"]

@@ -38,7 +38,7 @@ from dbuild.state.store import State
 if TYPE_CHECKING:
     from dbuild.recipes.sources import Sources
 
-_FORM = 8  # of kept analyses: another number, and none that was kept before is taken
+_FORM = 9  # of kept analyses: another number, and none that was kept before is taken
 
 
 def read_project(settings: Settings) -> tuple[Project, list[UserError]]:

@@ -31,7 +31,7 @@ class Surprise(Enum):
 _ATTRIBUTES = {
     "__doc__": Surprise.DOCSTRINGS,
     "__subclasses__": Surprise.CLASSES,
-    "__globals__": Surprise.HOME,
+    "__globals__": Surprise.MODULES,  # a function's own: of whichever module it is
 }
 _HOME = frozenset(f"builtins.{name}" for name in ("globals", "exec", "eval", "compile"))
 _IMPORTING = frozenset({"builtins.__import__", "importlib.import_module", "importlib.__import__", "runpy.run_module"})
@@ -81,6 +81,8 @@ def surprise_of(name: str, mention: Mention, package: str) -> _Said:
         return _of_modules(mention)
     if name == "sys._getframe":
         return Surprise.MODULES, line, "sys._getframe can name anything of who has called", ""
+    if name == "inspect.getmodule":
+        return Surprise.MODULES, line, "inspect.getmodule gives a module", ""
     if name in _UNPICKLING:
         return Surprise.MODULES, line, f"{name} makes what a file names", ""
     if name in _QUOTING:

@@ -171,6 +171,7 @@ def test_the_scopes_of_newer_pythons(source: str, expected: list[str]) -> None:
         ("def f(x): exec(x)", "m.py:2: exec can name anything in its module"),
         ("X = locals()\ndef f(x): return X", "m.py:2: locals can name anything in its module"),
         ("def f(x): return f.__globals__", "m.py:2: __globals__ is looked at"),
+        ("from inspect import getmodule\ndef f(x): return getmodule(x)", "m.py:3: inspect.getmodule gives a module"),
         ("def f(x): return object.__subclasses__()", "m.py:2: __subclasses__ is looked at"),
         ("def f(x): return __import__(x)", "m.py:2: __import__ imports what a value names"),
         ("def f(x): return __import__('calc')", "m.py:2: calc is imported by its name as a text"),
@@ -216,6 +217,12 @@ def test_a_widened_module_counts_with_all_that_it_takes_from_others() -> None:
 def test_a_widened_package_counts_with_its_modules_that_are_imported() -> None:
     found = reach(m="import p.q\ndef f(x): return getattr(p, x)", p_P="", p_S_q="y = 1", p_S_r="z = 1")
     assert names(found) == ["m.f", "m.p", "p.q.y"]
+
+
+@pytest.mark.parametrize("found", ["g.__globals__['Z']", "getattr(g, '__globals__')['Z']", "getmodule(g).Z"])
+def test_what_stands_beside_a_function_of_another_module_counts_where_it_is_looked_at(found: str) -> None:
+    source = f"from inspect import getmodule\nfrom a import g\ndef f(): return {found}"
+    assert "a.Z" in names(reach(m=source, a="Z = 1\ndef g(): return 2"))
 
 
 def test_effects_are_in_the_order_in_which_they_run() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
+from functools import lru_cache
 
 from dbuild.recipes.collectors import Collectors
 from dbuild.recipes.demands import Demand, Role, bases_of, demands_of_arguments, demands_of_call, held_in
@@ -137,6 +138,7 @@ def _as_value(demand: Demand) -> Demand:
     return Demand(Role.VALUE, demand.chain) if demand.role is Role.CALL else demand
 
 
+@lru_cache(maxsize=8192)  # of a large class all of the body is looked at, and it may be the base of hundreds
 def _of_part(unit: Unit, demand: Demand) -> tuple[Demand, ...] | None:
     """What using a unit of the project in a role demands; None for an effect, as far as can be told."""
     is_whole = len(demand.chain) == 1 or unit.name == demand.chain[-1]

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 Memos = Callable[[str, bytes, str], None]  # keeps a memo; does nothing for a reader
 _PYTHON = "python"
-_LONG = 2_000  # characters of what a command prints, from which on it is kept as a digest alone
+_LONG = 2_000  # characters of what a command prints, above which it is told as a digest alone
 
 
 class Installed:
@@ -123,8 +123,10 @@ def _printed(command: str, known: Mapping[str, str | None]) -> Part:
     """What a command printed; where no build has asked it yet, no trace can know it either."""
     text = known[command]
     if text is None:
-        return Part("program", command, b"")
-    return Part("program", command, _digest(text), text if len(text) <= _LONG else "")
+        return Part("program", command, b"", "not asked yet")
+    digest = _digest(text)
+    is_long = len(text) > _LONG
+    return Part("program", command, digest, f"{len(text):,} characters, {digest.hex()[:12]}" if is_long else text)
 
 
 def _subject(state: State, command: str) -> bytes:

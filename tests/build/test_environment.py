@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sqlite3
 from contextlib import closing
@@ -13,10 +14,12 @@ import pytest
 from dbuild.build import Settings, build, lint
 from dbuild.build.looks import forget, look, reading
 from dbuild.core.budget import Budget, BudgetError
+from dbuild.core.causes import Cause
 from dbuild.core.events import Notice
 from dbuild.errors import ProjectError, RecipeError, UserError
 from dbuild.state.opening import open_state
 from tests.build.installed import Site
+from tests.build.priced import why
 from tests.build.workshop import Workshop
 
 STEPS = """
@@ -335,6 +338,23 @@ def test_who_reads_asks_nothing_and_takes_the_last_answer(asking: Workshop) -> N
     asking.write("version", "1.2\n")
     assert asking.plan().will_run == 0
     assert _asked(asking) == ""
+
+
+def _told(causes: tuple[Cause, ...]) -> list[tuple[str | None, str | None]]:
+    """What commands printed before and now."""
+    parts = [part for cause in causes for part in cause.parts or () if part.kind == "program"]
+    return [(part.before, part.after) for part in parts]
+
+
+def test_what_a_command_prints_is_told_also_where_it_is_long_or_unknown(asking: Workshop) -> None:
+    asking.build()
+    asking.write("version", "1\n" * 2_000)
+    assert asking.build("first").ran == ["first"]
+    ((before, after),) = _told(why(asking, "first").last_causes)
+    assert before == "1.0"
+    assert re.fullmatch("3,999 characters, [0-9a-f]{12}", after or "")
+    asking.swap("Dataflowfile", "echo constant", "echo other")
+    assert [after for _, after in _told(why(asking, "third").causes) if after] == ["not asked yet"]
 
 
 @pytest.mark.parametrize("is_quiet", [True, False])

@@ -8,6 +8,7 @@ it only holds: by its lock the next build sees that this process still lives.
 
 from __future__ import annotations
 
+import builtins
 import os
 import select
 import shutil
@@ -16,6 +17,8 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -41,6 +44,24 @@ _STARTS = 200  # times 5 ms to wait for a process that is just being started
 _ENDS = 400  # times 5 ms to wait until what was killed has ended
 _TRIES = 20  # times 50 ms to interrupt a query
 _READINESS = 500  # of 1000, to be killed when the machine has no memory left: before the build itself
+
+
+_BUILTINS = dict(vars(builtins))
+
+
+@contextmanager
+def _own_builtins() -> Iterator[None]:
+    """Python's own functions, whatever recipes have put in their place.
+
+    With another `len` a message would have a wrong length, and the build would wait for its end for ever.
+    """
+    present = vars(builtins)
+    changed = {name: present.get(name) for name, value in _BUILTINS.items() if present.get(name) is not value}
+    present.update({name: _BUILTINS[name] for name in changed})
+    try:
+        yield
+    finally:
+        present.update(changed)
 
 
 class Interrupted(BaseException):
@@ -160,10 +181,11 @@ class Worker:
         """Runs tasks until the parent closes the connection."""
         try:
             while True:
-                task = self._connection.recv()
+                with _own_builtins():
+                    task = self._connection.recv()
                 if self._is_orphaned():  # what a dead build sent can be read still, and the other thread may be late
                     return
-                self._connection.send(("ended", self._run(task)))
+                self._send("ended", self._run(task))
         except (EOFError, OSError):
             pass
 
@@ -270,7 +292,11 @@ class Worker:
         self._child = pid
         if self._unwanted == self._number:
             self._signal_child(signal.SIGKILL if self._is_hurried else signal.SIGTERM)
-        self._connection.send(("child", pid))
+        self._send("child", pid)
+
+    def _send(self, what: str, value: object) -> None:
+        with _own_builtins():
+            self._connection.send((what, value))
 
 
 def _cpu_seconds() -> float:

@@ -428,3 +428,28 @@ def test_data_that_arrives_during_a_build_is_taken_by_the_next(tmp_path: Path) -
     assert shop.build().ran == ["step@2013-01-01"]
     assert shop.build().ran == ["step@2013-01-02"]
     assert shop.build().ran == []
+
+
+def test_a_recipe_that_replaces_what_is_pythons_own_keeps_nobody_waiting(tmp_path: Path) -> None:
+    flow = """
+[targets.odd]
+path = "out/odd.txt"
+python = "odd:write"
+[targets.plain]
+path = "out/plain.txt"
+python = "plain:write"
+"""
+    shop = Workshop(tmp_path / "project")
+    shop.write("Dataflowfile", flow)
+    odd = (
+        "import builtins\n"
+        "_len = len\n"
+        "builtins.len = lambda x: _len(x) + 1\n"
+        "def write(output):\n"
+        "    output.write_text(str(len('ab')))\n"
+    )
+    shop.write("odd.py", odd)
+    shop.write("plain.py", "def write(output):\n    output.write_text('plain')\n")
+    done = shop.run("-j1", "-k")
+    assert done.returncode == 0, done.stderr
+    assert shop.read("out/odd.txt") == "3"

@@ -40,7 +40,7 @@ class Backgrounds:
     def then(self, target: str, reasons: Iterable[tuple[Reason, int]]) -> tuple[Cause, ...]:
         """Reasons why a partition ran, as the ledger has them."""
         return tuple(
-            Cause(reason, more=more, parts=self._parts(target, reason.before, reason.after))
+            Cause(reason, more=more, parts=self.parts(target, reason.before, reason.after))
             if reason.kind == "recipe changed"
             else Cause(reason, more=more)
             for reason, more in reasons
@@ -75,7 +75,7 @@ class Backgrounds:
 
     def _cause(self, target: str, reason: Reason, built: float | None) -> Cause:
         if reason.kind == "recipe changed":
-            parts = self._parts(target, reason.before, "")
+            parts = self.parts(target, reason.before, "")
             return Cause(reason, parts=parts, authors=self._authors_of(parts or ()))
         if reason.kind not in ("input changed", "input added", "input arrived", "output edited"):
             return Cause(reason)
@@ -85,7 +85,7 @@ class Backgrounds:
 
     # -- recipes ---------------------------------------------------------------------------------------------------
 
-    def _parts(self, target: str, before: str, after: str) -> tuple[PartChange, ...] | None:
+    def parts(self, target: str, before: str, after: str = "") -> tuple[PartChange, ...] | None:
         """How a recipe differs from what it was (fingerprints in hex; "" for what it is now); None: not known."""
         subject = (target, before, after)
         if subject not in self._changes:

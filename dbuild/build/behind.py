@@ -6,7 +6,7 @@ Alike partitions are told together; the cost doesn't grow with how many there ar
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 
@@ -110,8 +110,19 @@ class Paths:
         if may:
             keys = [self._key(part.target, index) for index in islice(may.indices(), _KEYS)]
             behind = () if is_repeated or self._left <= 0 else self._before(part.target, may, depth + 1)
-            found.append(Behind(part.target, tuple(keys), len(may), "may run", behind=behind, is_repeated=is_repeated))
+            files = tuple(self._unrouted(part.target, may)) if not is_repeated else ()
+            one = Behind(part.target, tuple(keys), len(may), "may run", behind=behind, is_repeated=is_repeated)
+            found.append(replace(one, unrouted=files))
         return found
+
+    def _unrouted(self, target: str, some: PartitionSet) -> Iterable[str]:
+        """The first files that may have rows of some partitions."""
+        files = (
+            file
+            for index in islice(some.indices(), _KEYS)
+            for file in islice(unrouted_files(self._world, self._plan, target, index), _KEYS)
+        )
+        return islice(dict.fromkeys(files), _KEYS)
 
     def _group(self, part: TargetPlan, indices: list[Index], depth: int, *, is_repeated: bool) -> Behind:
         """Partitions that will run for like reasons; those of the first are told."""
@@ -206,6 +217,14 @@ class Paths:
 
     def _is_made(self, reason: Reason) -> bool:
         return _maker_of(reason) in self._world.flow.steps
+
+
+def unrouted_files(world: World, plan: Plan, target: str, index: Index) -> Iterator[str]:
+    """The files of which it isn't known whether they have rows of a partition."""
+    for given, some in plan.unrouted(target, index):
+        location = world.location(given.dataset, given.output)
+        for one in some.indices():
+            yield from world.survey.paths(location, some.key(one))
 
 
 def _maker_of(reason: Reason) -> str:

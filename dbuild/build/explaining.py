@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice
 
 from dbuild.build.backgrounds import Backgrounds
-from dbuild.build.behind import Paths
+from dbuild.build.behind import Paths, unrouted_files
 from dbuild.build.doubt import Doubt, ignore
 from dbuild.build.looks import Looked, forget, look, reading
 from dbuild.build.plans import idle_text, make
@@ -114,20 +114,12 @@ class _Explaining:
             mark=_mark_on(world, name, index),
             uncounted=uncounted,
             ignored=self._backgrounds.now(name, ignored, built),
-            unrouted=tuple(islice(_unrouted(world, planned, name, index), _FILES)),
+            unrouted=tuple(islice(unrouted_files(world, planned, name, index), _FILES)),
             frozen_after=written_age(age) if age is not None and index in world.holds.aged(name) else "",
             behind=(*ways, *self._paths.ran(name, [(reason, 0) for reason in reasons])),
             last_causes=self._backgrounds.then(name, told),
             last_behind=self._paths.ran(name, told, trace.run) if trace else (),
         )
-
-
-def _unrouted(world: World, planned: Plan, target: str, index: Index) -> Iterator[str]:
-    """The files of which it isn't known whether they have rows of a partition."""
-    for given, some in planned.unrouted(target, index):
-        location = world.location(given.dataset, given.output)
-        for one in some.indices():
-            yield from world.survey.paths(location, some.key(one))
 
 
 def _mark_on(world: World, target: str, index: Index) -> MarkRecord | None:

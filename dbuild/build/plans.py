@@ -8,7 +8,11 @@ from dataclasses import replace
 from dbuild.build.looks import Looked, forget, look, reading
 from dbuild.build.settings import Settings
 from dbuild.build.upgrades import upgrade_notices
+from dbuild.build.world import World
+from dbuild.core.changes import PartChange
 from dbuild.core.plan import Plan, make_plan
+
+_RECIPES = 100  # former ones that a plan's recipes are compared with
 
 
 def plan(settings: Settings, arguments: Sequence[str], *, force: bool = False) -> Plan:
@@ -16,7 +20,26 @@ def plan(settings: Settings, arguments: Sequence[str], *, force: bool = False) -
     with reading(settings) as state:
         looked = look(settings, state, arguments, forget, force=force)
         made = make(looked)
-        return replace(made, notices=(*made.notices, *upgrade_notices(looked.world, made)))
+        notices = (*made.notices, *upgrade_notices(looked.world, made))
+        return replace(made, notices=notices, changes=_changes(looked.world, made))
+
+
+def _changes(world: World, planned: Plan) -> dict[tuple[str, str], tuple[PartChange, ...]]:
+    """How the recipes differ that are a reason to run, as far as it is known what they were."""
+    pairs = {
+        (name, reason.before)
+        for name, part in planned.targets.items()
+        for reasons in part.will.values()
+        for reason in reasons
+        if reason.kind == "recipe changed"
+    }
+    if not pairs:
+        return {}
+    from dbuild.build.backgrounds import Backgrounds
+
+    backgrounds = Backgrounds(world)
+    found = {pair: backgrounds.parts(*pair) for pair in sorted(pairs)[:_RECIPES]}
+    return {pair: parts for pair, parts in found.items() if parts}
 
 
 def make(looked: Looked) -> Plan:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import heapq
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -46,7 +47,7 @@ from dbuild.core.events import (
 )
 from dbuild.core.plan import Plan
 from dbuild.core.schedule import Node, State
-from dbuild.core.staleness import Reason
+from dbuild.core.staleness import Reason, is_of_input
 from dbuild.core.task import Result
 from dbuild.errors import UserError
 from dbuild.execute.logs import append_lines
@@ -107,6 +108,7 @@ class Run:
         self._deadlines: list[tuple[float, int, bool]] = []  # moment, task, whether it has been asked already
         self.rests: list[Rest] = []  # of what has failed
         self.seconds_saved = 0.0  # that the tasks took when they last ran that didn't have to run after all
+        self._remade: set[str] = set()  # targets of which something came out otherwise
         self._durations = Durations(world, plan)
         self.schedule = schedule_of(world, plan, self._durations, allotments)
         self.settlement = Settlement(self.schedule, plan.domains)
@@ -222,9 +224,19 @@ class Run:
         """
         planned = self.plan.targets[node[0]].will.get(node[1])
         if planned is not None:
-            return planned
+            return (*planned, *self._reasons_since(node, planned))
         self._undecided -= 1
         return self.world.judge(*node, {}).reasons
+
+    def _reasons_since(self, node: Node, planned: Sequence[Reason]) -> Iterator[Reason]:
+        """What of its inputs this run has made otherwise: no plan knew it, and people ask for it afterwards."""
+        reads = {given.dataset for given in self.world.flow.steps[node[0]].inputs}
+        if reads.isdisjoint(self._remade) or any(reason.kind == "never built" for reason in planned):
+            return
+        said = {(reason.kind, reason.subject) for reason in planned}
+        with suppress(UserError):  # what can't be found out is said when the task is prepared
+            found = self.world.judge(*node, {}).reasons
+            yield from (reason for reason in found if is_of_input(reason) and (reason.kind, reason.subject) not in said)
 
     def _start(self, attempts: list[Attempt]) -> None:
         number = self._starter.start(attempts)
@@ -320,6 +332,8 @@ class Run:
                 error = said_of(problem)
             else:
                 self.schedule.move(node, State.BUILT)
+                if changed:
+                    self._remade.add(node[0])
                 if self._gathering.is_batched(node):
                     self.schedule.note(node, result.seconds)  # a share of its call, which tells of all around it
                 else:

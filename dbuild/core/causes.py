@@ -57,6 +57,7 @@ class Behind:
     run: RunNote | None = None  # in which it ran; of what will or may run, in which it was built before
     behind: tuple[Behind, ...] = ()
     is_repeated: bool = False  # what stands behind it was told above
+    unrouted: tuple[str, ...] = ()  # files of which it isn't known whether they have rows of these partitions
     is_far: bool = False  # what lies between it and its reader isn't told: the way is too long
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from dbuild.core.chain import Chain
+from dbuild.core.changes import PartChange
 from dbuild.core.domain import Domains
 from dbuild.core.graph import Flow, Step
 from dbuild.core.model import Input
@@ -76,7 +77,12 @@ class Plan:
     targets: dict[str, TargetPlan]  # in building order, needed targets only
     supply: Supply
     notices: tuple[str, ...] = field(default=())
+    changes: MappingOf[tuple[str, str], tuple[PartChange, ...]] = field(default_factory=dict)  # see `change_of`
     doubts: tuple[str, ...] = ()  # those of the notices that say what only a build can find out
+
+    def change_of(self, target: str, reason: Reason) -> tuple[PartChange, ...]:
+        """How a target's recipe differs from what a reason says it was; nothing where that wasn't looked for."""
+        return self.changes.get((target, reason.before), ())
 
     @property
     def will_run(self) -> int:

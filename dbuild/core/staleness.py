@@ -53,6 +53,24 @@ class Reason:
         return f"{self.kind}{' ' + self.subject if self.subject else ''}{change}"
 
 
+_OF_INPUTS = frozenset(
+    {
+        "input changed",
+        "input added",
+        "input removed",
+        "input arrived",
+        "input withdrawn",
+        "stand-in changed",
+        "schema changed",
+    }
+)
+
+
+def is_of_input(reason: Reason) -> bool:
+    """Whether it is that something else is read than before."""
+    return reason.kind in _OF_INPUTS
+
+
 ComparedKind = Literal["recipe", "param", "input", "schema", "provisional", "output"]
 Result = Literal["same", "differs", "open", "ignored"]
 

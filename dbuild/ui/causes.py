@@ -10,7 +10,7 @@ from dbuild.core.causes import Author, Behind, Cause, RunNote
 from dbuild.core.changes import PartChange
 from dbuild.ui.json import key_record
 from dbuild.ui.stream import paint
-from dbuild.ui.text import clean, clip, counted, partition_name
+from dbuild.ui.text import clean, clip, counted, listed, partition_name
 
 _CAUSES = 20  # causes of one partition
 _ALIKE = 5  # of one kind, about one dataset
@@ -72,6 +72,8 @@ class Telling:
             yield from (f"  {line}" for line in self.causes(one.causes))
             if one.run and one.stands != "ran":
                 yield f"  built before {self.run(one.run)}"
+            if one.unrouted:
+                yield f"  {unrouted_text(one.unrouted)}"
             yield from (f"  {line}" for line in self.behind(one.behind))
 
     def _heading(self, one: Behind) -> str:
@@ -106,6 +108,16 @@ def cause_text(cause: Cause) -> str:
     if reason.kind == "recipe changed" and cause.parts is None:
         notes.append("what it was isn't kept")
     return clean(str(reason) + (f" ({', '.join(notes)})" if notes else ""))
+
+
+def unrouted_text(files: Sequence[str]) -> str:
+    """What a build has to find out first."""
+    return f"a build finds out where the rows of {listed(files)} go"
+
+
+def changes_text(parts: Sequence[PartChange]) -> str:
+    """The parts of a recipe that differ, in a few words."""
+    return listed([f"{_title(part)} {_HOW[part.how]}" for part in parts], 3)
 
 
 def first_text(dataset: str, cause: Cause) -> str:
@@ -257,6 +269,7 @@ def behind_record(one: Behind) -> dict[str, object]:
         "causes": [cause_record(cause) for cause in one.causes],
         "behind": [behind_record(each) for each in one.behind],
         "repeated": one.is_repeated,
+        "unrouted": list(one.unrouted),
         "far": one.is_far,
     }
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from dbuild.core.causes import Behind, Cause, first_causes
 from dbuild.core.report import Explanation, FailureRecord, MarkRecord
-from dbuild.ui.causes import Telling, behind_record, cause_record, first_text, run_record
+from dbuild.ui.causes import Telling, behind_record, cause_record, first_text, run_record, unrouted_text
 from dbuild.ui.json import key_record
 from dbuild.ui.text import clean, clean_lines, duration, listed, partition_name
 
@@ -40,7 +40,7 @@ def _lines(each: Explanation, is_whole: bool) -> Iterator[str]:
     if each.after and (each.standing == "will run" or not each.behind):
         yield f"  after {listed(each.after)}"
     if each.unrouted:
-        yield f"  a build finds out where the rows of {listed(each.unrouted)} go"
+        yield f"  {unrouted_text(each.unrouted)}"
     if each.lacks:
         yield f"  needs {listed(each.lacks)}"
     if each.standing == "absent":

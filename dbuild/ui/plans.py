@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from dbuild.core.partitions import Index, PartitionSet
 from dbuild.core.plan import Plan, TargetPlan
 from dbuild.core.staleness import Reason
+from dbuild.ui.causes import changes_text
 from dbuild.ui.text import clean, counted, listed, set_text
 
 _SINGLE = 5  # up to so many partitions of a target get a line each
@@ -16,7 +17,7 @@ def plan_lines(plan: Plan) -> list[str]:
     """What will run and why, what may run and after what, what waits for what; sets where there are many."""
     lines = [f"will run: {counted(plan.will_run, 'partition')}"] if plan.will_run else []
     for target in plan.targets.values():
-        lines += _will_lines(target)
+        lines += _will_lines(plan, target)
     if plan.may_run:
         lines.append(f"may run: {counted(plan.may_run, 'partition')}")
         lines += [_may_line(plan, target) for target in plan.targets.values() if target.may]
@@ -31,35 +32,40 @@ def _name(target: str, partitions: PartitionSet) -> str:
     return f"{target}@{set_text(partitions)}" if partitions.axes else target
 
 
-def _will_lines(target: TargetPlan) -> Iterator[str]:
+def _will_lines(plan: Plan, target: TargetPlan) -> Iterator[str]:
+    def said(reasons: tuple[Reason, ...]) -> str:
+        return _reasons_text(plan, target.target, reasons)
+
     axes = target.needed.axes
     if len(target.will) <= _SINGLE:
         for index, reasons in target.will.items():
-            yield f"  {_name(target.target, _single(target, index))}: {_reasons_text(reasons)}"
+            yield f"  {_name(target.target, _single(target, index))}: {said(reasons)}"
         return
     groups: dict[str, list[Index]] = {}
     for index, reasons in target.will.items():
         groups.setdefault(reasons[0].kind, []).append(index)
     for members in groups.values():
         name = _name(target.target, PartitionSet.of_indices(axes, members))
-        yield f"  {name} ({len(members):,}): {_shared_text([target.will[index] for index in sorted(members)])}"
+        yield f"  {name} ({len(members):,}): {_shared_text([target.will[index] for index in sorted(members)], said)}"
 
 
-def _shared_text(found: list[tuple[Reason, ...]]) -> str:
+def _shared_text(found: list[tuple[Reason, ...]], said: Callable[[tuple[Reason, ...]], str]) -> str:
     """What partitions of one kind of first reason have in common, and the first one's own where they differ."""
     first = found[0]
     if all(reasons == first for reasons in found):
-        return _reasons_text(first)
-    return f"{first[0].kind}; the first: {_reasons_text(first).removeprefix(first[0].kind).lstrip()}"
+        return said(first)
+    return f"{first[0].kind}; the first: {said(first).removeprefix(first[0].kind).lstrip(': ')}"
 
 
 def _single(target: TargetPlan, index: Index) -> PartitionSet:
     return PartitionSet.of_indices(target.needed.axes, (index,))
 
 
-def _reasons_text(reasons: tuple[Reason, ...]) -> str:
+def _reasons_text(plan: Plan, target: str, reasons: tuple[Reason, ...]) -> str:
+    parts = plan.change_of(target, reasons[0])
+    first = f"{reasons[0].kind}: {changes_text(parts)}" if parts else clean(str(reasons[0]))
     more = f" (and {counted(len(reasons) - 1, 'more reason')})" if len(reasons) > 1 else ""
-    return clean(str(reasons[0])) + more
+    return first + more
 
 
 def _may_line(plan: Plan, target: TargetPlan) -> str:

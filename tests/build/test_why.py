@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from dbuild.build import Settings, behind, explain
+from dbuild.build import Settings, behind, explain, plan
 from dbuild.core.causes import Behind, Cause, first_causes
 from dbuild.core.report import Explanation
 from dbuild.ui.explanations import explanation_lines, explanation_record
+from dbuild.ui.plans import plan_lines
 from tests.build.priced import SECRET, make, why
 from tests.build.workshop import DAYS, Workshop
 
@@ -233,6 +234,21 @@ def test_what_ran_earlier_is_part_of_the_way(shop: Workshop) -> None:
     assert way(why(shop, "report").last_behind) == [("daily", 1, "ran", ("clean", 1, "ran"))]
 
 
+def test_data_that_changed_with_the_recipe_is_told_too(shop: Workshop) -> None:
+    """The plan knew of the recipe alone: what the run before it would make, nobody knew."""
+    shop.build()
+    shop.write("count.sh", "#!/bin/sh\ncat $@ | sort\n")
+    shop.write("raw/2013-01-02.csv", "name,price\na,5\nb,9\n")
+    assert [cause.reason.kind for cause in why(shop, "report").causes] == ["recipe changed"]
+    assert shop.build().counts == {"clean": 1, "daily": 1, "report": 1}
+    found = why(shop, "report")
+    assert [(cause.reason.kind, cause.reason.subject) for cause in found.last_causes] == [
+        ("recipe changed", ""),
+        ("input changed", "daily@2013-01-02"),
+    ]
+    assert way(found.last_behind) == [("daily", 1, "ran", ("clean", 1, "ran"))]
+
+
 def test_a_diamond_is_told_once(tmp_path: Path) -> None:
     flow = f"""{DAYS}
 [sources.raw]
@@ -414,3 +430,38 @@ def test_what_a_recipe_was_may_not_be_known(shop: Workshop) -> None:
     found = why(shop, "clean@2013-01-02")
     assert found.causes[0].parts is None
     assert "(what it was isn't kept)" in explanation_lines([found])[1]
+
+
+def test_a_plan_names_what_of_a_recipe_differs(shop: Workshop) -> None:
+    shop.build()
+    shop.swap("steps/calc.py", "RATE = 2", "RATE = 3")
+    shop.write("count.sh", "#!/bin/sh\ncat $@ | sort\n")
+    lines = plan_lines(plan(Settings(str(shop.root)), []))
+    assert lines[1] == "  clean@2013-01-01: recipe changed: code steps.calc.RATE changed"
+    assert lines[4] == "  report: recipe changed: file count.sh changed"
+
+
+def test_a_file_that_nobody_looked_into_is_the_root_of_the_way(tmp_path: Path) -> None:
+    flow = f"""
+{DAYS}
+[sources.events]
+path = "in/{{day}}.csv"
+[targets.daily]
+path = "daily/{{day}}.csv"
+sql = "SELECT count(*) AS n FROM events"
+inputs.events = {{ by = "CAST(ts AS DATE)" }}
+[targets.total]
+path = "total.csv"
+sql = "SELECT sum(n) AS n FROM daily"
+"""
+    shop = Workshop(tmp_path / "routed", flow)
+    for day in (1, 2):
+        shop.write(f"in/2013-01-0{day}.csv", f"ts\n2013-01-0{day}\n")
+    shop.build()
+    shop.write("in/2013-01-02.csv", "ts\n2013-01-02\n2013-01-01\n")
+    found = why(shop, "total")
+    assert [(one.dataset, one.stands, one.unrouted) for one in found.behind] == [
+        ("daily", "may run", ("in/2013-01-02.csv",))
+    ]
+    assert "    a build finds out where the rows of in/2013-01-02.csv go" in explanation_lines([found])
+    assert explanation_record(found)["behind"][0]["unrouted"] == ["in/2013-01-02.csv"]  # type: ignore[index]

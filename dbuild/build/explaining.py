@@ -8,8 +8,8 @@ from itertools import islice
 from dbuild.build.backgrounds import Backgrounds
 from dbuild.build.behind import Paths, unrouted_files
 from dbuild.build.doubt import Doubt, ignore
-from dbuild.build.looks import Looked, forget, look, reading
-from dbuild.build.plans import idle_text, make
+from dbuild.build.looks import Looked
+from dbuild.build.plans import asked
 from dbuild.build.reports import failure_record, mark_record, named
 from dbuild.build.settings import Settings
 from dbuild.build.world import World
@@ -35,14 +35,8 @@ def explain(
     `doubt` hears what can't be known, `notice` which arguments chose nothing. Of more than `most` partitions the rest
     is told with how it stands alone; what is fresh comes last.
     """
-    with reading(settings) as state:
-        looked = look(settings, state, arguments, forget)
-        planned = make(looked)
-        for text in planned.doubts:
-            doubt(text)
+    with asked(settings, arguments, doubt, notice) as (looked, planned):
         chosen = looked.selection
-        for text in chosen.empty:
-            notice(idle_text(text))
         explaining = _Explaining(looked, planned)
         first, rest = parted(planned, chosen.wanted, most)
         told = [explaining.of(name, index) for name, index, _ in first]

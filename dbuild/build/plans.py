@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
+from dbuild.build.doubt import Doubt
 from dbuild.build.looks import Looked, forget, look, reading
 from dbuild.build.settings import Settings
 from dbuild.build.upgrades import upgrade_notices
@@ -40,6 +42,22 @@ def _changes(world: World, planned: Plan) -> dict[tuple[str, str], tuple[PartCha
     backgrounds = Backgrounds(world)
     found = {pair: backgrounds.parts(*pair) for pair in sorted(pairs)[:_RECIPES]}
     return {pair: parts for pair, parts in found.items() if parts}
+
+
+@contextmanager
+def asked(settings: Settings, arguments: Sequence[str], doubt: Doubt, notice: Doubt) -> Iterator[tuple[Looked, Plan]]:
+    """The plan for what a report is asked about, and what was looked at for it, while the state is open.
+
+    `doubt` hears what can't be known, `notice` which arguments chose nothing.
+    """
+    with reading(settings) as state:
+        looked = look(settings, state, arguments, forget)
+        planned = make(looked)
+        for text in planned.doubts:
+            doubt(text)
+        for text in looked.selection.empty:
+            notice(idle_text(text))
+        yield looked, planned
 
 
 def make(looked: Looked) -> Plan:

@@ -10,7 +10,7 @@ from dbuild.build.doubt import Doubt, ignore
 from dbuild.build.loading import load_flow
 from dbuild.build.looks import Looked, forget, look, reading
 from dbuild.build.moments import local_time
-from dbuild.build.plans import idle_text, make
+from dbuild.build.plans import asked
 from dbuild.build.settings import Settings
 from dbuild.build.standings import Standings
 from dbuild.build.world import World
@@ -58,13 +58,7 @@ def status(
 
     `doubt` hears what can't be known, `notice` which arguments chose nothing.
     """
-    with reading(settings) as state:
-        looked = look(settings, state, arguments, forget)
-        planned = make(looked)
-        for text in planned.doubts:
-            doubt(text)
-        for text in looked.selection.empty:
-            notice(idle_text(text))
+    with asked(settings, arguments, doubt, notice) as (looked, planned):
         layers = _layers(looked.flow)
         needed = looked.flow.upstream(planned.targets)
         absences = looked.world.absences

@@ -5,15 +5,13 @@ Decisions come from the core (`Schedule`, `judge`); this module observes and act
 
 from __future__ import annotations
 
-import heapq
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
-from dbuild.build.allotments import Allotments
+from dbuild.build.alarms import Alarms
 from dbuild.build.attempts import Attempt, Failing, said_of
 from dbuild.build.batches import share_log
 from dbuild.build.beats import Beats
@@ -21,14 +19,13 @@ from dbuild.build.durations import Durations
 from dbuild.build.entries import Entries, tail_of
 from dbuild.build.gathering import Gathering
 from dbuild.build.groups import SECONDS, Groups
+from dbuild.build.means import Means
 from dbuild.build.order import schedule_of
-from dbuild.build.phases import Phases, untold
 from dbuild.build.publication import Publisher
 from dbuild.build.resting import Rest, counted, find_rest, rest_after
-from dbuild.build.running import Board
 from dbuild.build.settlement import Settlement
 from dbuild.build.starter import Starter
-from dbuild.build.tasks import Prepared, TaskMaker
+from dbuild.build.tasks import Prepared
 from dbuild.build.world import World
 from dbuild.core.backoff import delay_of, may_retry
 from dbuild.core.events import (
@@ -51,13 +48,8 @@ from dbuild.core.staleness import Reason, is_of_input
 from dbuild.core.task import Result
 from dbuild.errors import UserError
 from dbuild.execute.logs import append_lines
-from dbuild.execute.pool import GRACE, Pool
-from dbuild.execute.publish import Journal
+from dbuild.execute.pool import GRACE
 from dbuild.state.store import Failure
-from dbuild.state.store import State as Store
-
-if TYPE_CHECKING:
-    from dbuild.build.undeclared import Undeclared
 
 
 class Run:
@@ -67,67 +59,51 @@ class Run:
         self,
         world: World,
         plan: Plan,
-        store: Store,
-        pool: Pool,
-        journal: Journal,
         number: int,
+        means: Means,
         emit: Callable[[Event], None],
-        allotments: Allotments,
         failing: Failing,
-        snapshot: str = "",
-        jitter: Callable[[], float] = random.random,
         *,
-        board: Board | None = None,
-        phases: Phases | None = None,
         tells_output: bool = False,
-        undeclared: Undeclared | None = None,
     ) -> None:
-        """`snapshot` is where its Python code is kept; `undeclared` looks at what recipes open.
-
-        `jitter` gives numbers in [0, 1) that spread the moments of retries.
-        """
+        """`tells_output`: what recipes print is told as events, too."""
         self.world = world
         self.plan = plan
         self.number = number
         self.is_interrupted = False
-        self._store = store
-        self._pool = pool
-        self._phases = phases or untold()
-        self._groups = Groups(store, journal, number, pool.wake_descriptor, self._phases)
-        self._entries = Entries(world, self._groups)
-        self.published = Publisher(world, journal, self._groups, number)
-        self._emit_to = emit
-        self._allotments = allotments
-        self._failing = failing
-        self._jitter = jitter
-        self._is_stopping = False
-        self._signals = 0
-        self._undeclared = undeclared
-        self._delayed: list[tuple[float, Node]] = []  # moments at which tasks are tried again
-        self._attempts: dict[Node, Attempt] = {}  # of those that failed before
-        self._deadlines: list[tuple[float, int, bool]] = []  # moment, task, whether it has been asked already
         self.rests: list[Rest] = []  # of what has failed
         self.seconds_saved = 0.0  # that the tasks took when they last ran that didn't have to run after all
+        self._pool = means.pool
+        self._phases = means.phases
+        self._undeclared = means.undeclared
+        self._emit_to = emit
+        self._failing = failing
+        self._is_stopping = False
+        self._signals = 0
+        self._attempts: dict[Node, Attempt] = {}  # of those that failed before
         self._remade: set[str] = set()  # targets of which something came out otherwise
-        self._durations = Durations(world, plan)
-        self.schedule = schedule_of(world, plan, self._durations, allotments)
+        self._undecided = plan.may_run  # tasks of which it isn't known yet whether they have to run
+        self._alarms = Alarms()
+        self._groups = Groups(means.state, means.journal, number, means.pool.wake_descriptor, means.phases)
+        self._entries = Entries(world, self._groups)
+        self.published = Publisher(world, means.journal, self._groups, number)
+        durations = Durations(world, plan)
+        self.schedule = schedule_of(world, plan, durations, means.allotments)
         self.settlement = Settlement(self.schedule, plan.domains)
         self._gathering = Gathering(world.flow, self.schedule)
         self._starter = Starter(
-            *(world, plan, self.schedule),
-            TaskMaker(world, number, allotments, snapshot, undeclared.looking if undeclared else None),
-            pool,
+            *(world, plan, self.schedule, means),
+            number,
             emit=self._emit,
             key=self._key,
-            expected=lambda node: self.schedule.expected(node) if node[0] in self._durations.known else None,
+            expected=lambda node: self.schedule.expected(node) if node[0] in durations.known else None,
             failed=self._fail_start,
-            tells_reasons=self._phases.is_told,
         )
         self._running = self._starter.running
-        self._undecided = plan.may_run  # tasks of which it isn't known yet whether they have to run
-        self._beats = Beats(self.schedule, self._durations.known, board, self._emit, self._key)
+        self._jobs = means.allotments.jobs
+        self._beats = Beats(self.schedule, durations.known, means.board, self._emit, self._key)
         if tells_output:
-            pool.hear = self._hear
+            means.pool.hear = self._hear
 
     # -- the loop --------------------------------------------------------------------------------------------------
 
@@ -139,15 +115,16 @@ class Run:
 
     def execute(self) -> None:
         """Runs until every task has ended, or until it is stopped and the running ones have. Raises StateError."""
-        self._emit(RunStarted(str(self.number), self.plan.will_run, self.plan.may_run, self._allotments.jobs))
+        self._emit(RunStarted(str(self.number), self.plan.will_run, self.plan.may_run, self._jobs))
         killing_at: float | None = None
         while not self.schedule.is_over:
-            self._wake_delayed()
+            for node in self._alarms.retried():
+                self.schedule.move(node, State.READY)
             self._start_ready()
             self._beats.turn(self._began, is_ending=self._is_stopping, may_skip=self._undecided > 0)
             if not self._running and (self._is_stopping or self.schedule.is_over):
                 break
-            if not self._running and not self._delayed:
+            if not self._running and not self._alarms.has_delayed:
                 raise RuntimeError("the schedule is stuck: nothing runs and nothing can start")
             for result in self._pool.poll(self._patience(killing_at)):
                 self._finish(result)
@@ -162,10 +139,8 @@ class Run:
 
     def _patience(self, killing_at: float | None) -> float | None:
         """How long nothing has to be done unless a task ends."""
-        moments = [heap[0][0] for heap in (self._delayed, self._deadlines) if heap]
-        moments += [killing_at] if killing_at is not None else []
-        moments += [self._beats.due] if self._running else []
-        waits = [max(0.0, moment - time.monotonic()) + 0.01 for moment in moments]
+        moments = (self._alarms.next, killing_at, self._beats.due if self._running else None)
+        waits = [max(0.0, moment - time.monotonic()) + 0.01 for moment in moments if moment is not None]
         waits += [SECONDS] if self._groups.is_pending else []
         return min(waits, default=None)
 
@@ -242,7 +217,7 @@ class Run:
         number = self._starter.start(attempts)
         timeout = self.world.flow.steps[attempts[0].node[0]].target.limits.timeout
         if number is not None and timeout is not None:
-            heapq.heappush(self._deadlines, (time.monotonic() + timeout, number, False))
+            self._alarms.limit(number, timeout)
 
     def _fail_start(self, attempts: list[Attempt], words: str, is_whole: bool) -> None:
         if is_whole:
@@ -257,15 +232,9 @@ class Run:
 
     # -- time ------------------------------------------------------------------------------------------------------
 
-    def _wake_delayed(self) -> None:
-        while self._delayed and self._delayed[0][0] <= time.monotonic():
-            _, node = heapq.heappop(self._delayed)
-            self.schedule.move(node, State.READY)
-
     def _keep_deadlines(self) -> None:
         """Asks tasks whose time is up to end, and ends those that had their grace."""
-        while self._deadlines and self._deadlines[0][0] <= time.monotonic():
-            _, number, was_asked = heapq.heappop(self._deadlines)
+        for number, was_asked in self._alarms.overdue():
             attempts = self._running.get(number)
             if attempts is not None:
                 self._end(number, attempts, attempts[0].ended_for or "timeout", at_once=was_asked)
@@ -276,7 +245,7 @@ class Run:
         self._pool.end(number, at_once=at_once)
         if not at_once:
             grace = self.world.flow.steps[attempts[0].node[0]].target.limits.grace
-            heapq.heappush(self._deadlines, (time.monotonic() + grace, number, True))
+            self._alarms.limit(number, grace, was_asked=True)
 
     # -- outcomes --------------------------------------------------------------------------------------------------
 
@@ -366,7 +335,7 @@ class Run:
 
     def _delay(self, attempt: Attempt, seconds: float, error: str, log: str | None) -> None:
         retries = self.world.flow.steps[attempt.node[0]].target.retries
-        delay = delay_of(retries, attempt.number, self._jitter())
+        delay = delay_of(retries, attempt.number, random.random())  # noqa: S311 (it spreads moments)
         self.schedule.move(attempt.node, State.DELAYED)
         self._entries.add(attempt.node, attempt.reasons, "retried", seconds, error, log)
         event = TaskRetried(
@@ -377,7 +346,7 @@ class Run:
         self._attempts[attempt.node] = Attempt(
             attempt.node, attempt.number + 1, attempt.reasons, failure=(seconds, error, log)
         )
-        heapq.heappush(self._delayed, (time.monotonic() + delay, attempt.node))
+        self._alarms.retry(attempt.node, delay)
         self._emit(event)
 
     def _give_up(self) -> None:

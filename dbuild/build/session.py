@@ -7,8 +7,8 @@ import shlex
 import sqlite3
 import sys
 import time
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -39,6 +39,7 @@ from dbuild.state.opening import is_damage, open_state, set_aside, unwritable
 from dbuild.state.store import FOLDER, State
 
 if TYPE_CHECKING:
+    from dbuild.build.means import Means
     from dbuild.build.run import Run
     from dbuild.build.undeclared import Undeclared
     from dbuild.execute.witness import Tracing
@@ -156,25 +157,58 @@ def _run(
     started: float,
     phases: Phases,
 ) -> Summary:
-    from dbuild.build.allotments import Allotments
-    from dbuild.build.attempts import Failing
-    from dbuild.build.gaps import gaps_of
-    from dbuild.build.makers import find_maker
-    from dbuild.build.run import Run
-    from dbuild.build.running import Board
+    """Runs the tasks of a plan, and keeps what came of it."""
     from dbuild.build.savings import seconds_fresh
-    from dbuild.build.wording import keep_recipes
-    from dbuild.execute.pool import Pool
-    from dbuild.execute.publish import Journal
-    from dbuild.observe.machine import cores, memory
-    from dbuild.state.ledger import Savings
-    from dbuild.state.lock import hold
 
-    project = looked.flow.project
+    number = _begin(settings, state, looked, planned)
+    fresh = seconds_fresh(state, planned)
+    with _means(settings, state, looked, planned, options, emit, phases, number) as means:
+        run = _execute(settings, looked, planned, options, emit, number, means)
+    with phases("record"):
+        seal(looked.world, planned, run)
+    if looked.world.words:
+        from dbuild.build.marking import drop_done
+
+        drop_done(looked)
+    told = _told(settings, looked, planned, run, means, emit)
+    summary = told._replace(seconds=time.monotonic() - started, saved_seconds=fresh + run.seconds_saved)
+    _end(state, run, summary)
+    return summary
+
+
+def _begin(settings: Settings, state: State, looked: Looked, planned: Plan) -> int:
+    """The number of a new run, that the ledger knows with who stands behind it and what its recipes are."""
+    from dbuild.build.makers import find_maker
+    from dbuild.build.wording import keep_recipes
+
     number = state.begin_run(settings.clock(), shlex.join(sys.argv[1:]))
     with state.transaction():
         state.put_maker(number, find_maker(looked.flow))
         keep_recipes(looked.world, [name for name, part in planned.targets.items() if part.will or part.may])
+    return number
+
+
+@contextmanager
+def _means(
+    settings: Settings,
+    state: State,
+    looked: Looked,
+    planned: Plan,
+    options: Options,
+    emit: Emit,
+    phases: Phases,
+    number: int,
+) -> Iterator[Means]:
+    """What a run works with, while it does; processes have ended and files are closed afterwards."""
+    from dbuild.build.allotments import Allotments
+    from dbuild.build.means import Means
+    from dbuild.build.running import Board
+    from dbuild.execute.pool import Pool
+    from dbuild.execute.publish import Journal
+    from dbuild.observe.machine import cores, memory
+    from dbuild.state.lock import hold
+
+    project = looked.flow.project
     allotments = Allotments(project, options.jobs or cores(), memory())
     for name in allotments.too_large():
         if name in planned.targets:
@@ -185,49 +219,57 @@ def _run(
         undeclared, tracing = _looking(looked.world, options, emit)
         pool = Pool(allotments.workers(), settings.root, logs, looked.folders(), withheld, sign, tracing)
         journal = Journal(journal_path(settings))
-        failing = Failing(options.keep_going, options.fail_fast, settings.is_resting)
-        board, saved = Board(settings), seconds_fresh(state, planned)
-        run = Run(
-            *(looked.world, planned, state, pool, journal, number, emit, allotments, failing, snapshot),
-            board=board,
-            phases=phases,
-            tells_output=settings.tells_output,
-            undeclared=undeclared,
-        )
-        if looked.world.routing is not None:
-            looked.world.routing.begin()
+        is_traced = tracing is not None
+        means = Means(state, pool, journal, allotments, Board(settings), phases, snapshot, undeclared, is_traced)
+        routing = looked.world.routing
+        if routing is not None:
+            routing.begin()
         try:
-            with phases("execute"), signals_ending(run.interrupt, pool.wake_descriptor.fileno()):
-                run.execute()
+            yield means
         finally:
-            board.clear()
-            pool.close()
-            journal.close()
-            if looked.world.routing is not None:
-                looked.world.routing.close()
-    with phases("record"):
-        seal(looked.world, planned, run)
-    if looked.world.words:
-        from dbuild.build.marking import drop_done
+            means.close()
+            if routing is not None:
+                routing.close()
 
-        drop_done(looked)
-    traced = undeclared.told() if undeclared is not None and tracing is not None else None
+
+def _execute(
+    settings: Settings, looked: Looked, planned: Plan, options: Options, emit: Emit, number: int, means: Means
+) -> Run:
+    """The run, when all of its tasks have ended."""
+    from dbuild.build.attempts import Failing
+    from dbuild.build.run import Run
+
+    failing = Failing(options.keep_going, options.fail_fast, settings.is_resting)
+    run = Run(looked.world, planned, number, means, emit, failing, tells_output=settings.tells_output)
+    with means.phases("execute"), signals_ending(run.interrupt, means.pool.wake_descriptor.fileno()):
+        run.execute()
+    return run
+
+
+def _told(settings: Settings, looked: Looked, planned: Plan, run: Run, means: Means, emit: Emit) -> Summary:
+    """The summary of a run, but for its seconds, after all else that is to be told of it."""
+    from dbuild.build.gaps import gaps_of
+
+    traced = means.undeclared.told() if means.undeclared is not None and means.is_traced else None
     if traced is not None:
         emit(traced)
     for gap in gaps_of(planned, lambda name: planned.targets[name].fresh | run.settlement.of(name)):
         emit(gap)
     rests = [rest.until for rest in run.rests] if settings.is_resting else []
-    until = changes_at(looked, planned, run.settlement.of, rests)
-    summary = _summary(planned, run, str(number), time.monotonic() - started)._replace(
-        changes_at=until,
-        saved_seconds=saved + run.seconds_saved,
+    return _summary(planned, run)._replace(
+        changes_at=changes_at(looked, planned, run.settlement.of, rests),
         undeclared=traced.undeclared if traced is not None else 0,
     )
+
+
+def _end(state: State, run: Run, summary: Summary) -> None:
+    """Notes in the ledger how a run ended."""
+    from dbuild.state.ledger import Savings
+
     outcome = "interrupted" if run.is_interrupted else ("failed" if summary.failed else "done")
     with state.transaction():
-        state.end_run(number, summary.seconds, outcome, summary.built, summary.failed)
-        state.put_savings(number, Savings(summary.fresh, summary.spared, summary.saved_seconds or 0.0))
-    return summary
+        state.end_run(run.number, summary.seconds, outcome, summary.built, summary.failed)
+        state.put_savings(run.number, Savings(summary.fresh, summary.spared, summary.saved_seconds or 0.0))
 
 
 def _looking(world: World, options: Options, emit: Emit) -> tuple[Undeclared | None, Tracing | None]:
@@ -251,7 +293,8 @@ def _looking(world: World, options: Options, emit: Emit) -> tuple[Undeclared | N
     return Undeclared(world, looking), Tracing(areas, scratch_folders(), found)
 
 
-def _summary(planned: Plan, run: Run, number: str, seconds: float) -> Summary:
+def _summary(planned: Plan, run: Run) -> Summary:
+    """What came of a run; how long it took isn't known yet."""
     counts = run.schedule.counts
     stopped = counts[Outcome.PENDING] + counts[Outcome.READY] + counts[Outcome.DELAYED]
     provisional = sum(
@@ -260,7 +303,7 @@ def _summary(planned: Plan, run: Run, number: str, seconds: float) -> Summary:
         if part.provisional
     )
     return Summary(
-        number,
+        str(run.number),
         counts[Outcome.BUILT],
         planned.fresh + counts[Outcome.FRESH],
         counts[Outcome.FAILED],
@@ -268,7 +311,7 @@ def _summary(planned: Plan, run: Run, number: str, seconds: float) -> Summary:
         counts[Outcome.BLOCKED] + stopped,
         0,
         provisional,
-        seconds,
+        0.0,
         run.is_interrupted,
         planned.awaited,
         spared=counts[Outcome.FRESH],

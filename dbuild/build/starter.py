@@ -7,13 +7,13 @@ from collections.abc import Callable
 
 from dbuild.build.attempts import Attempt, said_of
 from dbuild.build.batches import task_of
+from dbuild.build.means import Means
 from dbuild.build.tasks import TaskMaker
 from dbuild.build.world import World
 from dbuild.core.events import Event, Key, TaskStarted
 from dbuild.core.plan import Plan
 from dbuild.core.schedule import Node, Schedule, State
 from dbuild.errors import UserError
-from dbuild.execute.pool import Pool
 
 _REASONS = 8  # of a task that are told where all are
 Failed = Callable[[list[Attempt], str, bool], None]  # attempts, words, whether it is the execution that failed
@@ -27,26 +27,26 @@ class Starter:
         world: World,
         plan: Plan,
         schedule: Schedule,
-        maker: TaskMaker,
-        pool: Pool,
+        means: Means,
+        run: int,
         *,
         emit: Callable[[Event], None],
         key: Callable[[Node], Key],
         expected: Callable[[Node], float | None],
         failed: Failed,
-        tells_reasons: bool,
     ) -> None:
         self.running: dict[int, list[Attempt]] = {}  # by the number of the execution
         self._world = world
         self._plan = plan
         self._schedule = schedule
-        self._maker = maker
-        self._pool = pool
+        looking = means.undeclared.looking if means.undeclared else None
+        self._maker = TaskMaker(world, run, means.allotments, means.snapshot, looking)
+        self._pool = means.pool
         self._emit = emit
         self._key = key
         self._expected = expected
         self._failed = failed
-        self._tells_reasons = tells_reasons
+        self._tells_reasons = means.phases.is_told
         self._number = 0
 
     def start(self, attempts: list[Attempt]) -> int | None:

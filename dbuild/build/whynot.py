@@ -8,8 +8,8 @@ from itertools import islice
 from dbuild.build.backgrounds import Backgrounds
 from dbuild.build.doubt import Doubt, ignore
 from dbuild.build.explaining import parted, standing_of
-from dbuild.build.looks import Looked, forget, look, reading
-from dbuild.build.plans import idle_text, make
+from dbuild.build.looks import Looked
+from dbuild.build.plans import asked
 from dbuild.build.reports import named
 from dbuild.build.settings import Settings
 from dbuild.core.events import Key
@@ -40,13 +40,7 @@ def why_not(
     `doubt` hears what can't be known, `notice` which arguments chose nothing. Of more than `most` partitions the rest
     is told with how it stands alone; what is fresh comes last.
     """
-    with reading(settings) as state:
-        looked = look(settings, state, arguments, forget)
-        planned = make(looked)
-        for text in planned.doubts:
-            doubt(text)
-        for text in looked.selection.empty:
-            notice(idle_text(text))
+    with asked(settings, arguments, doubt, notice) as (looked, planned):
         telling = _Telling(looked, planned)
         first, rest = parted(planned, looked.selection.wanted, most)
         told = [telling.of(name, index) for name, index, _ in first]

@@ -12,9 +12,10 @@ from dbuild import build as building
 from dbuild.cli.options import Common, build_options, common_options
 from dbuild.core.events import Summary
 from dbuild.errors import UsageError, UserError, nearest
-from dbuild.ui.sinks import sink
+from dbuild.ui.sinks import Sink, sink
 
 if TYPE_CHECKING:
+    from dbuild.build import Settings
     from dbuild.core.budget import Budget
 
 HELP = """Build targets, and what they need, where they are stale.
@@ -88,22 +89,14 @@ def command(
         tells_phases=timeline is not None,
         texts=_texts(texts) if texts is not None else None,
     )
-    if keep_going and fail_fast:
-        raise UsageError("-k and --fail-fast exclude each other", hint="give one of them")
-    if dry_run and timeline is not None:
-        raise UsageError("-n runs nothing, so there is no timeline", hint="leave out one of -n and --timeline")
+    _refuse_pairs(keep_going, fail_fast, dry_run, timeline)
     allowed = _budget(budget) if budget is not None else None
     try:
         if dry_run:
             from dbuild.cli.plan import show_plan
 
             return show_plan(settings, targets, common, strict=strict, force=force)
-        screen = sink(common.is_json, common.is_quiet, common.is_verbose, events)
-        if timeline is not None:
-            from dbuild.ui.timeline import Timeline
-
-            screen = Timeline(screen, os.path.join(settings.directory, timeline))
-        with screen as emit:
+        with _screen(settings, common, timeline, events) as emit:
             done = building.build(
                 settings,
                 targets,
@@ -123,6 +116,24 @@ def command(
             _tell_refusal(error, events)
         raise
     return exit_code(done, strict=strict)
+
+
+def _refuse_pairs(keep_going: bool, fail_fast: bool, dry_run: bool, timeline: str | None) -> None:
+    """UsageError for options that don't go together."""
+    if keep_going and fail_fast:
+        raise UsageError("-k and --fail-fast exclude each other", hint="give one of them")
+    if dry_run and timeline is not None:
+        raise UsageError("-n runs nothing, so there is no timeline", hint="leave out one of -n and --timeline")
+
+
+def _screen(settings: Settings, common: Common, timeline: str | None, events: int | None) -> Sink:
+    """Where the events of a build go. Raises UserError where a timeline can't be written."""
+    screen = sink(common.is_json, common.is_quiet, common.is_verbose, events)
+    if timeline is None:
+        return screen
+    from dbuild.ui.timeline import Timeline
+
+    return Timeline(screen, os.path.join(settings.directory, timeline))
 
 
 def exit_code(done: Summary, *, strict: bool) -> int:

@@ -7,12 +7,9 @@ from collections.abc import Sequence
 import click
 
 from dbuild import build as building
+from dbuild.cli.explaining import show
 from dbuild.cli.options import Common, common_options
-from dbuild.ui.doubts import Doubts
 from dbuild.ui.explanations import SHOWN, explanation_lines, explanation_record
-from dbuild.ui.json import print_record
-from dbuild.ui.stream import print_lines, print_notes
-from dbuild.ui.text import clean
 
 HELP = """Explain why partitions are, or aren't, to be built: what changed, from what to what, and when.
 
@@ -33,13 +30,9 @@ def command(
     common: Common,
 ) -> int:
     """Shows the explanations; the exit code."""
-    doubts, notices = Doubts(is_quiet=common.is_quiet), Doubts(is_quiet=common.is_quiet)
-    explanations = building.explain(common.settings(), targets, doubts, notices, None if common.is_json else SHOWN)
-    if common.is_json:
-        for each in explanations:
-            print_record(explanation_record(each))
-    elif explanations:
-        print_lines(*explanation_lines(explanations, is_whole=common.is_verbose))
-    elif not notices:
-        print_notes(f"{clean(' '.join(targets))} has no partitions yet: dbuild status shows what there is")
-    return 0
+    most = None if common.is_json else SHOWN
+    return show(
+        lambda doubts, notices: building.explain(common.settings(), targets, doubts, notices, most),
+        lambda found: explanation_lines(found, is_whole=common.is_verbose),
+        *(explanation_record, targets, common),
+    )

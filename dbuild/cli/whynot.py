@@ -7,11 +7,8 @@ from collections.abc import Sequence
 import click
 
 from dbuild import build as building
+from dbuild.cli.explaining import show
 from dbuild.cli.options import Common, common_options
-from dbuild.ui.doubts import Doubts
-from dbuild.ui.json import print_record
-from dbuild.ui.stream import print_lines, print_notes
-from dbuild.ui.text import clean
 from dbuild.ui.whynot import SHOWN, why_not_lines, why_not_record
 
 HELP = """Explain why partitions don't run: what was compared and found equal, and what would make them run.
@@ -35,13 +32,9 @@ def command(
     common: Common,
 ) -> int:
     """Shows what was compared; the exit code."""
-    doubts, notices = Doubts(is_quiet=common.is_quiet), Doubts(is_quiet=common.is_quiet)
-    found = building.why_not(common.settings(), targets, doubts, notices, None if common.is_json else SHOWN)
-    if common.is_json:
-        for each in found:
-            print_record(why_not_record(each))
-    elif found:
-        print_lines(*why_not_lines(found, is_whole=common.is_verbose))
-    elif not notices:
-        print_notes(f"{clean(' '.join(targets))} has no partitions yet: dbuild status shows what there is")
-    return 0
+    most = None if common.is_json else SHOWN
+    return show(
+        lambda doubts, notices: building.why_not(common.settings(), targets, doubts, notices, most),
+        lambda found: why_not_lines(found, is_whole=common.is_verbose),
+        *(why_not_record, targets, common),
+    )

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Mapping
 
 from dbuild.core.trace import Trace
+from dbuild.state.recipes import sweep
 from dbuild.state.store import dump_pairs
 
 _KEYED = ("trace", "failure")  # tables with a row a partition
@@ -47,6 +48,7 @@ class Heritage:
                 self._db.execute(f"UPDATE OR IGNORE {table} SET target = ? WHERE target = ?", (old, new))
             self._db.execute("DELETE FROM seal WHERE target IN (?, ?)", (old, new))
             self._db.execute("DELETE FROM recipe WHERE target = ?", (new,))  # known under its earlier name already
+            sweep(self._db)
             self._db.execute("DELETE FROM target WHERE id = ?", (new,))
         self._db.execute("UPDATE target SET name = ? WHERE id = ?", (now, old))
         self._db.execute("UPDATE owner SET target = ? WHERE flow = ? AND target = ?", (now, self._flow, before))

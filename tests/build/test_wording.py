@@ -127,6 +127,20 @@ def test_a_renamed_target_keeps_what_its_recipe_was(shop: Workshop) -> None:
     assert texts(shop, "summary") == before
 
 
+def test_a_recipe_that_two_names_had_leaves_nothing_when_they_become_one(tmp_path: Path) -> None:
+    """Numbers of recipes are given again: what was left of one would be in the way of the next."""
+    shop = Workshop(tmp_path / "project")
+    flow = '[targets.{name}]\npath = "out/{name}.csv"\nsql = "SELECT {number} AS x"\n'
+    for name in ("old", "new"):
+        shop.write("Dataflowfile", flow.format(name=name, number=1))
+        assert shop.build().counts == {name: 1}
+    assert shop.run("clean", "--outputs", "new", "--yes").returncode == 0
+    for number in (1, 2):
+        shop.write("Dataflowfile", flow.format(name="new", number=number) + 'was = "old"\n')
+        assert shop.build().counts == {"new": 1}
+    assert asked(shop, "SELECT count(*) FROM part WHERE recipe NOT IN (SELECT id FROM recipe)") == [(0,)]
+
+
 def git(shop: Workshop, *words: str) -> str:
     who = ("-c", "user.name=Ann Lee", "-c", "user.email=ann@example.org", "-c", "init.defaultBranch=main")
     return subprocess.run(["git", *who, *words], cwd=shop.root, check=True, capture_output=True, text=True).stdout

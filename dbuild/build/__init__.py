@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from dbuild.build.doubt import Doubt, ignore
@@ -84,26 +84,32 @@ def build(
         from dbuild.execute import landlock
 
         landlock.version()
-    from dbuild.build.sight import Sight
+    phases = _phases(settings, emit)
+    with phases("answer"):
+        from dbuild.build.sight import Sight
 
-    sight = Sight(settings.root)
-    if not force:
-        from dbuild.build.shortcut import answer
+        sight, known = Sight(settings.root), None
+        if not force:
+            from dbuild.build.shortcut import answer
 
-        if settings.tells_phases:
-            from dbuild.build.phases import Phases
-
-            with Phases(emit, is_told=True)("answer"):
-                known = answer(settings, arguments, started, sight, emit)
-        else:
             known = answer(settings, arguments, started, sight, emit)
-        if known is not None:
-            emit(known)
-            return known
-    from dbuild.build import session
+    if known is not None:
+        emit(known)
+        return known
+    with phases("import"):
+        from dbuild.build import session
 
     options = session.Options(jobs, keep_going, fail_fast, force, budget, is_traced, is_confined)
     return session.build(settings, arguments, options, emit, started, sight)
+
+
+def _phases(settings: Settings, emit: Callable[[Event], None]) -> Callable[[str], AbstractContextManager[None]]:
+    """Who tells of what a build does itself: nobody, where nobody asked."""
+    if not settings.tells_phases:
+        return lambda name: nullcontext()
+    from dbuild.build.phases import Phases
+
+    return Phases(emit, is_told=True)
 
 
 def plan(settings: Settings, arguments: Sequence[str], *, force: bool = False) -> Plan:

@@ -66,13 +66,15 @@ def build(
     What `sight` has seen isn't looked at again. Raises UserError (ProjectError, UsageError, StateError); failed
     recipes are events, not errors.
     """
+    phases = Phases(emit, is_told=settings.tells_phases)
     with ExitStack() as stack:
-        if lock_folder(settings, stack, emit):
-            sight = Sight(settings.root)  # another build has been at work since
-        state = open_for_build(settings, emit)
+        with phases("lock"):
+            if lock_folder(settings, stack, emit):
+                sight = Sight(settings.root)  # another build has been at work since
+            state = open_for_build(settings, emit)
         stack.callback(state.close)
         try:
-            summary = _build(settings, state, arguments, options, emit, started, sight)
+            summary = _build(settings, state, arguments, options, emit, started, sight, phases)
         except sqlite3.DatabaseError as error:
             if not is_damage(error):
                 raise unwritable(error) from None
@@ -81,7 +83,7 @@ def build(
             emit(Notice(f"the state was damaged; it is kept as {aside}, and everything is looked at anew"))
             state = open_state(settings.root, settings.flow)
             stack.callback(state.close)
-            summary = _build(settings, state, arguments, options, emit, started, Sight(settings.root))
+            summary = _build(settings, state, arguments, options, emit, started, Sight(settings.root), phases)
         except OSError as error:
             where = f": {error.filename}" if error.filename else ""
             raise DiskError(
@@ -100,8 +102,10 @@ def _build(
     emit: Emit,
     started: float,
     sight: Sight,
+    phases: Phases,
 ) -> Summary:
-    recover(settings, state, emit)
+    with phases("recover"):
+        recover(settings, state, emit)
     asking = Asking(emit, options.jobs, options.force)
     try:
         looked = look(settings, state, arguments, state.put_memo, force=options.force, sight=sight, asking=asking)
@@ -109,8 +113,8 @@ def _build(
         if settings.tells_grounds:
             emit(files_declaring(settings, error))
         raise
-    sweep(settings, state, looked.flow, looked.world.survey)
-    phases = Phases(emit, is_told=settings.tells_phases)
+    with phases("recover"):
+        sweep(settings, state, looked.flow, looked.world.survey)
     with phases("plan"):
         planned = make(looked)
     if settings.tells_grounds:
@@ -118,10 +122,11 @@ def _build(
     for notice in planned.notices:
         emit(Notice(notice))
     if not planned.will_run and not planned.may_run:
-        if not looked.world.survey.is_known or _has_news(looked.world, planned):
-            seal(looked.world, planned, None)
-        until = changes_at(looked, planned)
-        keep_quiet_answer(settings, state, arguments, looked, planned, until)
+        with phases("record"):
+            if not looked.world.survey.is_known or _has_news(looked.world, planned):
+                seal(looked.world, planned, None)
+            until = changes_at(looked, planned)
+            keep_quiet_answer(settings, state, arguments, looked, planned, until)
         return _quiet_summary(planned, started)._replace(changes_at=until)
     if options.budget is not None:
         from dbuild.build.budgeting import check_budget
@@ -158,21 +163,23 @@ def _run(
     phases: Phases,
 ) -> Summary:
     """Runs the tasks of a plan, and keeps what came of it."""
-    from dbuild.build.savings import seconds_fresh
+    with phases("execute"):
+        from dbuild.build.savings import seconds_fresh
 
-    number = _begin(settings, state, looked, planned)
-    fresh = seconds_fresh(state, planned)
-    with _means(settings, state, looked, planned, options, emit, phases, number) as means:
-        run = _execute(settings, looked, planned, options, emit, number, means)
+        with phases("record"):
+            number = _begin(settings, state, looked, planned)
+        fresh = seconds_fresh(state, planned)
+        with _means(settings, state, looked, planned, options, emit, phases, number) as means:
+            run = _execute(settings, looked, planned, options, emit, number, means)
     with phases("record"):
         seal(looked.world, planned, run)
-    if looked.world.words:
-        from dbuild.build.marking import drop_done
+        if looked.world.words:
+            from dbuild.build.marking import drop_done
 
-        drop_done(looked)
-    told = _told(settings, looked, planned, run, means, emit)
-    summary = told._replace(seconds=time.monotonic() - started, saved_seconds=fresh + run.seconds_saved)
-    _end(state, run, summary)
+            drop_done(looked)
+        told = _told(settings, looked, planned, run, means, emit)
+        summary = told._replace(seconds=time.monotonic() - started, saved_seconds=fresh + run.seconds_saved)
+        _end(state, run, summary)
     return summary
 
 
@@ -241,7 +248,7 @@ def _execute(
 
     failing = Failing(options.keep_going, options.fail_fast, settings.is_resting)
     run = Run(looked.world, planned, number, means, emit, failing, tells_output=settings.tells_output)
-    with means.phases("execute"), signals_ending(run.interrupt, means.pool.wake_descriptor.fileno()):
+    with signals_ending(run.interrupt, means.pool.wake_descriptor.fileno()):
         run.execute()
     return run
 

@@ -32,6 +32,7 @@ Examples:
   dbuild build weather+                      all that is made from the weather
   dbuild build --budget 500                  nothing, if it were more than 500
   dbuild build --timeline out.json           what took long, for Perfetto
+  dbuild build --profile                     what dbuild took, what recipes
   dbuild build tag:nightly@-7d..             the last days of what has a tag
   dbuild build daily@failed report           what failed, and another target
   dbuild build -B --trace daily@2013-01-05   what it opens undeclared
@@ -68,6 +69,7 @@ def command(
     force: bool,
     budget: str | None,
     timeline: str | None,
+    is_profiled: bool,
     yes: bool,
     strict: bool,
     is_patient: bool,
@@ -86,17 +88,17 @@ def command(
         is_resting=is_resting,
         tells_grounds=events is not None,
         tells_output=common.is_verbose and not common.is_quiet,
-        tells_phases=timeline is not None,
+        tells_phases=is_profiled or timeline is not None,
         texts=_texts(texts) if texts is not None else None,
     )
-    _refuse_pairs(keep_going, fail_fast, dry_run, timeline)
+    _refuse_pairs(keep_going, fail_fast, dry_run, timeline, is_profiled=is_profiled)
     allowed = _budget(budget) if budget is not None else None
     try:
         if dry_run:
             from dbuild.cli.plan import show_plan
 
             return show_plan(settings, targets, common, strict=strict, force=force)
-        with _screen(settings, common, timeline, events) as emit:
+        with _screen(settings, common, timeline, events, is_profiled=is_profiled) as emit:
             done = building.build(
                 settings,
                 targets,
@@ -118,17 +120,23 @@ def command(
     return exit_code(done, strict=strict)
 
 
-def _refuse_pairs(keep_going: bool, fail_fast: bool, dry_run: bool, timeline: str | None) -> None:
+def _refuse_pairs(keep_going: bool, fail_fast: bool, dry_run: bool, timeline: str | None, *, is_profiled: bool) -> None:
     """UsageError for options that don't go together."""
     if keep_going and fail_fast:
         raise UsageError("-k and --fail-fast exclude each other", hint="give one of them")
     if dry_run and timeline is not None:
         raise UsageError("-n runs nothing, so there is no timeline", hint="leave out one of -n and --timeline")
+    if dry_run and is_profiled:
+        raise UsageError("-n runs nothing, so there is nothing to profile", hint="leave out one of -n and --profile")
 
 
-def _screen(settings: Settings, common: Common, timeline: str | None, events: int | None) -> Sink:
+def _screen(settings: Settings, common: Common, timeline: str | None, events: int | None, *, is_profiled: bool) -> Sink:
     """Where the events of a build go. Raises UserError where a timeline can't be written."""
     screen = sink(common.is_json, common.is_quiet, common.is_verbose, events)
+    if is_profiled:
+        from dbuild.ui.profile import Profiler
+
+        screen = Profiler(screen, is_json=common.is_json)
     if timeline is None:
         return screen
     from dbuild.ui.timeline import Timeline

@@ -163,6 +163,9 @@ def build_options(function: Decorated) -> Decorated:
         click.option("--sandbox", "is_confined", is_flag=True, help="Let recipes open only what is declared (Linux)."),
         click.option("--trace", "is_traced", is_flag=True, help="Tell what recipes open that isn't declared."),
         click.option("--yes", is_flag=True, help="Build it although it is more than the budget."),
+        click.option(
+            "--profile", "is_profiled", is_flag=True, help="Tell where the time went: dbuild, workers, recipes."
+        ),
         click.option("--timeline", metavar="FILE", help="Write who did what when, as ui.perfetto.dev shows it."),
         click.option(
             "--budget", metavar="N|TIME", help="Run nothing if it were more partitions (500), or longer (2h)."

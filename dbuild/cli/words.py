@@ -18,6 +18,7 @@ COMMANDS = {
             Option(("--force", "-B"), "", "Build what is named although it is fresh"),
             Option(("--budget",), "text", "Run nothing if it were more partitions (500), or longer (2h)"),
             Option(("--timeline",), "file", "Write who did what when, as ui.perfetto.dev shows it"),
+            Option(("--profile",), "", "Tell where the time went"),
             Option(("--yes",), "", "Build it although it is more than the budget"),
             Option(("--trace",), "", "Tell what recipes open that isn't declared"),
             Option(("--sandbox",), "", "Let recipes open only what is declared (Linux)"),

@@ -33,7 +33,7 @@ class Beat(NamedTuple):
 class Phase(NamedTuple):
     """Something that a build does itself, beside its tasks, begins or is over; told to whoever asks for it."""
 
-    name: str  # "load", "observe", "plan", "execute", "publish", "record"
+    name: str  # "load", "observe", "plan", "execute", "publish", "record" …
     is_over: bool
 
 

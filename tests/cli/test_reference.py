@@ -57,6 +57,7 @@ from dbuild.ui.json import (
 from dbuild.ui.late import late_record
 from dbuild.ui.ledger import ledger_record, run_record
 from dbuild.ui.problems import error_record, problems_record
+from dbuild.ui.profile import Profile, Took, profile_record
 from dbuild.ui.proposals import proposal_record
 from dbuild.ui.show import show_record
 from dbuild.ui.statistics import statistics_record
@@ -246,6 +247,7 @@ def records() -> list[dict[str, object]]:
         resting_record(Resting("a", key, 3, 1.0)),
         lacking_record(Lacking("a", "", 1, "waiting", ("b",), ())),
         *traced_records(Traced((Touched("a", "read", "x", 1, "y"),), 1, 0)),
+        profile_record(Profile(0.1, {"other": Took(1, 0.1, 0.1)}, 0.1, {"a": Took(1, 0.1, 0.1)})),
         summary_record(Summary("1", 0, 0, 0, 0, 0, 0, 0, 0.0, slowest=(("a", key, 0.1),))),
         refusal_record(Excess(Budget("1"), 1, 0, 1.0, (("a", 1, 0),), (("x", 1),), (Upgrade((), (("a", 1),), 1.0),))),
         error_record("usage", "x"),

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from dbuild.core.events import Event, Phase, Spent, Summary, TaskEnded, TaskRegrouped, TaskRetried
-from dbuild.ui.profile import Took, Profile, Profiler, profile_lines, profile_record, span
+from dbuild.ui.profile import Profile, Profiler, Took, profile_lines, profile_record, span
 from dbuild.ui.sinks import sink
 from tests.cli.sandbox import FLOW, Sandbox
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dbuild.errors import UserError
-from dbuild.observe import digests
+from dbuild.observe import digests, listing
 from dbuild.observe.digests import COARSE_TICK, TICK, backdate, combine, digest_bytes, hash_file, is_racy, probe_clock
 from dbuild.observe.listing import (
     TEMPORARY,
@@ -52,7 +52,7 @@ def both_listings(path: Path, depth: int) -> list[bytes]:
     """The records of a tree, once it is sure that both ways to list it give the same."""
     slow = records_of(list_slowly(Tree(str(path), depth)))
     (fast,) = list_trees([Tree(str(path), depth, MANY)])
-    assert sorted(records_of(fast)) == sorted(slow)
+    assert records_of(fast) == slow
     return slow
 
 
@@ -149,15 +149,52 @@ def test_trees_are_listed_each_for_itself(tmp_path: Path) -> None:
 def test_a_large_tree_is_listed_by_a_process_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path / "a")
     monkeypatch.setattr("dbuild.observe.listing.list_slowly", lambda tree: pytest.fail("listed by Python"))
-    (listing,) = list_trees([Tree(str(tmp_path), 1, MANY)])
-    assert list(names_of(listing)) == ["a"]
+    (found,) = list_trees([Tree(str(tmp_path), 1, MANY)])
+    assert list(names_of(found)) == ["a"]
+
+
+@pytest.mark.skipif(not has_gnu_find(), reason="needs GNU find")
+def test_many_small_trees_share_few_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [f"{number:03d}" for number in range(200)]
+    for name in names:
+        write(tmp_path / name / "a", name)
+        write(tmp_path / name / "b" / "c", name)
+    monkeypatch.setattr("dbuild.observe.listing.cores", lambda: 2)
+    monkeypatch.setattr("dbuild.observe.listing._WORDS", len(str(tmp_path / names[0])) * 80)
+    began: list[int] = []
+    start = listing._start_find
+    monkeypatch.setattr(listing, "_start_find", lambda find, trees: began.append(len(trees)) or start(find, trees))
+    shallow = [Tree(str(tmp_path / name), 1, 100) for name in names]
+    deep = [Tree(str(tmp_path / name), 2, 1 if name < "003" else 100) for name in names]
+    new = [Tree(str(tmp_path / "000"), 3), Tree(str(tmp_path / "none"), 1, 5)]
+    trees = [*shallow, *deep[::-1], *new, shallow[0]]
+    found = list_trees(trees)
+    assert sum(began) == 400
+    assert max(began) == 80  # what one command line takes
+    assert began[3:] == [80, 80, 40]
+    assert found == [list_slowly(tree) for tree in trees]
+    began.clear()
+    monkeypatch.setattr("dbuild.observe.listing._WORDS", 1_000_000)
+    assert list_trees(shallow) == found[:200]
+    assert began == [100, 100]
+    assert list_trees(shallow[:29]) == found[:29]
+    assert began == [100, 100]  # so few aren't worth a process
+
+
+@pytest.mark.skipif(not has_gnu_find(), reason="needs GNU find")
+def test_where_one_tree_cant_be_listed_the_others_are(tmp_path: Path) -> None:
+    write(tmp_path / "one" / "a")
+    write(tmp_path / "two" / "b")
+    (tmp_path / "two" / "self").symlink_to(".")
+    trees = [Tree(str(tmp_path / name), 2, MANY) for name in ("one", "two")]
+    assert [list(names_of(listing)) for listing in list_trees(trees)] == [["a"], ["b", "self/b"]]
 
 
 def test_without_find_python_lists_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path / "a")
     monkeypatch.setenv("PATH", str(tmp_path))
-    (listing,) = list_trees([Tree(str(tmp_path), 1, MANY)])
-    assert list(names_of(listing)) == ["a"]
+    (found,) = list_trees([Tree(str(tmp_path), 1, MANY)])
+    assert list(names_of(found)) == ["a"]
 
 
 file_names = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1)

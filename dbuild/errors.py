@@ -6,8 +6,9 @@ Everything that a user of dbuild can cause is raised as a `UserError`; anything 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from difflib import get_close_matches
+
+from dbuild.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, order=True)

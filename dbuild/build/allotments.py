@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from math import ceil
 
 from dbuild.core.model import Needs, Project
+from dbuild.values import dataclass
 
 _ENGINE_SHARE = 0.8  # of its memory, for an engine that limits itself: the rest is for what it doesn't count
 _MOST_WORKERS = 64

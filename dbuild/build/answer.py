@@ -11,7 +11,6 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from dbuild import __version__
@@ -22,6 +21,7 @@ from dbuild.observe.digests import digest_bytes, is_racy
 from dbuild.observe.listing import pack_record, stat_file
 from dbuild.observe.machine import boot_identity, engine_stamp
 from dbuild.state.store import State
+from dbuild.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from dbuild.build.tasks import Prepared
 from dbuild.core.events import Spent
 from dbuild.core.schedule import Node
 from dbuild.core.staleness import Reason
 from dbuild.core.task import Task
 from dbuild.errors import UserError
+from dbuild.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

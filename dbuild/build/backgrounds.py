@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 from dbuild.build.moments import local_time
 from dbuild.build.wording import Texts
@@ -17,6 +16,7 @@ from dbuild.core.staleness import Reason
 from dbuild.core.trace import joined_key
 from dbuild.errors import Place
 from dbuild.observe.git import compare_with_commit, is_repository, last_commits
+from dbuild.values import replace
 
 _FILES = 20  # of which git is asked who changed them last
 _SHOWN = 12  # characters of a digest that reasons have

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
 
 from dbuild.build.tasks import Prepared
 from dbuild.build.world import World
@@ -14,6 +13,7 @@ from dbuild.core.partitions import PartitionSet
 from dbuild.core.plan import inputs_of
 from dbuild.core.task import Task, TaskInput, TaskPart
 from dbuild.errors import RecipeError
+from dbuild.values import replace
 
 
 def task_of(world: World, prepared: Sequence[Prepared]) -> Task:

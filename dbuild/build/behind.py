@@ -7,7 +7,6 @@ Alike partitions are told together; the cost doesn't grow with how many there ar
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from itertools import islice
 
 from dbuild.build.backgrounds import Backgrounds
@@ -22,6 +21,7 @@ from dbuild.core.reasons import dataset_of, unpack_reasons
 from dbuild.core.staleness import Reason
 from dbuild.core.trace import joined_key, split_key
 from dbuild.state.ledger import TaskRow
+from dbuild.values import replace
 
 _LOOKED_AT = 2000  # partitions of a dataset whose reasons are compared
 _KEYS = 5  # of a group that are named

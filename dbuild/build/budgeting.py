@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from dbuild.build.durations import Durations
 from dbuild.build.upgrades import find_upgrades, text_of
 from dbuild.build.world import World
 from dbuild.core.budget import Budget, BudgetError, Excess, excess_of, spelled
 from dbuild.core.plan import Plan
 from dbuild.observe.machine import cores
+from dbuild.values import replace
 
 _TARGETS = 5  # that are named
 _UPGRADES = 3

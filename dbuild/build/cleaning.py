@@ -14,7 +14,6 @@ import sys
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
 
 from dbuild.build.bodies import dump_body, identity_of
 from dbuild.build.claims import Claims
@@ -31,6 +30,7 @@ from dbuild.core.events import Event
 from dbuild.errors import UserError
 from dbuild.state.opening import unwritable
 from dbuild.state.store import FOLDER, State
+from dbuild.values import dataclass, field, replace
 
 Emit = Callable[[Event], None]
 LOGS = f"{FOLDER}/logs"

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 
 from dbuild.build.bodies import dump_body, identity_of
@@ -30,6 +29,7 @@ from dbuild.observe.digests import digest_bytes
 from dbuild.observe.listing import stat_file
 from dbuild.observe.machine import engine_version
 from dbuild.state.store import State
+from dbuild.values import dataclass
 
 _KIND = "keys"  # of the memos
 _NAMED = 5  # keys that a notice names

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -23,6 +22,7 @@ from dbuild.observe.machine import engine_version, python_version
 from dbuild.observe.markers import normal
 from dbuild.observe.packages import Packages, packages_of, read_packages
 from dbuild.state.store import State
+from dbuild.values import replace
 
 if TYPE_CHECKING:
     from dbuild.build.programs import Programs

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from dbuild.build.locations import SINGLES
 from dbuild.build.sight import Listed, Sight, Wanted
@@ -20,6 +19,7 @@ from dbuild.observe.listing import (
     unpack_record,
 )
 from dbuild.state.store import State
+from dbuild.values import dataclass
 
 SETTLE = 120_000_000_000  # ns before a flush in which a crash may have taken what a stat vouches for
 

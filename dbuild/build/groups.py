@@ -6,7 +6,6 @@ A group's outputs are flushed in the background; when they are on disk, its trac
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
 
 from dbuild import failpoints
 from dbuild.build.phases import Phases
@@ -17,6 +16,7 @@ from dbuild.state.files import FileRow
 from dbuild.state.ledger import TaskRow
 from dbuild.state.leftovers import Orphan
 from dbuild.state.store import Failure, State
+from dbuild.values import dataclass, field
 
 SECONDS = 0.3  # how often a group is flushed and committed
 _SHARE = 4  # a flush may take at most one part in so many of the time

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 
 from dbuild import failpoints
 from dbuild.build.legacy import Legacy
@@ -21,6 +20,7 @@ from dbuild.core.shape import Cut, Shape, dump_shapes
 from dbuild.core.trace import Trace
 from dbuild.recipes.former import analysis_as, can_see_column, can_see_variable, given_as_paths
 from dbuild.state.store import State
+from dbuild.values import replace
 
 
 def take_over(legacy: Legacy, state: State, look: Callable[[], World]) -> World:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Literal
 
 from dbuild.build.claims import Claims
@@ -15,6 +14,7 @@ from dbuild.core.selection import Selector, meanings, parse_selector
 from dbuild.core.trace import joined_key, split_key, unpack_outputs
 from dbuild.errors import UsageError
 from dbuild.state.store import State
+from dbuild.values import dataclass
 
 Chosen = dict[str, set[str] | None]  # target -> joined keys; None for all that were ever made
 _EVERY_KEY = None  # in place of a set of keys

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from dbuild.core.graph import Flow
 from dbuild.core.inheritance import goes_on_otherwise
 from dbuild.core.shape import Shape, dump_shapes, load_shapes, shapes_of
 from dbuild.state.store import State
+from dbuild.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

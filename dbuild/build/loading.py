@@ -9,7 +9,6 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +33,7 @@ from dbuild.observe.digests import digest_bytes
 from dbuild.observe.machine import engine_stamp
 from dbuild.project import load_project
 from dbuild.state.store import State
+from dbuild.values import replace
 
 if TYPE_CHECKING:
     from dbuild.recipes.sources import Sources

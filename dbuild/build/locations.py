@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 
 from dbuild.core.grain import Grain
 from dbuild.core.model import Project, TimeDimension
 from dbuild.core.pattern import PathPattern
+from dbuild.values import dataclass
 
 SINGLES = ":files"  # the name under which files that stand alone are kept as one listing
 

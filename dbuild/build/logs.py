@@ -7,7 +7,6 @@ import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
@@ -23,6 +22,7 @@ from dbuild.core.trace import joined_key
 from dbuild.errors import UsageError
 from dbuild.state.lock import is_held
 from dbuild.state.store import FOLDER, State
+from dbuild.values import dataclass
 
 PAUSE = 0.1  # seconds between two looks
 _LOOKS = 5  # looks at logs for each question whether it is over

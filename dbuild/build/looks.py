@@ -7,7 +7,6 @@ import sqlite3
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dbuild.build.discovery import Asking, kept_answers, keys_of, remade, settle_keys
@@ -29,6 +28,7 @@ from dbuild.errors import StateError, UsageError
 from dbuild.observe.digests import probe_clock
 from dbuild.state.opening import is_damage, open_state
 from dbuild.state.store import FOLDER, State
+from dbuild.values import dataclass
 
 if TYPE_CHECKING:
     from dbuild.build.routing import Routing

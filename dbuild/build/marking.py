@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 from itertools import islice
 
 from dbuild.build.arrivals import corrections
@@ -28,6 +27,7 @@ from dbuild.core.selection import Meant, meanings
 from dbuild.core.staleness import UNSETTLED, Declared, judge, partition_name
 from dbuild.core.trace import InputRecord, OutputRecord, Trace, joined_key, pack_inputs, unpack_inputs
 from dbuild.errors import UsageError, UserError
+from dbuild.values import replace
 
 Emit = Callable[[Event], None]
 Accepted = tuple[str, Trace, Trace | None]  # key, new trace, old trace

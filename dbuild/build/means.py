@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dbuild.build.allotments import Allotments
@@ -11,6 +10,7 @@ from dbuild.build.running import Board
 from dbuild.execute.pool import Pool
 from dbuild.execute.publish import Journal
 from dbuild.state.store import State
+from dbuild.values import dataclass
 
 if TYPE_CHECKING:
     from dbuild.build.undeclared import Undeclared

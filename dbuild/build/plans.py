@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 
 from dbuild.build.doubt import Doubt
 from dbuild.build.looks import Looked, forget, look, reading
@@ -13,6 +12,7 @@ from dbuild.build.upgrades import upgrade_notices
 from dbuild.build.world import World
 from dbuild.core.changes import PartChange
 from dbuild.core.plan import Plan, make_plan
+from dbuild.values import replace
 
 _RECIPES = 100  # former ones that a plan's recipes are compared with
 

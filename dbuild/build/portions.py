@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 
 from dbuild.build.routes import Routes
 from dbuild.core.partitions import Index
@@ -14,6 +13,7 @@ from dbuild.core.trace import joined_key
 from dbuild.errors import RecipeError
 from dbuild.observe.listing import Stat
 from dbuild.recipes.routing import condition
+from dbuild.values import replace
 
 Watched = list[tuple[str, Stat]]
 

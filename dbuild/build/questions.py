@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from difflib import get_close_matches
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -19,6 +18,7 @@ from dbuild.build.settings import Settings
 from dbuild.build.streams import BATCH, Stream
 from dbuild.core.catalogue import VIEWS
 from dbuild.errors import UsageError, nearest
+from dbuild.values import dataclass
 
 if TYPE_CHECKING:
     import duckdb

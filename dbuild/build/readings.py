@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping as MappingOf
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dbuild.build.locations import Location
@@ -19,6 +18,7 @@ from dbuild.core.supplied import Supplied
 from dbuild.core.task import format_of
 from dbuild.core.trace import InputRecord, joined_key
 from dbuild.observe.digests import digest_bytes
+from dbuild.values import replace
 
 if TYPE_CHECKING:
     from dbuild.build.world import World

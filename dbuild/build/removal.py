@@ -6,7 +6,6 @@ import os
 import shutil
 from collections.abc import Iterable
 from collections.abc import Mapping as MappingOf
-from dataclasses import dataclass
 
 from dbuild.errors import UserError
 from dbuild.execute.publish import discard
@@ -15,6 +14,7 @@ from dbuild.observe.listing import TEMPORARY, stat_file
 from dbuild.observe.machine import boot_identity
 from dbuild.state.files import FileRow
 from dbuild.state.store import FOLDER
+from dbuild.values import dataclass
 
 CHANGED = "it was changed since dbuild made it"
 

@@ -7,7 +7,6 @@ arrived, and is among the first that are built of its target after that, it had 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import get_args
 
 from dbuild.build.world import World
@@ -17,6 +16,7 @@ from dbuild.core.plan import inputs_of
 from dbuild.core.reasons import unpack_reasons
 from dbuild.core.staleness import Kind, partition_name
 from dbuild.state.ledger import TaskRow
+from dbuild.values import dataclass, field
 
 _RUNS = 20  # from the one that saw it on: later ones may build what that one wasn't asked for
 _REASONS = 8  # of a task that the ledger keeps: beyond them any other may have been

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dbuild.build.doubt import Doubt, ignore
@@ -30,6 +29,7 @@ from dbuild.core.report import (
 from dbuild.core.selection import arguments_of, named_by, select, views_named
 from dbuild.core.trace import joined_key
 from dbuild.state.store import Failure
+from dbuild.values import replace
 
 if TYPE_CHECKING:
     from dbuild.core.routes import Stray

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -23,6 +22,7 @@ from dbuild.core.trace import split_key
 from dbuild.errors import RecipeError
 from dbuild.observe.digests import digest_bytes
 from dbuild.observe.listing import Stat
+from dbuild.values import dataclass, replace
 
 if TYPE_CHECKING:
     from dbuild.build.tasks import TaskMaker

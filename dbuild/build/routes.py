@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from collections.abc import Mapping as MappingOf
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dbuild.build.routed import File, Routed
@@ -19,6 +18,7 @@ from dbuild.core.task import Column
 from dbuild.core.trace import joined_key
 from dbuild.errors import UserError
 from dbuild.observe.digests import combine
+from dbuild.values import dataclass
 
 if TYPE_CHECKING:
     from dbuild.build.world import World

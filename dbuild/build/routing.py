@@ -7,7 +7,6 @@ file, by a build; whoever only reads has to do with what is known, and says so. 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -24,6 +23,7 @@ from dbuild.core.routes import Stray
 from dbuild.core.staleness import UNSETTLED
 from dbuild.core.task import Column, TaskInput
 from dbuild.observe.listing import Stat
+from dbuild.values import dataclass
 
 if TYPE_CHECKING:
     from dbuild.build.world import World

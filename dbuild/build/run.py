@@ -9,7 +9,6 @@ import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
 
 from dbuild.build.alarms import Alarms
 from dbuild.build.attempts import Attempt, Failing, said_of
@@ -50,6 +49,7 @@ from dbuild.errors import UserError
 from dbuild.execute.logs import append_lines
 from dbuild.execute.pool import GRACE
 from dbuild.state.store import Failure
+from dbuild.values import replace
 
 
 class Run:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
 
 from dbuild.build.locations import Location
 from dbuild.build.survey import Survey
@@ -20,6 +19,7 @@ from dbuild.core.trace import joined_key, unpack_outputs
 from dbuild.errors import UserError
 from dbuild.observe.digests import digest_bytes
 from dbuild.state.store import State
+from dbuild.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

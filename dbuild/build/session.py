@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dbuild.build.discovery import Asking
@@ -37,6 +36,7 @@ from dbuild.core.schedule import State as Outcome
 from dbuild.errors import DiskError, UserError
 from dbuild.state.opening import is_damage, open_state, set_aside, unwritable
 from dbuild.state.store import FOLDER, State
+from dbuild.values import dataclass
 
 if TYPE_CHECKING:
     from dbuild.build.means import Means

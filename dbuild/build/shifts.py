@@ -7,7 +7,6 @@ the domains themselves are compared.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from dbuild.core.domain import Domains, axes_for
 from dbuild.core.graph import Flow
@@ -15,6 +14,7 @@ from dbuild.core.mapping import Mapping, mapping_of
 from dbuild.core.model import Input, Source, Target
 from dbuild.core.partitions import Axis, Interval, ListAxis, PartitionSet
 from dbuild.core.plan import inputs_of
+from dbuild.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ import os
 import shlex
 import subprocess
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from itertools import islice
 
 from dbuild.build.allotments import Allotments
@@ -26,6 +25,7 @@ from dbuild.core.trace import joined_key
 from dbuild.errors import Place, UsageError, UserError
 from dbuild.observe.machine import cores, memory
 from dbuild.recipes.engine import Engine
+from dbuild.values import dataclass, replace
 
 _PATHS = 3  # that are named of an input
 _WIDEST = 2000  # characters of a line of text

@@ -6,7 +6,6 @@ import json
 import os
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 
 from dbuild.build.allotments import Allotments
 from dbuild.build.locations import SINGLES, Location
@@ -26,6 +25,7 @@ from dbuild.observe.listing import TEMPORARY, Stat
 from dbuild.recipes.readers import WRITTEN_CSV
 from dbuild.state.files import FileRow
 from dbuild.state.store import FOLDER
+from dbuild.values import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from dbuild.build.locations import SINGLES, Location
 from dbuild.build.survey import Survey
 from dbuild.observe.listing import is_temporary, records_of, unpack_record
+from dbuild.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

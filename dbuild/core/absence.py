@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from dbuild.core.partitions import PartitionSet
+from dbuild.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable
-from dataclasses import dataclass
 from math import ceil
 from typing import Literal, NamedTuple
+
+from dbuild.values import dataclass
 
 Kind = Literal["arrived", "corrected", "withdrawn"]
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 
 from dbuild.core.plan import Plan
 from dbuild.core.staleness import Reason
 from dbuild.core.upgrades import Upgrade
 from dbuild.errors import UserError
+from dbuild.values import dataclass
 
 _CAUSES = 5  # that are told
 

@@ -5,7 +5,7 @@ Names and types are kept stable; columns may be added at the end. The state give
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dbuild.values import dataclass
 
 TEXT, TEXTS, WHOLE, REAL, TRUTH = "VARCHAR", "VARCHAR[]", "BIGINT", "DOUBLE", "BOOLEAN"
 MOMENT = "TIMESTAMP WITH TIME ZONE"  # rows give it as microseconds since the epoch

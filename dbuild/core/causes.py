@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from dbuild.core.changes import PartChange
 from dbuild.core.events import Key
 from dbuild.core.staleness import Reason
+from dbuild.values import dataclass
 
 Stands = Literal["will run", "may run", "ran"]
 

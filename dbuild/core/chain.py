@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from collections.abc import Mapping as MappingOf
-from dataclasses import dataclass
 
 from dbuild.core.links import Before, Fixed, Periods, Same
 from dbuild.core.mapping import Mapping
 from dbuild.core.model import Dimension, Input, MappingRule, Previous, TimeDimension, Window
 from dbuild.core.partitions import Index, Interval, PartitionSet
 from dbuild.core.unit import MONTHS, SECONDS
+from dbuild.values import dataclass
 
 _ELAPSED = ("minute", "hour")  # units that always last the same, whatever clocks show
 _DAY = SECONDS["day"]

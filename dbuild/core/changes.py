@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from dbuild.core.part import PartKind, Wording
 from dbuild.errors import Place
+from dbuild.values import dataclass
 
 How = Literal["changed", "added", "removed", "moved"]
 _Name = tuple[PartKind, str]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import datetime
 
 from dbuild.core.domain import Domains
@@ -23,6 +22,7 @@ from dbuild.core.model import Dimension, Project, Source, Target, TimeDimension
 from dbuild.core.partitions import Axis, Interval, ListAxis, PartitionSet, TimeAxis, joined
 from dbuild.core.relative import Calendar
 from dbuild.errors import UsageError
+from dbuild.values import dataclass
 
 Standing = Callable[[str, str], PartitionSet]  # (dataset, word) -> its partitions that stand so
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Container
-from dataclasses import dataclass, replace
 
 from dbuild.core.events import Key
+from dbuild.values import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from collections.abc import Mapping as MappingOf
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from dbuild.core.graph import Flow, Step
@@ -26,6 +25,7 @@ from dbuild.core.model import (
 from dbuild.core.partitions import Axis, Interval, ListAxis, PartitionSet, TimeAxis
 from dbuild.core.supplied import Supplied
 from dbuild.errors import UserError
+from dbuild.values import dataclass
 
 AHEAD = timedelta(days=1)  # how far ahead of the clock periods may begin that count: clocks and zones differ
 NO_NUMBERS: MappingOf[str, Sequence[int]] = {}

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from dbuild.core.partitions import Index
 from dbuild.core.resources import Claim, Resources, lacking
+from dbuild.values import dataclass
 
 Node = tuple[str, Index]  # a target and one of its partitions
 

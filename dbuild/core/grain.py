@@ -7,7 +7,6 @@ mappings between grains are interval arithmetic. Every period is half-open: [sta
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 from dbuild.core.sending import sendable
 from dbuild.core.unit import EXAMPLE, number_at, read_start, start_of, unit_of, write_start
 from dbuild.core.unit import UNITS as UNITS
+from dbuild.values import dataclass
 
 if TYPE_CHECKING:
     from dbuild.core.scale import Scale

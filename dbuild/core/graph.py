@@ -6,7 +6,6 @@ Unaware of partitions and of files.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 
 from dbuild.core.batching import batch_problems, is_keys
 from dbuild.core.chain import dimension_of
@@ -25,6 +24,7 @@ from dbuild.core.model import (
 from dbuild.core.queries import queries_of, query_problems
 from dbuild.core.views import Step, binding_problems, reading_problems, see_through, view_problems
 from dbuild.errors import UserError, nearest
+from dbuild.values import dataclass, field
 
 __all__ = ["Flow", "Step", "link"]
 

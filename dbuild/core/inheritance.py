@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 
 from dbuild.core.shape import Cut, Reading, Shape
 from dbuild.core.trace import InputRecord, Trace, joined_key, pack_inputs, split_key, unpack_inputs
+from dbuild.values import dataclass, replace
 
 _VALUE = r"[^/{}*?\[]+"  # of a field, in a path where it is written out
 Values = Mapping[str, tuple[str, ...]]  # dimension -> the values that it has, or had

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dbuild.core.arrival import Kind, Punctuality
 from dbuild.core.events import Key
+from dbuild.values import dataclass
 
 if TYPE_CHECKING:
     from dbuild.core.routes import Stray  # only flows that route rows have any, and import it

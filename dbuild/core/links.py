@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from calendar import monthrange
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from dbuild.core.grain import Grain
 from dbuild.core.latest import Slice
 from dbuild.core.partitions import Interval, common, joined
+from dbuild.values import dataclass
 
 _SPANS = {
     "minute": timedelta(minutes=1),

@@ -7,13 +7,13 @@ which partitions are there (see core.latest).
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Sequence
-from dataclasses import dataclass, replace
 
 from dbuild.core.grain import Grain
 from dbuild.core.latest import Slice, Slices
 from dbuild.core.links import Before, Fixed, Latest, Link, Periods, Same, forward, narrow
 from dbuild.core.model import All, Last, MappingRule, Overlap, Previous, Since, Values, Window
 from dbuild.core.partitions import Axis, Index, Interval, ListAxis, PartitionSet, TimeAxis, common, joined
+from dbuild.values import dataclass, replace
 
 _NO_AXIS = ListAxis("", ())
 

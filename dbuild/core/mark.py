@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Literal
 
 from dbuild.core.partitions import PartitionSet
+from dbuild.values import dataclass
 
 Word = Literal["stale", "fresh", "frozen", "open", "clear"]
 WORDS: tuple[Word, ...] = ("stale", "fresh", "frozen")

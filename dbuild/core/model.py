@@ -5,7 +5,6 @@ The project room makes these; everything below reads them. They hold no observat
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal
 
@@ -13,6 +12,7 @@ from dbuild.core.grain import Grain
 from dbuild.core.part import Part
 from dbuild.core.sending import sendable
 from dbuild.errors import Place, UserError
+from dbuild.values import dataclass, field
 
 Scalar = str | int | float | bool  # what a param may be (a TOML date is kept as its ISO text)
 

@@ -7,7 +7,8 @@ Unaware of dimensions and files.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from dbuild.values import dataclass
 
 Ranges = tuple[tuple[int, int], ...]  # characters as inclusive runs of code points
 ANY: Ranges = ((0, 46), (48, 0x10FFFF))  # all but the slash

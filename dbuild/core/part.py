@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from dbuild.errors import Place
+from dbuild.values import dataclass, field, replace
 
 PartKind = Literal[
     "code",  # a function, class or value of Python, or the statements at the top of a module: "prices.clean.tidy"

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 from dbuild.core.grain import Grain
 from dbuild.core.keytext import ALL, NONE, Part, Span, choices_of, spans_of, written_key, written_set
+from dbuild.values import dataclass
 
 Key = tuple[str, ...]  # a value for each dimension of a dataset, in the order of its path
 Index = tuple[int, ...]  # the same as numbers on the axes

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 from dbuild.core.grain import Grain
 from dbuild.core.overlap import FREE, Atom, Component, OneOf, Some
 from dbuild.core.period import PeriodFormat
 from dbuild.core.pieces import Field, Glob, Literal, fields_of, is_key, parse_pattern
 from dbuild.errors import UserError
+from dbuild.values import dataclass
 
 TEMPORARY = ".dbuild-tmp-"  # how the names of unfinished outputs begin
 FOLDER_DEPTH = 64  # how deep files may lie in an output folder

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
 from dbuild.core.overlap import ANY, Ranges, complement
 from dbuild.errors import UserError
+from dbuild.values import dataclass
 
 _FIELD = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?::([^{}]*))?")
 _SPECIAL = re.compile(r"\{\{|\}\}|[{}*?\[]")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from collections.abc import Mapping as MappingOf
-from dataclasses import dataclass, field
 from typing import Protocol
 
 from dbuild.core.chain import Chain
@@ -21,6 +20,7 @@ from dbuild.core.reading import inputs_of as inputs_of
 from dbuild.core.staleness import Reason, Verdict, partition_name
 from dbuild.core.supply import Supply
 from dbuild.core.trace import joined_key
+from dbuild.values import dataclass, field
 
 
 class Observed(Protocol):

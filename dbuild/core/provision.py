@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 
 from dbuild.core.absence import Absence
@@ -12,6 +11,7 @@ from dbuild.core.mapping import Mapping
 from dbuild.core.model import Input
 from dbuild.core.partitions import Index, PartitionSet, TimeAxis
 from dbuild.core.supplied import StandIn, Supplied
+from dbuild.values import dataclass
 
 
 @dataclass(slots=True)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from dbuild.core.causes import Behind, Cause, RunNote
 from dbuild.core.events import Key
+from dbuild.values import dataclass
 
 if TYPE_CHECKING:
     from dbuild.core.partitions import PartitionSet

@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from dbuild.core.grain import Grain
 from dbuild.core.partitions import Axis, Index, Interval, ListAxis, PartitionSet, TimeAxis
 from dbuild.core.task import Column
 from dbuild.core.trace import DIGEST
+from dbuild.values import dataclass, field
 
 _FIELD = "\x1f"  # between the values of a key
 _KEY = "\x1e"  # before each key of a packed route

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from datetime import datetime
 
 from dbuild.core.choice import Choice, Chooser, Standing, names_standing
@@ -17,6 +16,7 @@ from dbuild.core.partitions import PartitionSet
 from dbuild.core.plan import chain_of
 from dbuild.core.supplied import Supplied
 from dbuild.errors import Place, UsageError
+from dbuild.values import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from operator import attrgetter
 from typing import TypeVar
 
@@ -15,7 +14,7 @@ def sendable(kind: type[T]) -> type[T]:
     What dataclasses with slots do by themselves looks every field up in Python, in both directions, and costs more
     than the rest of handing a small task to a worker.
     """
-    names = [field.name for field in fields(kind)]  # type: ignore[arg-type]
+    names: tuple[str, ...] = kind.__match_args__  # type: ignore[attr-defined]
     get = attrgetter(*names)
     is_one = len(names) == 1
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from dbuild.core.graph import Step
 from dbuild.core.model import Project, Source, Target
+from dbuild.values import dataclass
 
 Meaning = tuple[str, str]  # a dimension, and what its keys mean: its grain, or "" where they are values
 

@@ -7,11 +7,11 @@ the reasons returned here.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import Literal
 
 from dbuild.core.keytext import typed_key
 from dbuild.core.trace import DIGEST, InputRecord, Trace, pack_inputs, unpack_inputs
+from dbuild.values import dataclass, replace
 
 UNSETTLED = b"?" * DIGEST  # stands for the digest of an input that has to be built first
 PROVISIONAL = "$provisional"  # the name of the record that says what a recipe was told of that; no input's

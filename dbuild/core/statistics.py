@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from math import ceil
 from typing import NamedTuple
+
+from dbuild.values import dataclass, field
 
 BINS = 24  # parts of the time that is looked at, of a curve
 _ENOUGH = 6  # executions from which on a trend is told

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping as MappingOf
-from dataclasses import dataclass, field
 
 from dbuild.core.mapping import Mapping
 from dbuild.core.partitions import Index, PartitionSet
+from dbuild.values import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)

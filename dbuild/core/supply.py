@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Mapping as MappingOf
-from dataclasses import dataclass, replace
 from typing import Protocol
 
 from dbuild.core.absence import Absence
@@ -22,6 +21,7 @@ from dbuild.core.partitions import Index, PartitionSet
 from dbuild.core.provision import Demand, Provision, provide
 from dbuild.core.reading import chain_of, inputs_of
 from dbuild.core.supplied import StandIn, Supplied
+from dbuild.values import dataclass, replace
 
 
 class Held(Protocol):

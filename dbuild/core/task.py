@@ -5,13 +5,13 @@ Everything a recipe needs is in its `Task`; nothing of the graph or the state is
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from dbuild.core.grain import Grain
 from dbuild.core.model import Recipe, Scalar, SqlRecipe
 from dbuild.core.sending import sendable
+from dbuild.values import dataclass, field, replace
 
 Column = tuple[str, str]  # name, DuckDB type
 Schemas = tuple[tuple[str, tuple[Column, ...] | None], ...]  # of outputs, by their names

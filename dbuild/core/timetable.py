@@ -14,10 +14,10 @@ a run follows the timetable: where durations turn out otherwise, what is urgent 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from dbuild.core.occupancy import Occupancy, Ticks
 from dbuild.core.workload import Workload
+from dbuild.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

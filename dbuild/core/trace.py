@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from dbuild.values import dataclass
 
 if TYPE_CHECKING:  # the state store is opened by builds with nothing to do, which need neither
     from dbuild.core.partitions import Key

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 
 from dbuild.core.task import Sight
+from dbuild.values import dataclass
 
 _CACHE = "__pycache__"
 

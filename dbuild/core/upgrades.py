@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from dbuild.core.changes import PartChange
 from dbuild.core.part import ENVIRONMENT
+from dbuild.values import dataclass
 
 MANY = 100  # partitions from which on an upgrade is told before they are built
 _NAMED = 3  # changes that are named

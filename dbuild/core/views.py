@@ -7,12 +7,12 @@ the views themselves to put between. Unaware of partitions and of files.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 
 from dbuild.core.model import Analysis, Input, Project, ShellRecipe, Source, SqlRecipe, Target, TimeDimension
 from dbuild.core.part import Part
 from dbuild.core.task import format_of
 from dbuild.errors import UserError, nearest
+from dbuild.values import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,9 @@ when something is due. Nothing here waits or looks.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from dbuild.values import dataclass
 
 CALM = 0.1  # seconds without a further change after which a build begins
 LONGEST_CALM = 1.0  # seconds after which it begins although changes go on

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
+
+from dbuild.values import dataclass
 
 Ear = Literal["inotify", "watchfiles", "polling"]
 

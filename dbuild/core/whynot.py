@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 from dbuild.core.causes import RunNote
@@ -10,6 +9,7 @@ from dbuild.core.events import Key
 from dbuild.core.part import Part
 from dbuild.core.report import Standing
 from dbuild.core.staleness import Compared
+from dbuild.values import dataclass
 
 ExcuseKind = Literal["frozen", "uncounted", "gone", "marked fresh", "not selected", "waiting", "absent"]
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Sequence
-from dataclasses import dataclass
 from operator import add
 
 from dbuild.core.occupancy import Ticks
 from dbuild.core.resources import Claim
+from dbuild.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

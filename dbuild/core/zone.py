@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from itertools import accumulate, pairwise
 from zoneinfo import ZoneInfo
+
+from dbuild.values import dataclass
 
 EPOCH = datetime(1970, 1, 1)
 _SECOND = timedelta(seconds=1)

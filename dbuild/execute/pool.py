@@ -11,7 +11,6 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Collection
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dbuild import failpoints
@@ -19,6 +18,7 @@ from dbuild.core.model import ShellRecipe
 from dbuild.core.task import Result, Task
 from dbuild.execute.memory import used_by
 from dbuild.execute.process import Process, start_process
+from dbuild.values import replace
 
 if TYPE_CHECKING:
     from dbuild.execute.witness import Tracing, Witness

@@ -13,7 +13,6 @@ import sys
 import termios
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING
@@ -23,6 +22,7 @@ from dbuild.execute.logs import Log
 from dbuild.execute.masks import Mask
 from dbuild.execute.memory import Watch
 from dbuild.recipes.processes import kill_family
+from dbuild.values import replace
 
 if TYPE_CHECKING:
     from dbuild.execute.witness import Tracing, Witness

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from dbuild.core.task import Sight
 from dbuild.core.undeclared import is_below
 from dbuild.execute.strace import Reader
+from dbuild.values import dataclass
 
 _PIECE = 1 << 18  # bytes that are taken from the pipe at once
 _MOST = 100_000  # sights of one task that are kept

@@ -10,8 +10,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from types import ModuleType
+
+from dbuild.values import dataclass
 
 FOREIGN = ("site-packages", "dist-packages")  # an environment may lie inside the project
 _LIBRARY = os.path.dirname(os.path.abspath(os.__file__))

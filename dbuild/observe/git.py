@@ -10,7 +10,8 @@ import hashlib
 import os
 import subprocess
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+
+from dbuild.values import dataclass
 
 SECONDS = 5.0  # that git may take for an answer
 _MOST = 2000  # files that are compared with the commit

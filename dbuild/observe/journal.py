@@ -11,13 +11,13 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from dbuild.observe import inotify
 from dbuild.observe.inotify import Inotify
 from dbuild.observe.mounts import is_own, mounts_below, read_table
 from dbuild.observe.spots import Spot
+from dbuild.values import dataclass, field
 
 _MANY = 2_000  # changed names after which a whole look is as good
 _TOLD = 1_000  # paths that are named to whoever asks what happened

@@ -15,11 +15,11 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import IO, NamedTuple
 
 from dbuild.errors import UserError
 from dbuild.observe.machine import cores
+from dbuild.values import dataclass
 
 TEMPORARY = ".dbuild-tmp-"  # how the names of unfinished outputs begin
 _FORMAT = r"%P\t%s\t%T@\t%C@\t%i\0"

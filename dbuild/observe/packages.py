@@ -10,12 +10,12 @@ import json
 import re
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from dbuild.observe.importpath import folders
 from dbuild.observe.markers import holds, normal
+from dbuild.values import dataclass
 
 if TYPE_CHECKING:
     from importlib.metadata import Distribution

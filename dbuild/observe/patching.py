@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 
 from dbuild.errors import UserError
 from dbuild.observe.listing import DOUBTFUL, Tree, list_slowly, pack_record, stat_of
+from dbuild.values import dataclass, field
 
 _FEW = 20  # files up to which searching costs less than taking the whole listing apart
 _MANY = 50  # folders from which listing the whole tree is simpler

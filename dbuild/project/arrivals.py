@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from dbuild.core.model import Expectation, TimeDimension
 from dbuild.core.unit import CENTURY
 from dbuild.errors import Place, nearest
@@ -11,6 +9,7 @@ from dbuild.project.document import Table
 from dbuild.project.holidays import Holidays, read_holidays
 from dbuild.project.paths import Axes, DatasetPath, understand_path
 from dbuild.project.quantities import read_duration, read_time
+from dbuild.values import dataclass
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 BUSINESS = "business days"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from dbuild.core.overlap import Component
 from dbuild.errors import Place, UserError
+from dbuild.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

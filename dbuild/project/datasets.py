@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from dbuild.core.model import (
     Environment,
@@ -31,6 +30,7 @@ from dbuild.project.quantities import read_duration
 from dbuild.project.recipe import Macros, read_recipe, read_uses
 from dbuild.project.requirements import read_environment
 from dbuild.project.resources import Pools, SaidNeeds, read_needs
+from dbuild.values import dataclass
 
 _OF_TASKS = ("needs", "retries", "retry_on", "timeout", "timezone", "environment")  # keys that say how a recipe runs
 

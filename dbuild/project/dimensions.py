@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 
 from dbuild.core.grain import UNITS, Grain
@@ -14,6 +13,7 @@ from dbuild.errors import Place, nearest
 from dbuild.project.document import Table
 from dbuild.project.options import read_timezone
 from dbuild.project.recipe import Macros, read_sql
+from dbuild.values import dataclass, replace
 
 _KINDS = ("every", "values", "discover")
 _OF_A_DAY = {"minute": 1440, "hour": 24}  # units that start at midnight: periods of several have to divide a day

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, time
 
 from dbuild.project.document import Table
 from dbuild.project.names import is_identifier
+from dbuild.values import dataclass
 
 PREFIX = "DBUILD_"  # of the variables that dbuild itself gives to recipes
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from dbuild.errors import Place, UserError
 from dbuild.project.document import Table
 from dbuild.project.texts import read_text
+from dbuild.values import dataclass, field
 
 _HINT = "a date is written 2024-12-25"
 

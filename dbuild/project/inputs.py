@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal
 
 from dbuild.core.model import Dimension, Input, MappingRule
@@ -15,6 +14,7 @@ from dbuild.project.outputs import OutputPaths
 from dbuild.project.paths import DatasetPath
 from dbuild.project.policies import Ends, read_policies
 from dbuild.project.rules import read_rule
+from dbuild.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

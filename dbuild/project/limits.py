@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from dbuild.core.model import Limits, Retries
 from dbuild.project.document import Table
 from dbuild.project.quantities import read_duration
+from dbuild.values import dataclass
 
 # An exception's class, or one of the causes "timeout", "memory" and "killed": all are names, some with dots.
 CAUSE = r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from dbuild.core.model import Output
 from dbuild.core.task import format_of
@@ -13,6 +12,7 @@ from dbuild.project.names import is_identifier
 from dbuild.project.options import COLUMNAR
 from dbuild.project.paths import Axes, DatasetPath, understand_path
 from dbuild.project.recipe import KINDS
+from dbuild.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

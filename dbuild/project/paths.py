@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from dbuild.core.grain import Grain
 from dbuild.core.model import Dimension, ListDimension, TimeDimension
@@ -13,6 +12,7 @@ from dbuild.core.pattern import PathPattern
 from dbuild.core.pieces import fields_of, parse_pattern
 from dbuild.errors import UserError, nearest
 from dbuild.project.document import Table
+from dbuild.values import dataclass
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _INSIDE = "outputs are inside the project, and their paths relative to it"

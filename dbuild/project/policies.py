@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal, get_args
 
 from dbuild.core.model import Missing
@@ -12,6 +11,7 @@ from dbuild.project.document import Table
 from dbuild.project.keys import KEYS
 from dbuild.project.kinds import mistyped
 from dbuild.project.quantities import read_duration
+from dbuild.values import dataclass
 
 POLICIES: tuple[Missing, ...] = get_args(Missing)
 _KEYS = ("missing", "max_age", "min", "by")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from dbuild.core.model import Needs
 from dbuild.errors import nearest
 from dbuild.project.document import Table
 from dbuild.project.names import check_name
 from dbuild.project.quantities import read_size
+from dbuild.values import dataclass
 
 _OF_ALL = ("cpus", "memory")  # what every task may need, in any project
 

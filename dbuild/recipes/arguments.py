@@ -9,7 +9,6 @@ import inspect
 import sys
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Literal
@@ -18,6 +17,7 @@ from dbuild.core.model import Scalar
 from dbuild.core.task import Task, TaskInput, TaskOutput
 from dbuild.errors import RecipeError
 from dbuild.recipes.keys import Key
+from dbuild.values import dataclass
 
 if typing.TYPE_CHECKING:
     from dbuild.recipes.engine import Engine

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 from dbuild.recipes.mentions import Import
+from dbuild.values import dataclass
 
 
 class Scope:

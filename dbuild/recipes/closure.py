@@ -10,12 +10,12 @@ import ast
 import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 
 import xxhash
 
 from dbuild.errors import Place, UserError
+from dbuild.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -6,11 +6,11 @@ A written piece begins on a line that nothing else written is on.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 
 from dbuild.errors import Place, RecipeError
 from dbuild.recipes.failures import failure
 from dbuild.recipes.sqltext import line_of
+from dbuild.values import dataclass, field
 
 _NOTHING: Mapping[str, object] = {}
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from enum import Enum, auto
 
 from dbuild.recipes.harmless import METHODS
 from dbuild.recipes.mentions import chain_of
+from dbuild.values import dataclass
 
 
 class Role(Enum):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from dbuild.core.model import SqlRecipe
 from dbuild.core.pieces import is_key
@@ -14,6 +13,7 @@ from dbuild.recipes.engine import Engine
 from dbuild.recipes.sql import Job
 from dbuild.recipes.sqltext import identifier
 from dbuild.recipes.views import execute
+from dbuild.values import dataclass
 
 _NAMED = 5  # values that a message shows
 

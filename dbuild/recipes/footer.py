@@ -8,7 +8,8 @@ in DuckDB to learn the same costs about ten times as much.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+
+from dbuild.values import dataclass
 
 _TAIL = 1 << 15  # bytes: holds most footers of small files
 _NAME, _CHILDREN = 4, 5  # fields of SchemaElement

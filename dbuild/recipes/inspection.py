@@ -7,13 +7,13 @@ arguments alone, queries that write, and the few scalar functions that look at t
 from __future__ import annotations
 
 from collections.abc import Container
-from dataclasses import dataclass, field
 from typing import Any
 
 from dbuild.core.model import Reference
 from dbuild.errors import UserError
 from dbuild.recipes.statements import Script, Statement
 from dbuild.recipes.syntax import Origin, Tree, table_functions
+from dbuild.values import dataclass, field
 
 _PURE_TABLE_FUNCTIONS = frozenset(
     {"range", "generate_series", "unnest", "repeat", "repeat_row", "json_each", "json_tree"}

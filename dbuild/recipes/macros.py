@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from graphlib import CycleError, TopologicalSorter
 
@@ -16,6 +15,7 @@ from dbuild.core.model import MacroFile
 from dbuild.errors import Place, UserError
 from dbuild.recipes.inspection import Findings, inspect, inspect_macro
 from dbuild.recipes.statements import Script, Statement, parse_macros
+from dbuild.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

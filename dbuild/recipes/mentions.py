@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
+
+from dbuild.values import dataclass
 
 COMPUTED = "*"  # stands for an attribute whose name isn't written in the source
 READING_TEXTS = frozenset({"query", "eval", "sql", "execute"})  # of pandas, polars, DuckDB: texts can name variables

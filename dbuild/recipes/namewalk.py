@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from dbuild.recipes.blocks import ANNOTATION, CERTAIN, OPENERS, SOFT, Bind, Scope, Task, binding_scope
 from dbuild.recipes.mentions import COMPUTED, WATCHED, Import, Mention, Names, chain_of, import_of
+from dbuild.values import dataclass
 
 _ATTRIBUTE_CALLS = frozenset({"getattr", "hasattr", "setattr", "delattr"})
 # Calls whose arguments say how far they reach; those of others aren't kept.

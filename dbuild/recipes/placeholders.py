@@ -10,7 +10,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from dbuild.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,9 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
 
 from dbuild.observe.processes import IS_LINUX, children, descendants, files_written_by, group_of, is_running, name_of
+from dbuild.values import dataclass
 
 GRACE = 2.0  # seconds between TERM and KILL of what a recipe left running
 _MOMENT = 0.1  # seconds that it has to end by itself: `… > >(tee log)` reads on until its writer is gone

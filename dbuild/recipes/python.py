@@ -8,7 +8,6 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from importlib.util import decode_source
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +23,7 @@ from dbuild.recipes.returns import write_returned
 from dbuild.recipes.sources import Sources
 from dbuild.recipes.together import gather_together, write_together
 from dbuild.recipes.tracebacks import causes_of, trim_traceback
+from dbuild.values import dataclass
 
 if TYPE_CHECKING:
     from dbuild.recipes.engine import Engine

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import xxhash
 
 from dbuild.core.part import Part
 from dbuild.errors import Place
+from dbuild.values import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)

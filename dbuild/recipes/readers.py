@@ -6,7 +6,6 @@ Unaware of sessions: these are texts, made from values.
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from dbuild.core.grain import Grain
@@ -15,6 +14,7 @@ from dbuild.core.task import Column, TaskDimension, TaskInput
 from dbuild.errors import RecipeError, nearest
 from dbuild.recipes.keys import time_value
 from dbuild.recipes.sqltext import file_list, identifier, literal, type_name
+from dbuild.values import dataclass
 
 ReaderOptions = tuple[tuple[str, Scalar], ...]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from dbuild.recipes.composition import Step
 from dbuild.recipes.readers import moment_literal
 from dbuild.recipes.sql import Job
 from dbuild.recipes.sqltext import literal
+from dbuild.values import dataclass, replace
 
 if TYPE_CHECKING:
     from dbuild.recipes.engine import Engine

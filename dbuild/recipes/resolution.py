@@ -6,12 +6,12 @@ Takes modules from a function that reads them; runs nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 
 from dbuild.recipes.closure import Module, absolute
 from dbuild.recipes.harmless import is_builtin, is_standard
 from dbuild.recipes.mentions import COMPUTED, Import, Mention
 from dbuild.recipes.units import Outline, Unit, outline
+from dbuild.values import dataclass
 
 # Names that every module has without binding them.
 _IMPLICIT = frozenset(

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from array import array
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,7 @@ from dbuild.errors import RecipeError
 from dbuild.recipes.engine import Engine, columns_of
 from dbuild.recipes.failures import failure
 from dbuild.recipes.sqltext import identifier, literal
+from dbuild.values import dataclass, field
 
 if TYPE_CHECKING:
     import pyarrow

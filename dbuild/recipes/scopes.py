@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 
@@ -14,6 +13,7 @@ from dbuild.recipes.inspection import Findings
 from dbuild.recipes.macros import Macro, inspect_all, library
 from dbuild.recipes.statements import Script, Statement, parse
 from dbuild.recipes.syntax import Token, tokens
+from dbuild.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,6 @@ import sys
 import tempfile
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import date
 from errno import E2BIG
 from functools import lru_cache
@@ -42,6 +41,7 @@ from dbuild.recipes.keys import moment
 from dbuild.recipes.placeholders import Placeholder, parse, placeholders
 from dbuild.recipes.processes import GRACE, run_in_group
 from dbuild.recipes.quotes import Scanner, Spot, is_inside_string, is_shell, literal, place_word
+from dbuild.values import dataclass, field
 
 _PROVISIONAL = "DBUILD_PROVISIONAL"  # set only for commands that name it, as only these are run anew when it changes
 BASH = ("bash", "-euo", "pipefail")

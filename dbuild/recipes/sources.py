@@ -10,12 +10,12 @@ import importlib.machinery as machinery
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 
 from dbuild.errors import Place, UserError
 from dbuild.observe.codepath import CodePath, code_path
 from dbuild.observe.digests import digest_bytes
 from dbuild.recipes.closure import Module, lineage, parse_module
+from dbuild.values import dataclass
 
 _COMPILED = tuple(machinery.EXTENSION_SUFFIXES)
 _DEEPEST = 3  # folders below the project's that are searched for modules which are nowhere on the path

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
 from dbuild.core.model import MacroFile, SqlRecipe
 from dbuild.errors import Place, UserError
 from dbuild.recipes.syntax import Mistake, Origin, Token, Tree, cut, tokens, tree_of
+from dbuild.values import dataclass, replace
 
 _TEMPORARY = ("temp", "temporary")
 _BODIED = ("table", "view", "macro", "function")

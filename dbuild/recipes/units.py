@@ -9,13 +9,13 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from functools import lru_cache
 
 from dbuild.recipes.closure import canonical
 from dbuild.recipes.demands import Demand, demands_of
 from dbuild.recipes.mentions import Import, Names, chain_of, import_of
 from dbuild.recipes.namewalk import names_of
+from dbuild.values import dataclass, field
 
 _WORD = re.compile(r"[^\W\d]\w*")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from textwrap import wrap
 
 from dbuild.core.report import DatasetStatus
@@ -17,6 +16,7 @@ from dbuild.ui.drawing.strips import PLAIN_SHAPES, SHAPES, Strip, shares_of, str
 from dbuild.ui.styles import BOLD, FAINT
 from dbuild.ui.text import age, clean, clip, duration, size_text
 from dbuild.ui.widths import filled, width_of
+from dbuild.values import dataclass
 
 Rows = list[list[Piece]]
 

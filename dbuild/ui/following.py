@@ -6,7 +6,6 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
 
 from dbuild.build.running import RunningTask
 from dbuild.core.partitions import PartitionSet
@@ -16,6 +15,7 @@ from dbuild.ui.live import Line, Size, live_on
 from dbuild.ui.styles import FAINT, painted
 from dbuild.ui.text import brief, counted, partition_name
 from dbuild.ui.widths import cut, width_of
+from dbuild.values import replace
 
 Rows = list[list[Piece]]
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from dbuild.ui.text import age
+from dbuild.values import dataclass
 
 _TO_SECONDS = 19  # characters of an ISO time
 

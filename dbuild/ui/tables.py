@@ -10,10 +10,10 @@ import os
 import shutil
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from dbuild.ui.stream import paint
 from dbuild.ui.widths import cut, filled, width_of
+from dbuild.values import dataclass
 
 _GAP = "  "
 _STAYING = 70  # percent of the room that what stays gets where it needs more than all

@@ -9,11 +9,11 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from dbuild.core.vigil import Ended, Ending
+from dbuild.values import dataclass, field
 
 _MOST_TASKS = 1_000  # that are handed to whoever is told of a build
 _LONGEST_LINE = 1 << 28

@@ -6,10 +6,10 @@ import json
 import os
 import socket
 import time
-from dataclasses import dataclass
 
 from dbuild.build.settings import Settings
 from dbuild.state.store import FOLDER
+from dbuild.values import dataclass
 
 BEAT = 10.0  # seconds
 LATE = 6 * BEAT  # seconds after which a watch counts as stuck

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from typing import Any
 
 from dbuild.core.events import LookedAt
@@ -12,6 +11,7 @@ from dbuild.errors import UserError
 from dbuild.observe.digests import digest_bytes
 from dbuild.observe.listing import Tree, list_trees, name_of, pack_record, records_of, stat_file
 from dbuild.observe.spots import Spot, spots_of
+from dbuild.values import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from dbuild.core.vigil import Rules
+from dbuild.values import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)

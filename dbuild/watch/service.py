@@ -11,7 +11,6 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import replace
 from datetime import UTC, datetime
 
 from dbuild.build.settings import Settings
@@ -32,6 +31,7 @@ from dbuild.core.watching import (
 )
 from dbuild.errors import UsageError, UserError
 from dbuild.state.store import FOLDER
+from dbuild.values import replace
 from dbuild.watch.answers import Answers
 from dbuild.watch.children import Builder, Outcome, Record
 from dbuild.watch.claim import Claim

@@ -16,6 +16,7 @@ import dbuild
 
 ROOT = Path(dbuild.__file__).parent
 ORDER = (
+    "values",
     "errors",
     "failpoints",
     "core",
@@ -31,6 +32,7 @@ ORDER = (
     "__main__",
 )
 CORE_ABOVE = {"core", "errors"}
+KINDS = "values"  # what classes of the core are made by: it writes methods, and does nothing else
 # What would look at the world or wait for it. Datetimes, patterns and JSON are values.
 EFFECTS = frozenset(
     """
@@ -116,7 +118,7 @@ def test_the_core_imports_nothing_but_itself_and_the_standard_library() -> None:
     for path in modules():
         for found in imports(path) if room(path) in CORE_ABOVE else ():
             own = own_room(found)
-            if own not in CORE_ABOVE if own else found.module.split(".")[0] not in sys.stdlib_module_names:
+            if own not in {*CORE_ABOVE, KINDS} if own else found.module.split(".")[0] not in sys.stdlib_module_names:
                 wrong.append(str(found))
     assert wrong == []
 
@@ -137,6 +139,19 @@ def effects(path: Path, text: str | None = None) -> list[str]:
 
 def test_the_core_does_nothing() -> None:
     assert [found for path in modules() if room(path) in CORE_ABOVE for found in effects(path)] == []
+
+
+def test_classes_cost_no_compilation_to_define() -> None:
+    """Those of `dataclasses` cost seven each, which was most of the start of a command."""
+    here = {path for path in modules() if room(path) == KINDS}
+    wanted = [
+        f"{path.name}:{node.lineno}"
+        for path in {*modules()} - here
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom)
+        if node.module == "dataclasses" and {one.name for one in node.names} & {"dataclass", "field", "replace"}
+    ]
+    assert wanted == []
 
 
 # -- the tests above can fail ----------------------------------------------------------------------------------------

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import pairwise
+
+from dbuild.values import dataclass
 
 UP, RIGHT, DOWN, LEFT = 1, 2, 4, 8
 LINES = " ╵╶╰╷│╭├╴╯─┴╮┤┬┼"  # by the directions in which lines leave a cell

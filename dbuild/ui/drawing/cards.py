@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from dbuild.ui.drawing.canvas import Canvas, Piece
 from dbuild.ui.drawing.layering import Layering
 from dbuild.ui.drawing.placing import placed
 from dbuild.ui.drawing.routing import routed
+from dbuild.values import dataclass
 
 NARROWEST = 20  # columns of a card
 _WIDEST = 38

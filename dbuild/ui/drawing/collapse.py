@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+
+from dbuild.values import dataclass
 
 _HIGHEST = 4  # levels of folders
 

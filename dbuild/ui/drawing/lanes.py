@@ -7,9 +7,9 @@ dataset alone. A lane goes on down to the last reader.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from dbuild.ui.drawing.canvas import Canvas
+from dbuild.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

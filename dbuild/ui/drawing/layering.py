@@ -8,7 +8,8 @@ which they pass a layer, as they carry the same.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+from dbuild.values import dataclass
 
 _SWEEPS = 12  # pairs of passes, down and up
 _LARGEST = 400  # nodes of a layer above which neighbours aren't exchanged one by one

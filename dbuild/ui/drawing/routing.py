@@ -7,8 +7,9 @@ they run down; where they run across, two that meet have tracks of their own.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
+
+from dbuild.values import dataclass
 
 _PASSES = 4
 

@@ -7,11 +7,11 @@ attention most. States differ by shape as well as by colour.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from dbuild.core.partitions import Interval, PartitionSet, TimeAxis, common
 from dbuild.ui.text import clean
 from dbuild.ui.widths import cut, width_of
+from dbuild.values import dataclass
 
 Standing = Sequence[tuple[str, PartitionSet]]  # states with their partitions, what needs attention most first
 

@@ -1,0 +1,164 @@
+"""Classes of values behave as those of `dataclasses`, and cost next to nothing to define."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import pickle
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from dbuild import values
+
+Make = Callable[..., Any]
+
+
+@values.dataclass(frozen=True, slots=True)
+class Sent:
+    """At the top of a module, as pickles find it."""
+
+    name: str
+    parts: tuple[int, ...] = ()
+
+
+@values.dataclass(frozen=True)
+class Open:
+    """Without slots, so that it may keep what it finds."""
+
+    name: str = "x"
+
+
+def point(dataclass: Make, field: Make, **flags: bool) -> Any:
+    """The same class by either of them."""
+
+    class Point:
+        x: int
+        y: int = 2
+        names: list[str] = field(default_factory=list)
+        hidden: str = field(default="h", repr=False, compare=False)
+
+        def __post_init__(self) -> None:
+            if self.x < 0:
+                raise ValueError("negative")
+
+    return dataclass(**flags)(Point)
+
+
+FLAGS = [
+    {"frozen": True, "slots": True},
+    {"slots": True},
+    {"frozen": True},
+    {"frozen": True, "slots": True, "eq": False},
+    {"frozen": True, "slots": True, "order": True},
+    {},
+]
+
+
+def told(question: Callable[[Any, Any], object], cls: object, module: object) -> str:
+    """What comes of it, in words."""
+    try:
+        said = repr(question(cls, module))
+    except Exception as error:
+        said = f"{type(error).__name__}: {error}"
+    return said.replace("point.<locals>.", "").split(" at 0x")[0]
+
+
+def replaced(module: Any) -> Make:
+    """The function that gives a changed copy."""
+    found: Make = module.replace
+    return found
+
+
+@pytest.mark.parametrize("flags", FLAGS, ids=lambda flags: "+".join(flags) or "plain")
+def test_values_behave_as_dataclasses(flags: dict[str, bool]) -> None:
+    here, there = (point(one.dataclass, one.field, **flags) for one in (values, dataclasses))
+    questions: list[Callable[[Any, Any], object]] = [
+        lambda cls, module: cls(1),
+        lambda cls, module: cls(1, 3, names=["a"], hidden="b"),
+        lambda cls, module: cls(),
+        lambda cls, module: cls(1, 2, [], "", 5),
+        lambda cls, module: cls(-1),
+        lambda cls, module: cls(1) == cls(1, hidden="other"),
+        lambda cls, module: cls(1) == cls(2),
+        lambda cls, module: cls(1) == (1, 2, []),
+        lambda cls, module: cls(1) < cls(2),
+        lambda cls, module: cls(1) >= cls(1),
+        lambda cls, module: cls(1) < 2,
+        lambda cls, module: hash(cls(1, names=())) == hash(cls(1, names=())),
+        lambda cls, module: setattr(cls(1), "x", 2),
+        lambda cls, module: delattr(cls(1), "x"),
+        lambda cls, module: replaced(module)(cls(1, 5), y=6),
+        lambda cls, module: replaced(module)(cls(1), z=6),
+        lambda cls, module: dataclasses.replace(cls(1, 5), y=6),
+        lambda cls, module: dataclasses.asdict(cls(1, 5)),
+        lambda cls, module: [(one.name, one.type, one.repr) for one in dataclasses.fields(cls(1))],
+        lambda cls, module: cls.__match_args__,
+        lambda cls, module: cls.__slots__,
+        lambda cls, module: cls(1).__dict__,
+        lambda cls, module: cls(1).names is cls(1).names,
+        lambda cls, module: cls.y if not hasattr(cls, "__slots__") else None,
+        lambda cls, module: copy.deepcopy(cls(1, names=["a"])),
+        lambda cls, module: cls.__hash__ is None,
+    ]
+    for number, question in enumerate(questions):
+        assert told(question, here, values) == told(question, there, dataclasses), number
+
+
+def test_what_is_frozen_takes_no_other_attributes() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError, match="cannot assign to field 'other'"):
+        Sent("a").other = 1  # type: ignore[attr-defined]
+
+
+def test_a_class_inherits_fields_and_methods_of_its_own_stay() -> None:
+    def family(module: Any) -> Any:
+        class Parent:
+            a: int
+            b: int = 1
+
+            def __repr__(self) -> str:
+                return "mine"
+
+        parent = module.dataclass(frozen=True, slots=True)(Parent)
+
+        class Child(parent):  # type: ignore[misc]
+            b: int = 5
+            c: int = 2
+
+        return parent, module.dataclass(frozen=True, slots=True)(Child)
+
+    for parent, child in (family(values), family(dataclasses)):
+        assert repr(parent(1)) == "mine"
+        assert repr(child(1)).endswith("Child(a=1, b=5, c=2)")
+        assert child.__slots__ == ("c",)
+        assert child(1) != parent(1, 5)
+
+
+def test_values_are_pickled_and_kept_without_slots() -> None:
+    one = Sent("a", (1, 2))
+    assert pickle.loads(pickle.dumps(one)) == one
+    assert pickle.loads(pickle.dumps(Open("b"))) == Open("b")
+    assert vars(Open("b")) == {"name": "b"}
+
+
+def test_to_define_a_class_compiles_nothing() -> None:
+    code = """
+import sys
+from dbuild.values import dataclass, field
+heard = []
+sys.addaudithook(lambda event, _: heard.append(event) if event in ("compile", "exec") else None)
+@dataclass(frozen=True, slots=True, order=True)
+class One:
+    a: int
+    b: dict[str, int] = field(default_factory=dict)
+before = len(heard)
+One(1)
+one = len(heard)
+One(2)
+print(before, one > 0, len(heard) - one, "dataclasses" in sys.modules)
+"""
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.split() == ["0", "True", "0", "False"]

@@ -10,7 +10,6 @@ import resource
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ from dbuild.ui.json import encode
 from dbuild.ui.stream import tell
 from dbuild.ui.tables import Cell, Column, table
 from dbuild.ui.text import clean, counted, duration
+from dbuild.values import dataclass, field
 
 if TYPE_CHECKING:
     from dbuild.ui.sinks import Sink

@@ -11,7 +11,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dbuild import failpoints
 from dbuild.core.model import ShellRecipe
@@ -99,7 +99,7 @@ class Pool:
     def _start(self) -> Process:
         failpoints.reach("spawn")
         worker = start_process(self._root, self._directories, self._environment, self._sign, self._tracing)
-        self._selector.register(worker.connection, selectors.EVENT_READ, worker)
+        self._selector.register(worker.channel, selectors.EVENT_READ, worker)
         self._selector.register(worker.pipe, selectors.EVENT_READ, worker)
         if worker.witness is not None:
             self._selector.register(worker.witness.descriptor, selectors.EVENT_READ, worker)
@@ -166,9 +166,12 @@ class Pool:
 
     def _hear(self, worker: Process) -> list[Result]:
         try:
-            kind, content = worker.connection.recv()
+            told = worker.channel.take()
         except (EOFError, OSError):
             return self._bury(worker)
+        return [result for kind, content in told for result in self._take_told(worker, kind, content)]
+
+    def _take_told(self, worker: Process, kind: str, content: Any) -> list[Result]:
         if kind == "child":
             worker.child = content
             return []
@@ -209,7 +212,7 @@ class Pool:
 
     def _forget(self, worker: Process) -> None:
         seen = worker.witness.descriptor if worker.witness is not None else worker.pipe
-        for end in (worker.connection, worker.pipe, seen):
+        for end in (worker.channel, worker.pipe, seen):
             try:
                 self._selector.unregister(end)
             except KeyError:

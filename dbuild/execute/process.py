@@ -14,10 +14,10 @@ import termios
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING
 
 from dbuild.core.task import Result, Task
+from dbuild.execute.channel import Channel, Sender
 from dbuild.execute.logs import Log
 from dbuild.execute.masks import Mask
 from dbuild.execute.memory import Watch
@@ -38,12 +38,12 @@ class Process:
     def __init__(
         self,
         process: subprocess.Popen[bytes],
-        connection: Connection,
+        channel: Channel,
         pipe: int,
         lifeline: int,
         witness: Witness | None = None,
     ) -> None:
-        self.connection = connection
+        self.channel = channel
         self.pipe = pipe  # what it and its recipes print
         self.witness = witness  # what these open, where that is looked at
         self.pid = process.pid
@@ -80,7 +80,7 @@ class Process:
         self.task, self.target = task, task.target
         self.is_confined = self.is_confined or task.is_confined
         try:
-            self.connection.send(task)
+            self.channel.send(_SENDER.shorten(task))
         except OSError:
             pass  # it died while idle: the pool finds the closed connection and reports the task
 
@@ -176,7 +176,7 @@ class Process:
 
     def hang_up(self) -> None:
         """Tells it that there is no more work, and listens to nothing that it may print: it must not wait for us."""
-        self.connection.close()
+        self.channel.close()
         os.close(self.pipe)
         self.pipe = -1
         if self.witness is not None:
@@ -192,6 +192,7 @@ class Process:
 
 
 _NOTHING = Mask(())
+_SENDER = Sender()
 
 
 def start_process(
@@ -233,7 +234,7 @@ def start_process(
         from dbuild.execute.witness import Witness
 
         witness = Witness(seen, tracing, root)
-    return Process(process, Connection(ours.detach()), pipe, held, witness)
+    return Process(process, Channel(ours.detach()), pipe, held, witness)
 
 
 def _pipe(opened: list[int]) -> tuple[int, int]:

@@ -7,7 +7,6 @@ import importlib
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from importlib.util import decode_source
 from typing import TYPE_CHECKING, Any
 
@@ -194,23 +193,44 @@ def run(task: Task, engine: Engine) -> Produced:
     with the recipe's own traceback, or with what is wrong with its inputs or result; also when the code in the files
     is no longer what the task expects (`task.code`; empty: not checked).
     """
-    with _flushed(engine), _inside(task):
-        loaded = _load(task)
-        with _environment(task):
-            return _call(task, loaded, engine)
+    try:
+        before = os.getcwd()
+        if before != task.root:
+            os.chdir(task.root)
+        prepare_imports(task.root, task.snapshot, task.bounds.code if task.bounds and task.is_confined else None)
+        try:
+            return _run(task, engine)
+        finally:
+            os.chdir(before)
+    finally:
+        _end(engine)
+
+
+def _run(task: Task, engine: Engine) -> Produced:
+    loaded = _load(task)
+    before = _variables()
+    try:
+        if task.env or task.secrets:
+            os.environ.update((*task.env, *task.secrets))
+        return _call(task, loaded, engine)
+    finally:
+        if _variables() != before:
+            os.environb.clear()
+            os.environb.update(before)
 
 
 def _call(task: Task, loaded: _Loaded, engine: Engine) -> Produced:
     params = Params(dict(task.params))
-    with _reported(task):
+    reported = _Reported(task)
+    with reported:
         call = gather if task.parts is None else gather_together
         arguments = call(task, loaded.parameters, params, engine)
     imported = len(sys.modules)
-    with _reported(task):
+    with reported:
         value = loaded.function(**arguments)
     if len(sys.modules) != imported:  # it imported more, so perhaps project code that was edited since
         _check_code(task)
-    with _reported(task):  # a lazy table runs its query when it is written, a generator runs now
+    with reported:  # a lazy table runs its query when it is written, a generator runs now
         if task.parts is not None:
             parts = write_together(value, task, "output" in arguments, engine)
             return Produced((), params.names_read, parts=parts)
@@ -238,7 +258,7 @@ def _load(task: Task) -> _Loaded:
 
 def _import_function(task: Task, recipe: PythonRecipe) -> Callable[..., Any]:
     importlib.invalidate_caches()  # a finder remembers folders by their mtime, which is too coarse for a new file
-    with _reported(task):
+    with _Reported(task):
         module = importlib.import_module(recipe.module)
     found = getattr(module, "__file__", None)
     path = path_of(task.root)
@@ -270,19 +290,24 @@ def _check_code(task: Task) -> None:
         )
 
 
-@contextmanager
-def _reported(task: Task) -> Iterator[None]:
-    """Turn whatever recipe code raises, but a person's Ctrl-C, into a RecipeError."""
-    try:
-        yield
-    except (KeyboardInterrupt, UserError):
-        raise
-    except SystemExit as error:
-        text = trim_traceback(error, task.root)
-        what = f"{text}\nthe recipe ended Python with sys.exit({error.code!r})"
-        raise RecipeError(what, causes=causes_of(error)) from None
-    except BaseException as error:
-        raise RecipeError(trim_traceback(error, task.root), None, _hint(error, task), causes_of(error)) from None
+class _Reported:
+    """Turns whatever recipe code raises, but a person's Ctrl-C, into a RecipeError."""
+
+    __slots__ = ("_task",)
+
+    def __init__(self, task: Task) -> None:
+        self._task = task
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if error is None or isinstance(error, KeyboardInterrupt | UserError):
+            return
+        text, causes = trim_traceback(error, self._task.root), causes_of(error)
+        if isinstance(error, SystemExit):
+            raise RecipeError(f"{text}\nthe recipe ended Python with sys.exit({error.code!r})", causes=causes) from None
+        raise RecipeError(text, None, _hint(error, self._task), causes) from None
 
 
 def _hint(error: BaseException, task: Task) -> str | None:
@@ -305,40 +330,17 @@ def _install_hint(error: ModuleNotFoundError, root: str) -> str | None:
     return None if is_ours else f"pip install {package} (into the environment that dbuild runs in)"
 
 
-@contextmanager
-def _flushed(engine: Engine) -> Iterator[None]:
+def _end(engine: Engine) -> None:
     """What a recipe prints must be in its log when its task ends, and its tables gone."""
-    try:
-        yield
-    finally:
-        engine.reset()
-        for stream in (sys.stdout, sys.stderr):
-            try:
-                stream.flush()
-            except (OSError, ValueError, AttributeError):  # the recipe has closed it, or put something else there
-                pass
+    engine.reset()
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError, AttributeError):  # the recipe has closed it, or put something else there
+            pass
 
 
-@contextmanager
-def _inside(task: Task) -> Iterator[None]:
-    """Work in the project's directory, and import from it first: the code of a run, if there is one."""
-    before = os.getcwd()
-    os.chdir(task.root)
-    prepare_imports(task.root, task.snapshot, task.bounds.code if task.bounds and task.is_confined else None)
-    try:
-        yield
-    finally:
-        os.chdir(before)
-
-
-@contextmanager
-def _environment(task: Task) -> Iterator[None]:
-    """The task's own variables, secrets among them, in the environment; afterwards it is as it was before."""
-    before = os.environb.copy()  # as bytes: decoding it all for each task would be for nothing
-    try:
-        os.environ.update((*task.env, *task.secrets))
-        yield
-    finally:
-        if os.environb.copy() != before:
-            os.environb.clear()
-            os.environb.update(before)
+def _variables() -> dict[bytes, bytes]:
+    """The environment as it is now: as bytes, as Python itself keeps it, since decoding it all costs much a task."""
+    kept = getattr(os.environb, "_data", None)
+    return dict(kept) if type(kept) is dict else os.environb.copy()

@@ -16,6 +16,9 @@ class Topic(NamedTuple):
 
 
 TOPICS = {
+    "tutorial": Topic("In a quarter of an hour: build, correct, ask why, write a flow", "tutorial.md"),
+    "how-to": Topic("Every night, in CI, corrections, upgrades, failures, renames", "how-to.md"),
+    "screens": Topic("What terminals show: a build, the flow, why, late, statistics", "terminal.md"),
     "partitions": Topic("Dimensions, and which partitions an input gives", "partitions.md"),
     "keys": Topic("How partitions are chosen: daily@2013-01, +x, tag:nightly", "reference.md", "The command line"),
     "dataflowfile": Topic("Every key of the Dataflowfile", "reference.md", "The Dataflowfile"),
@@ -30,6 +33,7 @@ TOPICS = {
     "reference": Topic("All keys, commands, options and fields", "reference.md"),
     "design": Topic("The state on disk, crashes, known limits", "design.md"),
     "comparison": Topic("Beside make, Snakemake, DVC, dbt, SQLMesh and Dagster", "comparison.md"),
+    "pages": Topic("All pages, by what you want to do", "README.md"),
     "performance": Topic("What things cost, and how that is measured", "performance.md"),
 }
 

@@ -320,6 +320,9 @@ COMMANDS = {
     ),
 }
 TOPICS = {
+    "tutorial": "In a quarter of an hour: build, correct, ask why, write a flow",
+    "how-to": "Every night, in CI, corrections, upgrades, failures, renames",
+    "screens": "What terminals show: a build, the flow, why, late, statistics",
     "partitions": "Dimensions, and which partitions an input gives",
     "keys": "How partitions are chosen: daily@2013-01, +x, tag:nightly",
     "dataflowfile": "Every key of the Dataflowfile",
@@ -334,5 +337,6 @@ TOPICS = {
     "reference": "All keys, commands, options and fields",
     "design": "The state on disk, crashes, known limits",
     "comparison": "Beside make, Snakemake, DVC, dbt, SQLMesh and Dagster",
+    "pages": "All pages, by what you want to do",
     "performance": "What things cost, and how that is measured",
 }

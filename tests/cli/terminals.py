@@ -11,7 +11,7 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -24,7 +24,13 @@ class Terminal:
     """A terminal of some size in which a command runs. As a context manager it ends what still runs."""
 
     def __init__(
-        self, folder: Path, environment: dict[str, str], *words: str, columns: int = 80, rows: int = 24
+        self,
+        folder: Path,
+        environment: dict[str, str],
+        *words: str,
+        columns: int = 80,
+        rows: int = 24,
+        program: Sequence[str] = (sys.executable, "-m", "dbuild"),
     ) -> None:
         self.output = b""  # all bytes that came
         self.writes = 0  # reads that gave something: at most so many writes
@@ -33,7 +39,7 @@ class Terminal:
         self._ours, theirs = os.openpty()
         self._set_size(columns, rows)
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "dbuild", *words],
+            [*program, *words],
             cwd=folder,
             env=environment,
             stdin=theirs,

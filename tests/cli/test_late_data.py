@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-import sys
 import tomllib
 from pathlib import Path
 
@@ -14,9 +12,9 @@ import pytest
 from dbuild.build import Settings, lint
 from dbuild.core.events import Lacking
 from dbuild.ui.json import lacking_record
-from tests.cli.test_readme import ROOT, Clone, blocks, normal, tour
+from tests.cli.pages import ROOT, Clone, blocks, normal, tour
 
-EXAMPLE = Path("examples", "pricing")
+EXAMPLE = "examples/pricing"
 TEXT = (ROOT / "docs" / "late-data.md").read_text(encoding="utf-8")
 FLOW = """
 [partitions.day]
@@ -29,13 +27,9 @@ path = "data/orders/{day}.csv"
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Clone:
-    unwanted = shutil.ignore_patterns("data", "out", ".dbuild", "__pycache__")
-    shutil.copytree(ROOT / EXAMPLE, tmp_path / EXAMPLE, ignore=unwanted)
-    program = tmp_path / "bin" / "dbuild"
-    program.parent.mkdir()
-    program.write_text(f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec "{sys.executable}" -P -m dbuild "$@"\n')
-    program.chmod(0o755)
-    return Clone(tmp_path)
+    made = Clone(tmp_path)
+    made.example(EXAMPLE, "data")
+    return made
 
 
 def by_target(line: str) -> str:
@@ -72,9 +66,3 @@ def test_the_line_of_json_has_the_fields_that_there_are() -> None:
     (shown,) = blocks("json", TEXT)
     event = Lacking("valuation", "2024-01-04", 1, "provisional", ("prices@2024-01-04",), ("prices@2024-01-03",))
     assert json.loads(shown) == lacking_record(event)
-
-
-def test_links_lead_somewhere() -> None:
-    links = [link for link in re.findall(r"\]\(([^)#\s]+)[^)]*\)", TEXT) if "://" not in link]
-    assert len(links) >= 2
-    assert [link for link in links if not (ROOT / "docs").joinpath(link).exists()] == []

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -201,3 +203,25 @@ def test_imports_of_higher_rooms_and_of_the_same_are_allowed(file: str, text: st
 )
 def test_what_acts_is_found(text: str) -> None:
     assert len(effects(ROOT / "core" / "graph.py", text)) == 1
+
+
+# -- the page on design --------------------------------------------------------------------------------------------
+
+
+def section(heading: str) -> str:
+    """A section of the page on design, without those below it."""
+    page = (ROOT.parent / "docs/design.md").read_text(encoding="utf-8")
+    return page.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+
+
+def test_the_page_on_design_has_these_rooms_and_modules() -> None:
+    rooms, _, rest = section("The rooms").partition("`build` is a package")
+    assert re.findall(r"^\| `(\w+)` \|", rooms, re.MULTILINE) == [room for room in ORDER if room != "__main__"]
+    named = re.findall(r"`(\w+)`", re.sub(r"\(`\w+`\)", "", rest))
+    assert sorted(named) == sorted(path.stem for path in (ROOT / "build").glob("[!_]*.py"))
+
+
+def test_the_page_on_design_says_why_each_dependency_is_there() -> None:
+    declared = tomllib.loads((ROOT.parent / "pyproject.toml").read_text())["project"]["dependencies"]
+    said = re.findall(r"^\| (\w+) \|", section("Dependencies"), re.MULTILINE)
+    assert sorted(set(said) - {"package"}) == sorted(re.split(r"[<>=]", one)[0] for one in declared)

@@ -14,7 +14,7 @@ from dbuild.core.mapping import Mapping, mapping_of
 from dbuild.core.model import Input, Source, Target
 from dbuild.core.partitions import Axis, Interval, ListAxis, PartitionSet
 from dbuild.core.plan import inputs_of
-from dbuild.values import dataclass
+from dbuild.values import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +24,16 @@ class Shifts:
     flow: Flow
     domains: Domains
     kept: Callable[[str], tuple[str, ...]]  # dimension -> what `extent` gave when the seals were written
+    _domains: dict[str, PartitionSet] = field(default_factory=dict)  # of datasets, as they were kept
+    _axes: dict[str, ListAxis] = field(default_factory=dict)
 
     def kept_axis(self, axis: Axis) -> Axis:
         """The axis as it was when the seals were written."""
-        return ListAxis(axis.name, self.kept(axis.name)) if isinstance(axis, ListAxis) else axis
+        if not isinstance(axis, ListAxis):
+            return axis
+        if axis.name not in self._axes:
+            self._axes[axis.name] = ListAxis(axis.name, self.kept(axis.name))
+        return self._axes[axis.name]
 
     def touched(self, target: str) -> PartitionSet:
         """The partitions of a target that read what came or went."""
@@ -58,9 +64,11 @@ class Shifts:
         return touched
 
     def _kept(self, name: str) -> PartitionSet:
-        dataset = self.flow.project.dataset(name)
-        assert isinstance(dataset, Source | Target)
-        return self.kept_domain(dataset)
+        if name not in self._domains:
+            dataset = self.flow.project.dataset(name)
+            assert isinstance(dataset, Source | Target)
+            self._domains[name] = self.kept_domain(dataset)
+        return self._domains[name]
 
     def kept_domain(self, dataset: Source | Target) -> PartitionSet:
         """All partitions that a dataset had when the seals were written."""

@@ -79,6 +79,8 @@ class World:
         self._failures: dict[str, dict[str, Failure]] = {}
         self._touched: dict[str, PartitionSet] = {}
         self._asked: dict[str, int] = {}
+        self._kept_axes: dict[str, ListAxis] = {}
+        self._reordered: dict[str, bool] = {}
         self.unasked: frozenset[str] = frozenset()  # dimensions whose SQL has never been asked
         self.doubts: tuple[str, ...] = ()  # what isn't known of keys, as notices
         self.presence = presence
@@ -103,6 +105,7 @@ class World:
         self.supply = supply_of(flow, self.reach, self.absences, self, is_patient=is_patient)
         self.domains = self.supply.domains
         self.notices = (*notices, *self._refusals(), *self.words.notices)
+        self._shifts = Shifts(flow, self.reach, state.axis_values)
 
     # -- who is there ----------------------------------------------------------------------------------------------
 
@@ -171,11 +174,17 @@ class World:
         """Whether values of a dimension that an input has changed places: recipes see files in the order of keys."""
         step = self.flow.steps[target]
         axes = {axis.name: axis for given in step.inputs for axis in self._axes_of(given.dataset)}
-        return any(_has_moved(self.kept_axis(axis), axis) for axis in axes.values())
+        for name in axes.keys() - self._reordered.keys():
+            self._reordered[name] = _has_moved(self.kept_axis(axes[name]), axes[name])
+        return any(self._reordered[name] for name in axes)
 
     def kept_axis(self, axis: Axis) -> Axis:
         """The axis as it was when the seals were written."""
-        return ListAxis(axis.name, self.state.axis_values(axis.name)) if isinstance(axis, ListAxis) else axis
+        if not isinstance(axis, ListAxis):
+            return axis
+        if axis.name not in self._kept_axes:
+            self._kept_axes[axis.name] = ListAxis(axis.name, self.state.axis_values(axis.name))
+        return self._kept_axes[axis.name]
 
     def touched(self, target: str) -> PartitionSet:
         """The partitions whose inputs or outputs differ from the kept listings, or whose inputs came or went."""
@@ -188,7 +197,7 @@ class World:
                     if given.dataset in self.flow.steps and given.dataset != target:
                         changed |= self.moved(given.dataset)
                     touched |= mapping.affects(changed, domain)
-            touched |= Shifts(self.flow, self.reach, self.state.axis_values).touched(target)
+            touched |= self._shifts.touched(target)
             if self.routing is not None:
                 touched |= self.routing.touched(target)
             self._touched[target] = touched & domain

@@ -73,6 +73,7 @@ def mappings_of(flow: Flow, axes: MappingOf[str, Axis]) -> tuple[dict[str, tuple
     """The mapping of each input of each target, and the mistakes found in them."""
     problems: list[UserError] = []
     found: dict[str, tuple[Mapping, ...]] = {}
+    fed = fed_by_rows(flow)
     for name, step in _all_steps(flow):
         own = axes_for(step.target, axes)
         mappings = []
@@ -80,7 +81,7 @@ def mappings_of(flow: Flow, axes: MappingOf[str, Axis]) -> tuple[dict[str, tuple
             try:
                 mapping = mapping_of(own, _axes_of_input(flow, given, axes), dict(given.rules), dict(given.by))
                 mappings.append(mapping)
-                _check_reach(flow, given)
+                _check_reach(flow, given, fed)
                 _check_policies(given, mapping, _axes_of_input(flow, given, axes))
             except ValueError as error:
                 problems.append(UserError(f'target "{name}", input "{given.name}": {error}', given.place))
@@ -100,9 +101,8 @@ def _check_policies(given: Input, mapping: Mapping, axes: Sequence[Axis]) -> Non
         raise ValueError('min is for several partitions, and it is always one: use missing = "skip"')
 
 
-def _check_reach(flow: Flow, given: Input) -> None:
-    """ValueError, with what to do, where nobody knows before a build how far a dimension reaches."""
-    fed = fed_by_rows(flow)
+def _check_reach(flow: Flow, given: Input, fed: set[str]) -> None:
+    """ValueError, with what to do, where nobody knows before a build how far a dimension (one of `fed`) reaches."""
     for dimension, _ in given.by if given.dataset in flow.steps else ():
         if dimension in fed:
             raise ValueError(

@@ -76,10 +76,11 @@ def link(project: Project, analyses: Mapping[str, Analysis]) -> tuple[Flow, list
     """
     problems: list[UserError] = []
     linked: dict[str, Step] = {}
+    folded = {name.lower(): name for name in (*project.sources, *project.targets)}
     for name, target in project.targets.items():
         analysis = analyses[name]
         problems.extend(analysis.problems)
-        linked[name] = Step(target, _inputs(project, target, analysis, problems), analysis)
+        linked[name] = Step(target, _inputs(project, target, analysis, folded, problems), analysis)
         problems.extend(view_problems(project, linked[name]))
         problems.extend(binding_problems(project, target, analysis))
         problems.extend(_output_problems(target, analysis))
@@ -88,7 +89,7 @@ def link(project: Project, analyses: Mapping[str, Analysis]) -> tuple[Flow, list
     for query in asked.values():
         analysis = analyses[query.name]
         problems.extend(analysis.problems)
-        linked[query.name] = Step(query, _inputs(project, query, analysis, problems), analysis)
+        linked[query.name] = Step(query, _inputs(project, query, analysis, folded, problems), analysis)
     order = _order(linked, problems)
     whole, more = see_through(project, order, linked)
     problems.extend(problem for step in whole.values() for problem in batch_problems(project, step))
@@ -107,16 +108,19 @@ def _readers(steps: Mapping[str, Step]) -> dict[str, tuple[str, ...]]:
     return {name: tuple(found) for name, found in readers.items()}
 
 
-def _inputs(project: Project, target: Target, analysis: Analysis, problems: list[UserError]) -> tuple[Input, ...]:
+def _inputs(
+    project: Project, target: Target, analysis: Analysis, folded: Mapping[str, str], problems: list[UserError]
+) -> tuple[Input, ...]:
+    """`folded` has the names of all datasets without case."""
     found = {given.name: given for given in target.inputs}
-    folded = {given.name.lower(): given.name for given in target.inputs}
+    own_names = {given.name.lower(): given.name for given in target.inputs}
     read: set[str] = set()
     for reference in analysis.reads:
-        declared = reference.name if reference.name in found else folded.get(reference.name.lower())
+        declared = reference.name if reference.name in found else own_names.get(reference.name.lower())
         if declared:
             read.add(declared)
             continue
-        given = _implied(project, reference)
+        given = _implied(project, reference, folded)
         if given is not None:
             found.setdefault(given.name, given)
             read.add(given.name)
@@ -155,12 +159,11 @@ def _unread(target: Target, given: Input) -> UserError:
     )
 
 
-def _implied(project: Project, reference: Reference) -> Input | None:
+def _implied(project: Project, reference: Reference, folded: Mapping[str, str]) -> Input | None:
     """The input that a recipe's text names without a declaration; names are compared as SQL does, without case."""
     dataset, _, output = reference.name.partition(".")
     found = project.dataset(dataset)
     if found is None:
-        folded = {name.lower(): name for name in (*project.sources, *project.targets)}
         found = project.dataset(folded.get(dataset.lower(), ""))
     if found is None or (output and not _has_output(found, output)):
         return None

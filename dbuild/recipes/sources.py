@@ -48,6 +48,7 @@ class Sources:
         self._aisles: tuple[str, ...] | None = None
         self._sources: dict[str, bytes | None] = {}
         self._digests: dict[str, bytes] = {}
+        self._identities: dict[str, bytes] = {}
         self._modules: dict[tuple[str, str | None], Module | UserError | None] = {}
 
     # -- looking for ---------------------------------------------------------------------------------------------------
@@ -233,8 +234,10 @@ class Sources:
         return digest_bytes(b"\0".join((*parts, *map(self.digest, files)))).hex()
 
     def _identity(self, folder: str) -> bytes:
-        names = self._names(self.absolute(folder))
-        return "\n".join((folder, *sorted(names))).encode("utf-8", "surrogateescape")
+        if folder not in self._identities:
+            names = self._names(self.absolute(folder))
+            self._identities[folder] = "\n".join((folder, *sorted(names))).encode("utf-8", "surrogateescape")
+        return self._identities[folder]
 
     def module(self, name: str) -> Module | None:
         """A module; None where the project has none. Raises UserError where it can't be read or parsed."""

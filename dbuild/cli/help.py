@@ -8,7 +8,7 @@ from io import StringIO
 import click
 
 from dbuild.cli.options import Common, common_options
-from dbuild.cli.topics import TOPICS, topic_text
+from dbuild.cli.topics import TOPICS, Topic, topic_text
 from dbuild.errors import UsageError, nearest
 from dbuild.ui.json import print_record
 from dbuild.ui.screen import print_long, width_of_output
@@ -51,7 +51,7 @@ def command(words: Sequence[str], common: Common) -> int:
     text = topic_text(TOPICS[name])
     if text is None:
         raise UsageError(f'the page of "{name}" isn\'t installed', hint="reinstall dbuild")
-    _show(text)
+    _show(TOPICS[name], text)
     return 0
 
 
@@ -69,7 +69,7 @@ def _list(*, json: bool) -> None:
     print_lines(*formatter.getvalue().strip("\n").splitlines())
 
 
-def _show(text: str) -> None:
+def _show(topic: Topic, text: str) -> None:
     """A page as a terminal can show it; as it is where the output is none."""
     import sys
 
@@ -79,6 +79,8 @@ def _show(text: str) -> None:
     from rich.console import Console
     from rich.markdown import Markdown
     from rich.theme import Theme
+
+    from dbuild.cli.manual import manual_page
 
     out = StringIO()
     width = min(width_of_output(), _WIDEST)
@@ -91,5 +93,5 @@ def _show(text: str) -> None:
         no_color=not has_colours,
         color_system="standard" if has_colours else None,
     )
-    console.print(Markdown(text, code_theme="ansi_dark", hyperlinks=False))
+    console.print(Markdown(manual_page(topic, text, width), code_theme="ansi_dark", hyperlinks=False))
     print_long([line.rstrip() for line in out.getvalue().splitlines()])

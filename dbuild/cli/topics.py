@@ -20,7 +20,7 @@ TOPICS = {
     "how-to": Topic("Every night, in CI, corrections, upgrades, failures, renames", "how-to.md"),
     "screens": Topic("What terminals show: a build, the flow, why, late, statistics", "terminal.md"),
     "partitions": Topic("Dimensions, and which partitions an input gives", "partitions.md"),
-    "keys": Topic("How partitions are chosen: daily@2013-01, +x, tag:nightly", "reference.md", "The command line"),
+    "keys": Topic("How partitions are chosen: daily@2013-01, +x, tag:nightly", "reference.md", "Choosing partitions"),
     "dataflowfile": Topic("Every key of the Dataflowfile", "reference.md", "The Dataflowfile"),
     "late-data": Topic("What is expected and when, and what happens without it", "late-data.md"),
     "watching": Topic("Building by itself, at a terminal or as a service", "watch.md"),

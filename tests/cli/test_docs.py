@@ -160,6 +160,14 @@ def test_python_is_python_and_toml_is_toml(path: str) -> None:
             tomllib.loads(block)
 
 
+@pytest.mark.parametrize("path", sorted({f"docs/{topic.page}" for topic in TOPICS.values()} - {"docs/performance.md"}))
+def test_drawings_fit_a_terminal_of_80_columns(path: str) -> None:
+    drawings = re.findall(
+        r"^```\n(.*?)^```$", re.sub(r"^```\w+\n.*?^```$", "", page(path), flags=re.M | re.S), re.M | re.S
+    )
+    assert [line for drawing in drawings for line in drawing.splitlines() if len(line) > 78] == []
+
+
 # -- what pages say beside their blocks ----------------------------------------------------------------------------
 
 

@@ -17,6 +17,7 @@ import click
 import pytest
 
 from dbuild.cli.main import COMMANDS, dbuild, main
+from dbuild.cli.manual import manual_page
 from dbuild.cli.topics import TOPICS, section_of, topic_text
 from tests.build.workshop import Workshop
 
@@ -205,3 +206,23 @@ def test_pages_are_set_for_a_terminal(tmp_path: Path) -> None:
     assert "|---" not in text
     assert "\x1b[" in shown.decode()
     assert max(map(len, text.splitlines())) <= 72
+
+
+def test_a_page_means_something_at_a_terminal() -> None:
+    topic = TOPICS["late-data"]
+    text = "See [x](partitions.md#a), [y](#z), [`z`](../examples/a.md), [w](https://e), ![a flow](images/b.svg).\n"
+    assert manual_page(topic, text, 80) == (
+        "See x (`dbuild help partitions`), y, `z` (examples/a.md), w (https://e), *(A picture: a flow.)*.\n"
+    )
+    code = "```toml\n[a](b.md)\n| a | b |\n```\n"
+    assert manual_page(topic, code, 10) == code
+
+
+def test_tables_that_need_their_words_cut_are_lists() -> None:
+    topic = TOPICS["late-data"]
+    table = "| | make | dvc |\n|---|---|---|\n| unit of rebuild | a file | `stages` |\n"
+    assert manual_page(topic, table, 40) == table
+    assert manual_page(topic, table, 20) == "**unit of rebuild**\n\n- make: a file\n- dvc: `stages`\n\n"
+    assert manual_page(topic, "| | |\n|---|---|\n| a | b |\n", 80) == "- a: b\n"
+    escaped = r"| | b |" "\n|---|---|\n" r"| `a \| c` | d |" "\n"
+    assert manual_page(topic, escaped, 3) == "**`a \\| c`**\n\n- b: d\n\n"

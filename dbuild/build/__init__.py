@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from dbuild.core.report import DatasetStatus, Explanation, MarkRecord, RunRecord, Shown, TaskRecord
     from dbuild.core.statistics import Statistics
     from dbuild.core.whynot import WhyNot
+    from dbuild.errors import UserError
 
 __all__ = [
     "Settings",
@@ -43,6 +44,7 @@ __all__ = [
     "late",
     "ledger",
     "lint",
+    "lint_notes",
     "log_paths",
     "look_into",
     "mark",
@@ -124,6 +126,13 @@ def lint(settings: Settings) -> Flow:
     from dbuild.build import reports
 
     return reports.lint(settings)
+
+
+def lint_notes(settings: Settings, flow: Flow) -> tuple[UserError, ...]:
+    """What is no mistake of a flow but good to know, each with its place."""
+    from dbuild.build import reports
+
+    return reports.lint_notes(settings, flow)
 
 
 def status(

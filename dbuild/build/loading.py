@@ -119,6 +119,20 @@ def _with_files(root: str, target: Target) -> Target:
     )
 
 
+def idle_patterns(settings: Settings) -> list[UserError]:
+    """What is good to know of patterns of files, in `uses` and `environment`, that nothing matches, each once."""
+    project, _ = read_project(settings)
+    said: dict[tuple[Place, str], UserError] = {}
+    for target in project.targets.values():
+        given = target.environment
+        patterns = [("uses", path, target.place) for path in target.uses]
+        patterns += [("environment", path, given.place) for path in given.files] if given else []
+        for key, path, place in patterns:
+            if set(path) & set("*?[") and not _expanded(project.root, (path,)):
+                said.setdefault((place, path), UserError(f'{key}: no file matches "{path}"', place))
+    return list(said.values())
+
+
 def _nameless(target: Target) -> Iterator[UserError]:
     """Files that a target uses, and whose names are no text: the state can't keep them."""
     for path in target.files:

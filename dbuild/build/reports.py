@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from dbuild.build.doubt import Doubt, ignore
-from dbuild.build.loading import load_flow
+from dbuild.build.loading import idle_patterns, load_flow
 from dbuild.build.looks import Looked, forget, look, reading
 from dbuild.build.moments import local_time
 from dbuild.build.plans import asked
@@ -28,6 +28,7 @@ from dbuild.core.report import (
 )
 from dbuild.core.selection import arguments_of, named_by, select, views_named
 from dbuild.core.trace import joined_key
+from dbuild.errors import UserError
 from dbuild.state.store import Failure
 from dbuild.values import replace
 
@@ -44,6 +45,11 @@ def lint(settings: Settings) -> Flow:
     """The flow, if nothing is wrong with it. Raises ProjectError with all mistakes."""
     with reading(settings) as state:
         return load_flow(settings, state, forget)
+
+
+def lint_notes(settings: Settings, flow: Flow) -> tuple[UserError, ...]:
+    """What is no mistake of a flow but good to know, each with its place."""
+    return (*(note for step in flow.steps.values() for note in step.analysis.notes), *idle_patterns(settings))
 
 
 def status(

@@ -320,6 +320,7 @@ class TaskMaker:
             form,
             (*WRITTEN_CSV, *dataset.read) if is_ours and form == "csv" else dataset.read,
             columns,
+            dataset="" if given.dataset == given.name else given.dataset,
         )
 
     def _files(self, location: Location, record: InputRecord, size: int) -> Iterator[list[tuple[str, FileRow | None]]]:

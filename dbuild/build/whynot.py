@@ -78,6 +78,7 @@ class _Telling:
             len(cut_offs),
             tuple(self._would(name, index, standing)),
             self._backgrounds.note(trace.run, trace.at) if trace else None,
+            frozenset(given.dataset for given in self._looked.flow.steps[name].inputs if given.by),
         )
 
     def _unsettled(self, name: str) -> dict[str, PartitionSet]:
@@ -182,9 +183,11 @@ class _Telling:
     def _changes(self, name: str) -> Iterator[str]:
         """What of all that was compared makes it run if it changes."""
         step = self._looked.flow.steps[name]
-        read = dict.fromkeys(given.dataset for given in step.inputs if given.counts)
+        read = dict.fromkeys(given.dataset for given in step.inputs if given.counts and not given.by)
+        rows = dict.fromkeys(given.dataset for given in step.inputs if given.counts and given.by)
         what = ["a part of its recipe", *(["a param that it reads"] if self._params(name) else [])]
         what += [f"a partition that it reads of {', '.join(read)}"] if read else []
+        what += [f"a row of its own of {', '.join(rows)}"] if rows else []
         what += ["its output"] if step.target.outputs else []
         yield f"it runs if {', '.join(islice(what, len(what) - 1))}{' or ' if len(what) > 1 else ''}{what[-1]} changes"
 

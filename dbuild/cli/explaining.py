@@ -7,8 +7,9 @@ from typing import TypeVar
 
 from dbuild.cli.options import Common
 from dbuild.ui.doubts import Doubts
+from dbuild.ui.folding import print_report
 from dbuild.ui.json import print_record
-from dbuild.ui.stream import print_lines, print_notes
+from dbuild.ui.stream import print_notes
 from dbuild.ui.text import clean
 
 Told = TypeVar("Told")
@@ -31,7 +32,7 @@ def show(
         for each in found:
             print_record(record(each))
     elif found:
-        print_lines(*lines(found))
+        print_report(*lines(found))
     elif not notices:
         print_notes(f"{clean(' '.join(targets))} has no partitions yet: dbuild status shows what there is")
     return 0

@@ -8,10 +8,10 @@ import click
 
 from dbuild import build as building
 from dbuild.cli.options import Common, common_options
+from dbuild.ui.folding import print_report
 from dbuild.ui.history import history_lines, history_record
 from dbuild.ui.json import print_record
 from dbuild.ui.moments import When
-from dbuild.ui.stream import print_lines
 from dbuild.ui.tables import room
 
 HELP = """Show what happened to a dataset or to partitions, newest first: runs that built it or failed, marks, arrivals.
@@ -49,5 +49,5 @@ def command(
         return 0
     when = When(settings.clock(), is_exact=common.is_verbose)
     for number, history in enumerate(found):
-        print_lines(*[""] * bool(number), *history_lines(history, when, room()))
+        print_report(*[""] * bool(number), *history_lines(history, when, room()))
     return 0

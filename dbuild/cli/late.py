@@ -10,9 +10,9 @@ from dbuild import build as building
 from dbuild.cli.options import Common, common_options, strict_option
 from dbuild.core.lateness import Lateness
 from dbuild.ui.doubts import Doubts
+from dbuild.ui.folding import print_report
 from dbuild.ui.json import print_record
 from dbuild.ui.late import late_lines, late_record
-from dbuild.ui.stream import print_lines
 from dbuild.ui.tables import room
 
 HELP = """Show what is missing or late, what was built without it, how late data comes, and what arrivals caused.
@@ -55,7 +55,7 @@ def command(
     if common.is_json:
         print_record(late_record(found))
     else:
-        print_lines(*late_lines(found, room() or _WIDTH, is_exact=common.is_verbose))
+        print_report(*late_lines(found, room() or _WIDTH, is_exact=common.is_verbose))
     return 3 if strict and (doubts or _is_late(found)) else 0
 
 

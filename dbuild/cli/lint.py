@@ -38,10 +38,11 @@ def command(
     problems: tuple[UserError, ...] = ()
     notes: tuple[UserError, ...] = ()
     try:
-        flow = building.lint(common.settings())
+        settings = common.settings()
+        flow = building.lint(settings)
         sizes = f"{counted(len(flow.project.sources), 'source')}, {counted(len(flow.project.targets), 'target')}"
         found = f"no mistakes: {sizes}"
-        notes = tuple(note for step in flow.steps.values() for note in step.analysis.notes)
+        notes = building.lint_notes(settings, flow)
     except UserError as error:
         problems = problems_of(error)
         found = counted(len(problems), "mistake")

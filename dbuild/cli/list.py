@@ -10,8 +10,8 @@ from dbuild import build as building
 from dbuild.cli.options import Common, common_options
 from dbuild.ui.datasets import list_lines, list_record
 from dbuild.ui.doubts import Doubts
+from dbuild.ui.folding import print_report
 from dbuild.ui.json import print_record
-from dbuild.ui.stream import print_lines
 from dbuild.ui.tables import room
 
 HELP = """List the datasets, or those that are named, sources too: kind, recipe, dimensions, keys, description.
@@ -37,5 +37,5 @@ def command(
     if common.is_json:
         print_record(list_record(datasets))
     else:
-        print_lines(*list_lines(datasets, room()))
+        print_report(*list_lines(datasets, room()))
     return 0

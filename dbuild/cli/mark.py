@@ -14,9 +14,10 @@ from dbuild.core.mark import WORDS, Saying, Word
 from dbuild.core.report import MarkRecord
 from dbuild.errors import UsageError, nearest
 from dbuild.ui.explanations import mark_record, mark_text
+from dbuild.ui.folding import print_report
 from dbuild.ui.json import print_record
 from dbuild.ui.sinks import sink
-from dbuild.ui.stream import print_lines, print_notes
+from dbuild.ui.stream import print_notes
 from dbuild.ui.text import clean, counted
 
 HELP = """Say that partitions are stale, fresh or frozen; without arguments, list what was said.
@@ -92,7 +93,7 @@ def _list(settings: Settings, *, json: bool) -> int:
     if json:
         print_record({"marks": [mark_record(each) for each in found]})
     elif found:
-        print_lines(*(f"{_name(each.target, each.keys)}: {mark_text(each)}" for each in found))
+        print_report(*(f"{_name(each.target, each.keys)}: {mark_text(each)}" for each in found))
     else:
         print_notes("nothing is marked")
     return 0

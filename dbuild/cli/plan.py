@@ -9,9 +9,10 @@ import click
 from dbuild import build as building
 from dbuild.build import Settings
 from dbuild.cli.options import Common, common_options, provisional_option, reopen_option, strict_option
+from dbuild.ui.folding import print_report
 from dbuild.ui.json import print_record
 from dbuild.ui.plans import plan_lines, plan_record
-from dbuild.ui.stream import print_lines, print_notes
+from dbuild.ui.stream import print_notes
 from dbuild.ui.text import clean
 
 HELP = """Show what a build would run, and why; run nothing.
@@ -52,5 +53,5 @@ def show_plan(settings: Settings, targets: Sequence[str], common: Common, *, str
     if common.is_json:
         print_record(plan_record(plan))
     else:
-        print_lines(*plan_lines(plan))
+        print_report(*plan_lines(plan))
     return 3 if strict and (plan.will_run or plan.may_run or plan.waiting > plan.awaited or plan.doubts) else 0

@@ -9,10 +9,10 @@ import click
 from dbuild import build as building
 from dbuild.cli.options import Common, common_options
 from dbuild.errors import UsageError
+from dbuild.ui.folding import print_report
 from dbuild.ui.json import print_record
 from dbuild.ui.moments import When
 from dbuild.ui.statistics import statistics_lines, statistics_record
-from dbuild.ui.stream import print_lines
 from dbuild.ui.tables import room
 
 HELP = """Show which targets take longest, what was saved, what failed by chance, how much is stored and how it grew.
@@ -48,7 +48,7 @@ def command(
         print_record(statistics_record(found))
     else:
         when = When(settings.clock(), is_exact=common.is_verbose)
-        print_lines(*statistics_lines(found, limit, when, room()))
+        print_report(*statistics_lines(found, limit, when, room()))
     return 0
 
 

@@ -13,8 +13,10 @@ from dbuild.cli.options import Common, common_options, strict_option
 from dbuild.core.report import DatasetStatus
 from dbuild.ui.datasets import said_lines, status_lines, status_record
 from dbuild.ui.doubts import Doubts
+from dbuild.ui.folding import folded_all, print_report
 from dbuild.ui.json import print_record
 from dbuild.ui.stream import print_lines
+from dbuild.ui.tables import room
 
 if TYPE_CHECKING:
     from dbuild.build import Settings
@@ -85,7 +87,7 @@ def command(
         elif is_drawn:
             _draw(datasets, form, settings.clock(), is_whole=is_whole)
         else:
-            print_lines(*status_lines(datasets))
+            print_report(*status_lines(datasets, room()))
     return 3 if strict and (doubts or any(map(_is_unsettled, datasets))) else 0
 
 
@@ -105,7 +107,7 @@ def _draw(datasets: Sequence[DatasetStatus], form: str | None, now: float, *, is
             print_lines(*diagrams.svg_lines(rows, "the flow"))
         case _:
             rows = flow_rows(datasets, Look(width_of_output(), now, is_plain(), is_whole))
-            print_long([*painted(rows, sys.stdout), *said_lines(datasets)])
+            print_long([*painted(rows, sys.stdout), *folded_all(said_lines(datasets), room())])
 
 
 def _refuse_unless_screen(form: str | None, *, is_json: bool) -> None:
@@ -130,13 +132,14 @@ def _follow(
     from dbuild.ui.styles import BOLD, painted
 
     def draw(datasets: Sequence[DatasetStatus], size: Size) -> Rows:
+        width = size.columns - 1
         if is_drawn:
-            return flow_rows(datasets, Look(size.columns - 1, settings.clock(), is_plain(), is_whole))
-        head, *lines = map(click.unstyle, status_lines(datasets))
+            return flow_rows(datasets, Look(width, settings.clock(), is_plain(), is_whole))
+        head, *lines = map(click.unstyle, folded_all(status_lines(datasets, width), width))
         return [[Piece(head, BOLD)], *([Piece(line, "")] for line in lines)]
 
     datasets, rows = follow(look, lambda: running_of(settings), lambda: state_witness(settings), draw)
-    print_lines(*painted(rows, sys.stdout), *(said_lines(datasets) if is_drawn else ()))
+    print_lines(*painted(rows, sys.stdout), *folded_all(said_lines(datasets) if is_drawn else (), room()))
     return datasets
 
 

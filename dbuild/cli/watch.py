@@ -13,8 +13,8 @@ from dbuild import watch as watching
 from dbuild.cli.options import Common, common_options, provisional_option
 from dbuild.core.vigil import Hours, Rules
 from dbuild.errors import UsageError
+from dbuild.ui.folding import print_report
 from dbuild.ui.json import print_record
-from dbuild.ui.stream import print_lines
 from dbuild.ui.watch import status_lines, teller
 
 HELP = """Keep targets fresh: build, then build again whenever a file or the time asks for it, until stopped.
@@ -91,7 +91,7 @@ def _show(found: dict[str, Any] | None, common: Common, *, strict: bool) -> int:
     if common.is_json:
         print_record({"event": "watch", "runs": found is not None, **(found or {})})
     elif not common.is_quiet:
-        print_lines(*(status_lines(found, time.time()) if found is not None else ["no watch runs here"]))
+        print_report(*(status_lines(found, time.time()) if found is not None else ["no watch runs here"]))
     if found is None or found["is_stuck"]:
         return 3
     return 3 if strict and found["last"] is not None and found["last"]["code"] != 0 else 0

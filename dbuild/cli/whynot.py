@@ -9,7 +9,8 @@ import click
 from dbuild import build as building
 from dbuild.cli.explaining import show
 from dbuild.cli.options import Common, common_options
-from dbuild.ui.whynot import SHOWN, why_not_lines, why_not_record
+from dbuild.ui.explanations import SHOWN
+from dbuild.ui.whynot import why_not_lines, why_not_record
 
 HELP = """Explain why partitions don't run: what was compared and found equal, and what would make them run.
 

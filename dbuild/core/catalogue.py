@@ -48,7 +48,7 @@ VIEWS = (
             Column("failed", WHOLE, "partitions that failed"),
             Column("fresh", WHOLE, "partitions that it needed and that didn't have to run; NULL where nobody noted it"),
             Column("spared", WHOLE, "of these, those that didn't run because all that they read came out the same"),
-            Column("saved_seconds", REAL, "that these would have taken, as long as they took on average"),
+            Column("saved_seconds", REAL, "that these would have taken: as long as each took when it was last built"),
             Column("who", TEXT, "author of the commit that was built, else user and machine; NULL if unknown"),
             Column("code", TEXT, "id of that commit; NULL without one"),
             Column("is_dirty", TRUTH, "whether the project's files differed from it; NULL if unknown"),

@@ -41,6 +41,7 @@ class TaskInput:
     schema: tuple[Column, ...] | None  # the dataset's columns: required for csv and json in SQL, absent elsewhere
     is_routed: bool = False  # whether only some of the files' rows are the input
     where: str = ""  # which they are, as a condition in SQL
+    dataset: str = ""  # whose partitions they are, where the recipe calls them otherwise
 
 
 @sendable

@@ -54,3 +54,4 @@ class WhyNot:
     cut_off_count: int  # how many there are in all
     would: tuple[str, ...]  # what would make it run
     last: RunNote | None  # the run that built it
+    routed: frozenset[str] = frozenset()  # the datasets of which it reads not partitions but its own rows

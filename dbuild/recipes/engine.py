@@ -188,9 +188,11 @@ class Engine:
 
     def _select_nothing(self, given: TaskInput, wanted: Container[str] | None) -> str:
         if given.schema is None:
+            dataset = given.dataset or given.name
+            said = f" (partitions of {dataset})" if dataset != given.name else ""
             raise RecipeError(
-                f'the input "{given.name}" has no partition here, and its columns are not known',
-                hint=f'declare them: `schema = {{ column = "TYPE" }}` of {given.name}',
+                f'the input "{given.name}"{said} has no partition here, and its columns are not known',
+                hint=f'declare them: `schema = {{ column = "TYPE" }}` of {dataset}',
             )
         names = {name.lower() for name, _ in given.schema}
         shown = readers.shown_dimensions(given, names, wanted)

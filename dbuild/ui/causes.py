@@ -9,6 +9,7 @@ from difflib import unified_diff
 from dbuild.core.causes import Author, Behind, Cause, RunNote
 from dbuild.core.changes import PartChange
 from dbuild.ui.json import key_record
+from dbuild.ui.moments import clock
 from dbuild.ui.stream import paint
 from dbuild.ui.text import clean, clip, counted, listed, partition_name
 
@@ -91,7 +92,7 @@ class Telling:
         if note.run in self._runs:
             return clean(f"in run {note.run}{took}")
         self._runs.add(note.run)
-        return clean(f"{note.at} in run {note.run}{took}{_made_by(note)}")
+        return clean(f"{clock(note.at)} in run {note.run}{took}{_made_by(note)}")
 
 
 def cause_text(cause: Cause) -> str:
@@ -163,7 +164,7 @@ def _part_text(part: PartChange, authors: dict[str, Author]) -> str:
 def _by(author: Author | None) -> str:
     if author is None:
         return ""
-    return f", {author.who}, {author.at}, {author.commit[:_COMMIT]}" if author.who else ", uncommitted"
+    return f", {author.who}, {clock(author.at)}, {author.commit[:_COMMIT]}" if author.who else ", uncommitted"
 
 
 def _is_short(part: PartChange) -> bool:

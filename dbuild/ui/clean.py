@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dbuild.core.cleaning import Cleaning
-from dbuild.execute.amounts import spelt_bytes
 from dbuild.ui.json import key_record
 from dbuild.ui.tables import Cell, table
-from dbuild.ui.text import clean, counted
+from dbuild.ui.text import clean, counted, size_text
 
 _SHOWN = 20  # kept outputs that are listed by name
 
@@ -19,10 +18,10 @@ def cleaning_lines(found: Cleaning) -> list[str]:
         count[0] += 1
         count[1] += one.bytes
     rows: list[list[Cell]] = [
-        [clean(name) or "(logs)", number, spelt_bytes(total)] for name, (number, total) in counts.items()
+        [clean(name) or "(logs)", number, size_text(total)] for name, (number, total) in counts.items()
     ]
     if len(rows) > 1:
-        rows.append(["total", len(found.removed), spelt_bytes(found.bytes)])
+        rows.append(["total", len(found.removed), size_text(found.bytes)])
     return table(["target", "files", "size"], rows) if rows else []
 
 
@@ -36,7 +35,7 @@ def kept_lines(found: Cleaning, *, is_verbose: bool = False) -> list[str]:
 
 def amount(found: Cleaning) -> str:
     """How much goes: 1,234 files, 5.6 GB."""
-    return f"{counted(len(found.removed), 'file')}, {spelt_bytes(found.bytes)}"
+    return f"{counted(len(found.removed), 'file')}, {size_text(found.bytes)}"
 
 
 def cleaning_record(found: Cleaning, *, is_dry: bool) -> dict[str, object]:

@@ -9,6 +9,7 @@ from dbuild.core.report import DatasetStatus
 from dbuild.ui.explanations import failed_lines, failure_record, mark_record, mark_text
 from dbuild.ui.tables import Cell, Column, headed, table
 from dbuild.ui.text import clean, clip, counted, listed, partition_name
+from dbuild.ui.widths import filled, width_of
 
 if TYPE_CHECKING:
     from dbuild.core.routes import Stray
@@ -37,13 +38,44 @@ def count_of(dataset: DatasetStatus, state: str) -> int:
     return int(getattr(dataset, state))
 
 
-def status_lines(datasets: Sequence[DatasetStatus]) -> list[str]:
-    """A table of datasets with the counts of the states that occur."""
+def status_lines(datasets: Sequence[DatasetStatus], width: int | None = None) -> list[str]:
+    """A table of datasets with the counts of the states that occur.
+
+    With `width`, where their columns would be wider, each dataset's states are a text, and no count is left out.
+    """
     states = [state for state in STATES if state in _ALWAYS or any(count_of(each, state) for each in datasets)]
     rows: list[list[Cell]] = [
         [clean(each.name), _kind(each), each.total, *(count_of(each, state) for state in states)] for each in datasets
     ]
-    return [*headed(table(["dataset", "kind", "partitions", *states], rows)), *said_lines(datasets)]
+    lines = table(["dataset", "kind", "partitions", *states], rows)
+    if width is not None and width_of(lines[0]) > width:
+        lines = _narrow_lines(datasets, width)
+    return [*headed(lines), *said_lines(datasets)]
+
+
+def _narrow_lines(datasets: Sequence[DatasetStatus], width: int) -> list[str]:
+    """Each dataset with the states that occur in it, what needs attention most last, as in the table."""
+    names = [clean(each.name) for each in datasets]
+    edge = min(max(map(width_of, ("dataset", *names))) + 2, width // 2)
+    lines = [f"{filled('dataset', edge)}partitions"]
+    for name, each in zip(names, datasets, strict=True):
+        counts = [f"{count_of(each, state):,} {state}" for state in STATES if count_of(each, state)]
+        first, *more = _filled_lines(counts or ["-"], max(1, width - edge))
+        lines += [filled(name, edge) + first] if width_of(name) < edge else [name, " " * edge + first]
+        lines += [" " * edge + line for line in more]
+    return lines
+
+
+def _filled_lines(parts: Sequence[str], width: int) -> list[str]:
+    """The parts with commas, as many to a line as it takes."""
+    lines = [""]
+    for number, part in enumerate(parts, 1):
+        text = part if number == len(parts) else f"{part},"
+        if lines[-1] and len(lines[-1]) + 1 + len(text) > width:
+            lines.append(text)
+        else:
+            lines[-1] = f"{lines[-1]} {text}".lstrip()
+    return lines
 
 
 def said_lines(datasets: Sequence[DatasetStatus]) -> list[str]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from dbuild.core.causes import Behind, Cause, first_causes
 from dbuild.core.report import Explanation, FailureRecord, MarkRecord
+from dbuild.core.whynot import WhyNot
 from dbuild.ui.causes import Telling, behind_record, cause_record, first_text, run_record, unrouted_text
 from dbuild.ui.json import key_record
+from dbuild.ui.moments import clock
 from dbuild.ui.text import clean, clean_lines, duration, listed, partition_name
 
 SHOWN = 20  # partitions that are explained one by one
@@ -22,16 +25,34 @@ def explanation_lines(explanations: Sequence[Explanation], *, is_whole: bool = F
     Texts and lists are cut where they are long, unless they are wanted whole.
     """
     ordered = sorted(explanations, key=lambda each: each.standing == "fresh")
-    lines = [line for each in ordered[:SHOWN] for line in _lines(each, is_whole)]
-    rest = Counter(each.standing for each in ordered[SHOWN:])
-    if rest:
-        counts = ", ".join(f"{number:,} {standing}" for standing, number in rest.items())
-        lines.append(f"and more: {counts} (name a partition to see why)")
+    lines = told_lines(ordered, lambda each: list(_lines(each, is_whole)))
+    return [*lines, *rest_lines(ordered[SHOWN:], "why")]
+
+
+def told_lines(found: Sequence[Explanation] | Sequence[WhyNot], tell: Callable[[Any], list[str]]) -> list[str]:
+    """The first of them one by one. Of which the same is to be told one after the other, that is told once."""
+    groups: list[tuple[list[str], str, list[str]]] = []
+    before: object = None
+    for each in found[:SHOWN]:
+        told = tell(each)
+        if (each.target, each.standing, told) != before:
+            groups.append(([], each.standing, told))
+        groups[-1][0].append(partition_name(each.target, each.key))
+        before = (each.target, each.standing, told)
+    lines: list[str] = []
+    for names, standing, body in groups:
+        lines += [f"{listed(names)}: {standing}", *body]
     return lines
 
 
+def rest_lines(rest: Sequence[Explanation] | Sequence[WhyNot], question: str) -> list[str]:
+    """How many there are beyond these, by how they stand; none is no line."""
+    counts = Counter(each.standing for each in rest)
+    said = ", ".join(f"{number:,} {standing}" for standing, number in counts.items())
+    return [f"and more: {said} (name a partition to see {question})"] if counts else []
+
+
 def _lines(each: Explanation, is_whole: bool) -> Iterator[str]:
-    yield f"{partition_name(each.target, each.key)}: {each.standing}"
     if each.behind:
         yield from _first(each.causes, each.behind, each)
     telling = Telling(is_whole=is_whole)
@@ -69,16 +90,16 @@ def _first(causes: Sequence[Cause], behind: Sequence[Behind], each: Explanation)
 
 def mark_text(mark: MarkRecord) -> str:
     """A person's word on a line of its own: what, who, when, why."""
-    until = f" until {mark.until}" if mark.until else ""
+    until = f" until {clock(mark.until)}" if mark.until else ""
     why = f": {mark.why}" if mark.why else ""
-    return clean(f"marked {mark.word}{until} by {mark.who} on {mark.at}{why}")
+    return clean(f"marked {mark.word}{until} by {mark.who} on {clock(mark.at)}{why}")
 
 
 def failed_lines(failure: FailureRecord) -> Iterator[str]:
     """How a partition failed when it was last tried, with the end of what it printed."""
     first, *rest = [line for line in clean_lines(failure.error) if line] or [""]
     tries = f" after {failure.attempts} attempts" if failure.attempts > 1 else ""
-    run = f"in run {failure.run}" + (f", {failure.at}" if failure.at else "")
+    run = f"in run {failure.run}" + (f", {clock(failure.at)}" if failure.at else "")
     yield f"  failed when it was last tried ({clean(run)}){tries}: {first}"
     for line in rest:
         yield f"    {line}"

@@ -236,7 +236,7 @@ class _Picture:
         return text
 
     def _mark(self, node: _Node) -> str:
-        kinds = {"failed": "✗x", "late": "✗x", "running": "▶>", "fresh": "●o", "": "●o"}
+        kinds = {"failed": "✗x", "late": "!!", "running": "▶>", "fresh": "●o", "": "●o"}
         return kinds.get(node.worst, "○.")[self._look.is_plain]
 
     def _style(self, node: _Node) -> str:

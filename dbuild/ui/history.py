@@ -8,11 +8,10 @@ from statistics import median
 
 from dbuild.core.history import Happening, History
 from dbuild.ui.bars import sparkline
-from dbuild.ui.late import span
 from dbuild.ui.moments import When
 from dbuild.ui.stream import paint
 from dbuild.ui.tables import Cell, Column, Painted, headed, table
-from dbuild.ui.text import clean, clip, duration, size_text
+from dbuild.ui.text import clean, clip, duration, size_text, span
 
 _WIDEST_KEYS = 60
 _WIDEST_WHY = 100

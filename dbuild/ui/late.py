@@ -14,7 +14,7 @@ from dbuild.ui.json import key_record
 from dbuild.ui.moments import When
 from dbuild.ui.stream import paint
 from dbuild.ui.tables import Cell, table
-from dbuild.ui.text import clean, counted, listed, partition_name
+from dbuild.ui.text import age, clean, counted, listed, partition_name, span
 
 _BARS = ("on time", "up to 1h", "up to 6h", "up to 1 day", "up to 3 days", "up to a week", "up to 30 days", "later")
 _MINUTES = 16  # characters of an ISO time up to its minutes
@@ -61,7 +61,7 @@ def _source_lines(sources: Sequence[SourceLateness]) -> Iterator[str]:
             late = paint(f"{each.late_count:,} late", "red", sys.stdout)
             yield f"  {name}: {late}{_keys(each.late_keys)}"
             late_ones = ((partition_name(each.source, one.key), one) for one in each.late)
-            yield from (f"    {key} was due {_short(one.due)}, {span(one.seconds)} ago" for key, one in late_ones)
+            yield from (f"    {key} was due {_short(one.due)}, {age(one.seconds)}" for key, one in late_ones)
             yield from _rest(each.late_count - len(each.late))
         if each.missing_count:
             missing = paint(f"{each.missing_count:,} missing", "yellow", sys.stdout)
@@ -162,19 +162,6 @@ def _trimmed(found: Punctuality) -> list[tuple[str, int]]:
 
 def _delay(seconds: float) -> str:
     return f"{span(seconds)} late" if seconds > 0 else f"{span(-seconds)} early" if seconds < 0 else "in time"
-
-
-def span(seconds: float) -> str:
-    """A length of time, as coarse as it is long: 40s, 12m, 3h05m, 2d03h, 40d."""
-    minutes = int(seconds // 60)
-    if minutes < 1:
-        return f"{int(seconds)}s"
-    if minutes < 60:
-        return f"{minutes}m"
-    if minutes < 24 * 60:
-        return f"{minutes // 60}h{minutes % 60:02}m"
-    days, rest = divmod(minutes, 24 * 60)
-    return f"{days}d{rest // 60:02}h" if days < 10 else f"{days}d"
 
 
 # -- repairs -----------------------------------------------------------------------------------------------------------

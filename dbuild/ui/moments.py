@@ -10,6 +10,11 @@ from dbuild.values import dataclass
 _TO_SECONDS = 19  # characters of an ISO time
 
 
+def clock(moment: str) -> str:
+    """An ISO time by the clocks here as it stands in a sentence: without its offset from UTC."""
+    return moment[:_TO_SECONDS]
+
+
 @dataclass(frozen=True, slots=True)
 class When:
     """How the moments of a report are told."""
@@ -22,4 +27,4 @@ class When:
         if not moment:
             return "-"
         since = self.now - datetime.fromisoformat(moment).timestamp()
-        return moment if self.is_exact else age(since) if since > -1 else moment[:_TO_SECONDS]
+        return moment if self.is_exact else age(since) if since > -1 else clock(moment)

@@ -6,11 +6,10 @@ import sys
 from collections.abc import Iterator
 
 from dbuild.core.report import Shown, ShownInput, ShownOutput
-from dbuild.execute.amounts import spelt_bytes
 from dbuild.ui.json import key_record
 from dbuild.ui.stream import paint
 from dbuild.ui.tables import Cell, table
-from dbuild.ui.text import clean, clean_lines, clip, counted, partition_name
+from dbuild.ui.text import clean, clean_lines, clip, counted, partition_name, size_text
 
 _WIDEST_CELL = 40
 
@@ -51,7 +50,7 @@ def _output(output: ShownOutput) -> Iterator[str]:
     if output.size is None and output.path:
         yield _heading(clean(named), f"{clean(output.path)} is not there")
         return
-    size = f"{clean(output.path)}, {spelt_bytes(output.size)}" if output.size is not None else ""
+    size = f"{clean(output.path)}, {size_text(output.size)}" if output.size is not None else ""
     count = f", {counted(output.total, 'row')}" if output.total is not None else ""
     yield _heading(clean(named) if output.path else "rows", f"{size}{count}")
     if output.columns:

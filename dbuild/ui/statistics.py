@@ -12,11 +12,12 @@ from dbuild.ui.bars import bar, sparkline
 from dbuild.ui.json import instant
 from dbuild.ui.moments import When
 from dbuild.ui.stream import paint
-from dbuild.ui.tables import Cell, Column, Painted, headed, table
-from dbuild.ui.text import clean, counted, duration, size_text
+from dbuild.ui.tables import Cell, Column, Curve, Painted, headed, table
+from dbuild.ui.text import brief, clean, counted, duration, size_text
 
 _BESIDE = 19  # characters beside the curve of what was built
 _SHARE = 12  # characters of the longest bar
+_TO_MINUTES = 16  # characters of an ISO time
 _LITTLE = 0.1  # a trend that isn't worth telling
 
 
@@ -41,7 +42,9 @@ def _part(title: str, lines: Iterator[str]) -> list[str]:
 
 
 def _since(found: Statistics, when: When) -> str:
-    return when.text(datetime.fromtimestamp(found.since, UTC).isoformat(sep=" "))
+    """From when on, by the clock: since three minutes ago is no English."""
+    moment = datetime.fromtimestamp(found.since, UTC).astimezone().isoformat(sep=" ", timespec="seconds")
+    return moment if when.is_exact else moment[:_TO_MINUTES]
 
 
 def _head(found: Statistics, when: When, width: int | None) -> Iterator[str]:
@@ -62,7 +65,7 @@ def _head(found: Statistics, when: When, width: int | None) -> Iterator[str]:
 
 def _hours(hours: float) -> str:
     if hours < 1:
-        return f"{hours * 60:.0f} min"
+        return brief(hours * 3600)
     return f"{hours:.0f} h" if hours < 48 else f"{hours / 24:.0f} d"
 
 
@@ -94,7 +97,7 @@ def _target_row(one: TargetStats, most: float) -> list[Cell]:
     told = f"{one.trend:+.0%}" if one.trend is not None and abs(one.trend) > _LITTLE else ""
     return [
         *(clean(one.target), one.built, one.same, one.failed, duration(one.seconds), share),
-        *(duration(one.mean), duration(one.most), Painted(sparkline(one.curve, BINS), "cyan")),
+        *(duration(one.mean), duration(one.most), Curve(one.curve, "cyan")),
         Painted(told, "yellow") if slower else told,
     ]
 
@@ -141,8 +144,7 @@ def partition_text(target: str, joined: str) -> str:
 def _growth_lines(growth: Sequence[Growth], limit: int, width: int | None) -> Iterator[str]:
     stored = [one for one in growth if one.size]
     rows: list[list[Cell]] = [
-        [clean(one.target), size_text(one.size), _change(one.grown), Painted(sparkline(one.curve, BINS), "cyan")]
-        for one in stored[:limit]
+        [clean(one.target), size_text(one.size), _change(one.grown), Curve(one.curve, "cyan")] for one in stored[:limit]
     ]
     heads = [
         Column("target"),

@@ -6,6 +6,7 @@ import errno
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from typing import BinaryIO, TextIO
 
 import click
@@ -49,8 +50,26 @@ def print_bytes(source: BinaryIO) -> None:
 
 
 def print_notes(*lines: str) -> None:
-    """Writes lines that are no data to standard error."""
-    tell(sys.stderr, *lines)
+    """Writes lines that are no data to standard error, folded where that is a terminal."""
+    tell(sys.stderr, *fitted(lines, sys.stderr))
+
+
+def fitted(lines: Sequence[str], stream: TextIO) -> Sequence[str]:
+    """The lines, folded at blanks where the stream is a terminal that is narrower."""
+    columns = columns_of(stream)
+    if columns is None or all(len(line) <= columns for line in lines):
+        return lines
+    from dbuild.ui.folding import folded_all  # what is short, or goes to a file, needs none of it
+
+    return folded_all(lines, columns)
+
+
+def columns_of(stream: TextIO) -> int | None:
+    """How wide the stream's terminal is at this moment; None where it is none, or doesn't tell."""
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or None
+    except (OSError, ValueError):
+        return None
 
 
 def tell(stream: TextIO, *lines: str, is_last: bool = False) -> None:

@@ -11,6 +11,7 @@ import shutil
 import sys
 from collections.abc import Sequence
 
+from dbuild.ui.bars import sparkline
 from dbuild.ui.stream import paint
 from dbuild.ui.widths import cut, filled, width_of
 from dbuild.values import dataclass
@@ -27,7 +28,15 @@ class Painted:
     colour: str
 
 
-Cell = str | int | Painted
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """A cell that draws how values went, in as many characters as it gets."""
+
+    values: Sequence[float | None]
+    colour: str
+
+
+Cell = str | int | Painted | Curve
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +120,8 @@ def _total(widths: Sequence[int]) -> int:
 
 
 def _piece(cell: Cell, width: int, *, is_right: bool) -> str:
-    shown = cut(_text(cell), width)
-    if not isinstance(cell, Painted):
+    shown = sparkline(cell.values, width) if isinstance(cell, Curve) else cut(_text(cell), width)
+    if not isinstance(cell, Painted | Curve):
         return filled(shown, width, is_right=is_right)
     blanks = filled("", width - width_of(shown))
     painted = paint(shown, cell.colour, sys.stdout)
@@ -122,4 +131,6 @@ def _piece(cell: Cell, width: int, *, is_right: bool) -> str:
 def _text(cell: Cell) -> str:
     if isinstance(cell, Painted):
         return cell.text
+    if isinstance(cell, Curve):
+        return sparkline(cell.values, len(cell.values))
     return cell if isinstance(cell, str) else f"{cell:,}" if cell else "-"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from dbuild.core.events import Event, Notice, RunStarted, Summary, TaskEnded
 from dbuild.ui.progress import Progress
-from dbuild.ui.stream import tell
+from dbuild.ui.stream import fitted, tell
 from dbuild.ui.teller import Teller
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class TerminalSink:
     def __call__(self, event: Event) -> None:
         now = self._clock()
         self._progress.take(event, now)
-        lines = self._teller.lines(event)
+        lines = fitted(self._teller.lines(event), sys.stderr)
         self._waiting += lines
         if isinstance(event, RunStarted):
             self._next = now + _PATIENCE

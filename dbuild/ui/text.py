@@ -84,6 +84,19 @@ def brief(seconds: float) -> str:
     return f"{int(seconds)}s" if seconds < 60 else duration(int(seconds))
 
 
+def span(seconds: float) -> str:
+    """A length of time, as coarse as it is long: 40s, 12m, 3h05m, 2d03h, 40d."""
+    minutes = int(seconds // 60)
+    if minutes < 1:
+        return f"{int(seconds)}s"
+    if minutes < 60:
+        return f"{minutes}m"
+    if minutes < 24 * 60:
+        return f"{minutes // 60}h{minutes % 60:02}m"
+    days, rest = divmod(minutes, 24 * 60)
+    return f"{days}d{rest // 60:02}h" if days < 10 else f"{days}d"
+
+
 def counted(number: int, noun: str) -> str:
     """A number with its noun: 1 partition, 1,200 partitions."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -25,7 +25,7 @@ from dbuild.ui.json import encode
 from dbuild.ui.problems import error_lines
 from dbuild.ui.report import lacking_line
 from dbuild.ui.stream import paint, tell
-from dbuild.ui.text import clean, counted, listed
+from dbuild.ui.text import age, clean, counted, listed, span
 
 _NAMED = 3  # partitions that are named
 
@@ -140,15 +140,15 @@ def status_lines(found: Mapping[str, Any], now: float) -> list[str]:
     if found["beat"] is None:
         return ["a watch is just starting"]
     state = "stuck" if found["is_stuck"] else found["doing"]
-    lines = [f"process {found['pid']}: {state}, for {_ago(now - found['since'])}, {counted(found['builds'], 'build')}"]
+    lines = [f"process {found['pid']}: {state}, for {span(now - found['since'])}, {counted(found['builds'], 'build')}"]
     lines.append(f"hears of changes by {found['by']}, in {counted(found['folders'], 'folder')}")
     if found["is_stuck"]:
-        lines.append(f"its last sign of life is {_ago(now - found['beat'])} old")
+        lines.append(f"its last sign of life was {age(now - found['beat'])}")
     if found["due"] is not None:
         lines.append(f"by the clock, it builds at {time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(found['due']))}")
     last = found["last"]
     if last is not None:
-        lines.append(f"last build {_ago(now - last['at'])} ago: {_outcome(last)}")
+        lines.append(f"last build {age(now - last['at'])}: {_outcome(last)}")
     return lines
 
 
@@ -160,10 +160,3 @@ def _outcome(last: Mapping[str, Any]) -> str:
         return f"ended with exit code {last['code']}"
     names = ("failed", "built", "fresh", "waiting", "blocked", "provisional")
     return ", ".join(f"{summary[name]:,} {name}" for name in names if summary[name]) or "nothing to do"
-
-
-def _ago(seconds: float) -> str:
-    for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
-        if seconds >= 2 * length:
-            return counted(int(seconds // length), unit)
-    return counted(int(seconds), "second")

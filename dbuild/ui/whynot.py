@@ -8,10 +8,11 @@ from collections.abc import Iterator, Sequence
 from dbuild.core.part import Part
 from dbuild.core.whynot import Comparison, CutOff, WhyNot
 from dbuild.ui.causes import Telling, run_record
+from dbuild.ui.explanations import SHOWN, rest_lines, told_lines
 from dbuild.ui.json import key_record
+from dbuild.ui.moments import clock
 from dbuild.ui.text import clean, counted, listed, partition_name
 
-SHOWN = 20  # partitions that are told of one by one
 _INPUTS = 6  # partitions of one input
 _PARTS = 6  # names of one kind
 _CUT_OFFS = 5
@@ -19,17 +20,11 @@ _CUT_OFFS = 5
 
 def why_not_lines(found: Sequence[WhyNot], *, is_whole: bool = False) -> list[str]:
     """Each partition with all that was compared; lists are cut where they are long, unless they are wanted whole."""
-    lines = [line for each in found[:SHOWN] for line in _lines(each, is_whole)]
-    rest = Counter(each.standing for each in found[SHOWN:])
-    if rest:
-        counts = ", ".join(f"{number:,} {standing}" for standing, number in rest.items())
-        lines.append(f"and more: {counts} (name a partition to see why not)")
-    return lines
+    return [*told_lines(found, lambda each: list(_lines(each, is_whole))), *rest_lines(found[SHOWN:], "why not")]
 
 
 def _lines(each: WhyNot, is_whole: bool) -> Iterator[str]:
     telling = Telling(is_whole=is_whole)
-    yield f"{partition_name(each.target, each.key)}: {each.standing}"
     for excuse in each.excuses:
         yield f"  {clean(excuse.text)}"
     yield from (f"  {_cut_off(one, telling)}" for one in each.cut_offs[: None if is_whole else _CUT_OFFS])
@@ -61,7 +56,7 @@ def _compared(each: WhyNot, is_whole: bool) -> Iterator[str]:
         if one.compared.kind == "input":
             groups.setdefault(one.compared.subject.partition("@")[0], []).append(one)
     for dataset, group in groups.items():
-        yield from _inputs(dataset, group, is_whole)
+        yield from _inputs("its rows of" if dataset in each.routed else "input", dataset, group, is_whole)
     for one in each.compared:
         if one.compared.kind in ("schema", "output", "provisional"):
             title = "columns of" if one.compared.kind == "schema" else one.compared.kind
@@ -80,15 +75,15 @@ def _recipe(parts: Sequence[Part], is_whole: bool) -> str:
     return clean(f" ({counted(len(parts), 'part')}: {'; '.join(named)})") if parts else ""
 
 
-def _inputs(dataset: str, group: list[Comparison], is_whole: bool) -> Iterator[str]:
+def _inputs(title: str, dataset: str, group: list[Comparison], is_whole: bool) -> Iterator[str]:
     """The partitions of an input, those that aren't the same first, then by when they came about, the newest first."""
     results = Counter(_verdict(one) for one in group)
     counts = ", ".join(f"{number:,} {verdict}" for verdict, number in results.items())
     if len(group) == 1:
-        yield clean(f"input {_input(group[0])}")
+        yield clean(f"{title} {_input(group[0])}")
         return
     told = f"all {_verdict(group[0])}" if len(results) == 1 else counts
-    yield clean(f"input {dataset}: {counted(len(group), 'partition')}, {told}")
+    yield clean(f"{title} {dataset}: {counted(len(group), 'partition')}, {told}")
     ordered = sorted(group, key=lambda one: one.at, reverse=True)
     ordered.sort(key=lambda one: one.compared.result == "same")
     kept = ordered if is_whole else ordered[:_INPUTS]
@@ -98,7 +93,7 @@ def _inputs(dataset: str, group: list[Comparison], is_whole: bool) -> Iterator[s
 
 
 def _input(one: Comparison) -> str:
-    built = f", built {one.at} in run {one.run}" if one.run else f", written {one.at}" if one.at else ""
+    built = f", built {clock(one.at)} in run {one.run}" if one.run else f", written {clock(one.at)}" if one.at else ""
     compared = one.compared
     digests = compared.after if compared.result == "same" else f"{compared.before or 'nothing'} -> {_after(one)}"
     return f"{compared.subject}: {_verdict(one)}, {digests}{built}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 
 from dbuild.build.settings import Settings
 from dbuild.errors import DiskError, UsageError
@@ -56,7 +57,10 @@ class Claim:
 
     def _refuse(self, holder: str) -> None:
         if is_held(self._path):  # and not only looked at by --status, in this moment
-            raise UsageError(f"a watch of this project runs already ({holder})", hint="dbuild watch --status shows it")
+            named = f" -f {shlex.quote(self._settings.file)}" if self._settings.file != "Dataflowfile" else ""
+            raise UsageError(
+                f"a watch of this project runs already ({holder})", hint=f"dbuild watch --status{named} shows it"
+            )
 
 
 def _identity(path: str) -> tuple[int, int] | None:

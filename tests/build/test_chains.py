@@ -230,8 +230,8 @@ def test_sql_without_a_schema_says_what_to_do(tmp_path: Path) -> None:
     done = made.build(keep_going=True)
     assert done.ran == labels("01-01", target="totals")
     (said,) = done.errors.values()
-    assert "no partition here, and its columns are not known" in said
-    assert "schema = {" in said
+    assert 'the input "before" (partitions of totals) has no partition here, and its columns are not known' in said
+    assert '`schema = { column = "TYPE" }` of totals' in said
 
 
 PATHS = """

@@ -9,6 +9,7 @@ import pytest
 from dbuild.build import Settings, why_not
 from dbuild.core.whynot import WhyNot
 from dbuild.ui.whynot import why_not_lines, why_not_record
+from tests.build.events import three_days
 from tests.build.priced import SECRET, make
 from tests.build.workshop import DAYS, Workshop
 
@@ -144,6 +145,13 @@ shell = "cat {{raw}} > {{output}}"
     assert sum("raw@2013-01" in line for line in why_not_lines([found], is_whole=True)) == 30
     record = why_not_record(found)
     assert len(record["compared"]) == 32  # type: ignore[arg-type]
+
+
+def test_of_routed_rows_its_own_are_compared(tmp_path: Path) -> None:
+    shop = three_days(tmp_path / "project")
+    lines = why_not_lines([asked(shop, "daily@2013-01-01")])
+    assert "    its rows of events: 2 partitions, all the same" in lines
+    assert "  it runs if a part of its recipe, a row of its own of events or its output changes" in lines
 
 
 def test_the_command_prints_it(shop: Workshop) -> None:

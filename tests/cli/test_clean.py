@@ -47,14 +47,14 @@ def test_it_lists_and_asks(sandbox: Sandbox) -> None:
     assert (done.returncode, made(sandbox)) == (0, before)
     assert done.stdout.splitlines() == [
         "target  files  size",
-        "copy        3  18 bytes",
-        "total       1  18 bytes",
-        "total       4  36 bytes",
+        "copy        3  18 B",
+        "total       1  18 B",
+        "total       4  36 B",
     ]
-    assert done.stderr.startswith("remove 4 files, 36 bytes? [y/N]: ")
+    assert done.stderr.startswith("remove 4 files, 36 B? [y/N]: ")
     done = answered(sandbox, "y\n", "clean", "--outputs", "copy")
     assert done.returncode == 0
-    assert done.stderr.endswith("removed 3 files, 18 bytes\n")
+    assert done.stderr.endswith("removed 3 files, 18 B\n")
     assert made(sandbox) == ["out/plan.txt", "out/total.txt"]
     assert sandbox.summary()["built"] == 3
 
@@ -77,7 +77,7 @@ def test_a_dry_run_only_lists(sandbox: Sandbox) -> None:
     before = made(sandbox)
     done = sandbox.run("clean", "--outputs", "copy", "-n")
     assert (done.returncode, made(sandbox)) == (0, before)
-    assert done.stdout.splitlines() == ["target  files  size", "copy        3  18 bytes"]
+    assert done.stdout.splitlines() == ["target  files  size", "copy        3  18 B"]
     (record,) = sandbox.json("clean", "--outputs", "copy@2013-01-02", "-n")
     assert (record["dry_run"], made(sandbox)) == (True, before)
 

@@ -255,6 +255,19 @@ def test_lint_tells_every_mistake(sandbox: Sandbox) -> None:
     assert any("raw" in (each["hint"] or "") for each in record["problems"])
 
 
+def test_lint_notes_patterns_that_nothing_matches(sandbox: Sandbox) -> None:
+    more = '\nuses = ["lib/*.sh", "*.file"]\nenvironment = ["locks/*.lock"]'
+    sandbox.write("Dataflowfile", FLOW.replace("[targets.copy]", "[targets.copy]" + more))
+    line = FLOW.split("\n").index("[targets.copy]") + 1
+    assert sandbox.run("lint").stderr.splitlines()[:-1] == [
+        f'note: Dataflowfile:{line}: uses: no file matches "lib/*.sh"',
+        f'note: Dataflowfile:{line}: uses: no file matches "*.file"',
+        f'note: Dataflowfile:{line + 2}: environment: no file matches "locks/*.lock"',
+    ]
+    sandbox.write("lib/a.sh", "")
+    assert "lib/" not in sandbox.run("lint").stderr
+
+
 def test_log_shows_runs_tasks_and_what_was_printed(sandbox: Sandbox) -> None:
     assert sandbox.run("log").stderr == "nothing has been built yet\n"
     sandbox.write("Dataflowfile", FAILING)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from dbuild.cli.main import main
+from dbuild.ui.folding import folded, folded_all
 from dbuild.ui.moments import When
+from dbuild.ui.stream import paint
 from dbuild.ui.tables import Column, Painted, table
 from dbuild.ui.widths import cut, filled, width_of
 from tests.build.workshop import DAYS, Workshop
@@ -35,6 +38,11 @@ shell = "echo; false"
 inputs = ["total"]
 """
 REPORTS = (
+    ("status",),
+    ("plan",),
+    ("why", "daily_by_place", "total", "fails"),
+    ("why-not", "total", "daily_by_place@2013-01-01"),
+    ("mark",),
     ("log",),
     ("log", "1"),
     ("list",),
@@ -84,10 +92,34 @@ def run(shop: Workshop, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFi
 def test_tables_fit(run: Run, monkeypatch: pytest.MonkeyPatch, width: int, words: tuple[str, ...]) -> None:
     monkeypatch.setenv("COLUMNS", str(width))
     lines = run(*words)
-    assert len(lines) > 1
+    assert lines
     assert "\x1b" not in "".join(lines)
-    too_wide = [line for line in lines if width_of(line) > width]
-    assert words == ("late",) or [line for line in too_wide if "marked frozen" not in line] == []  # sentences may be
+    assert [line for line in lines if width_of(line) > width and " " in line.strip()] == []  # words stay whole
+
+
+def test_a_narrow_status_leaves_no_count_out(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    assert run("status")[:5] == [
+        "dataset         partitions",
+        "raw             3 fresh",
+        "daily_by_place  9 fresh",
+        "total           1 fresh",
+        "fails           1 stale, 1 failed",
+    ]
+    monkeypatch.setenv("COLUMNS", "30")
+    assert run("status")[3:7] == ["total          1 fresh", "fails          1 stale,", "               1 failed", ""]
+
+
+def test_sentences_are_folded_at_blanks() -> None:
+    line = paint("  failed", "red", sys.stdout) + " when it was tried: exited with status 1"
+    assert folded(line, 30) == ["  failed when it was tried:", "      exited with status 1"]
+    assert folded("    " + "x" * 40 + " y", 30) == ["    " + "x" * 40, "        y"]
+    wide = "\x1b[31m日本 日本\x1b[0m 日本 日本"
+    assert folded(f"{wide} 日本 日本", 23) == [wide, "    日本 日本"]
+    for verbatim in ("  | " + "a b " * 20, "shop@1   | " + "a b " * 20, "      +" + "a b " * 20):
+        assert folded(verbatim, 40) == [verbatim]
+    assert folded("a b " * 20, 19) == ["a b " * 20]  # there is no room to fold it
+    assert folded_all(["a b"], None) == ["a b"]
 
 
 def test_names_stay_whole_where_there_is_room(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,8 @@ import pytest
 from dbuild.core.arrival import Arrival, punctuality
 from dbuild.core.lateness import Deadline, Group, Lack, Lateness, Repair, SourceLateness, TargetLateness
 from dbuild.ui.bars import bars
-from dbuild.ui.late import late_lines, span
+from dbuild.ui.late import late_lines
+from dbuild.ui.text import span
 from tests.build.workshop import DAYS, Workshop
 
 FLOW = f"""{DAYS}
@@ -54,7 +55,7 @@ def test_the_screen(shop: Workshop) -> None:
     assert shown(shop, PYTHONIOENCODING="utf-8") == [
         "not there",
         "  prices: 1 late: 2013-01-03",
-        "    prices@2013-01-03 was due 2013-01-04 06:00, 2h00m ago",
+        "    prices@2013-01-03 was due 2013-01-04 06:00, 2 h ago",
         "  prices: next is prices@2013-01-04, due 2013-01-05 06:00 (in 22h00m)",
         "",
         "built without what is missing",
@@ -124,7 +125,7 @@ def test_many_are_told_by_their_number() -> None:
     assert late_lines(Lateness("", (source,), (target,), (late,)), 80) == [
         "not there",
         "  a: 12 late: …",
-        "    a@2013-01-05 was due 2013-01-06 06:00, 3d01h ago",
+        "    a@2013-01-05 was due 2013-01-06 06:00, 3 d ago",
         "    and 11 more",
         "  a: 3 missing: x",
         "  a: 2 just written, not read yet: y",

@@ -301,6 +301,15 @@ def test_very_many_explanations_are_counted() -> None:
     assert lines[-1] == "and more: 11 fresh (name a partition to see why)"
 
 
+def test_what_is_the_same_of_several_partitions_is_told_once() -> None:
+    absent = [Explanation("copy", (("n", str(n)),), "absent", (), (), (), None, None, None, (), None) for n in range(8)]
+    assert explanation_lines(absent) == [
+        "copy@0, copy@1, copy@2, copy@3, copy@4 and 3 more: absent",
+        "  it lies past the newest partition",
+        "  never built",
+    ]
+
+
 def test_all_mistakes_of_a_project_are_told_with_place_and_hint() -> None:
     error = ProjectError([UserError("bad\nworse", Place("b.toml", 3), "do this"), UserError("odd", Place("a.toml"))])
     assert problem_lines(problems_of(error)) == [

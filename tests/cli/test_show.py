@@ -60,7 +60,7 @@ def test_sql_is_shown_with_what_it_reads_and_binds(project: Sandbox) -> None:
     assert "SELECT * FROM raw WHERE n >= " in shown
     assert "  $day = DATE '2013-01-01'\n" in shown
     assert "  seen/raw (from raw): data/2013-01-01.csv\n" in shown
-    assert "output  out/daily/2013-01-01.csv, 17 bytes, 1 row\n" in shown
+    assert "output  out/daily/2013-01-01.csv, 17 B, 1 row\n" in shown
     assert "  2013-01-01  5\n" in shown
 
 

@@ -68,7 +68,7 @@ def test_a_build_shows_what_runs_and_then_how_it_ended(shop: Sandbox, columns: i
         joined = "".join(shown.history)
         assert "failed broken (" in joined
         assert "  | what was done" in shown.history
-        assert re.search(r"1 failed, 4 built, 0 fresh ?in [\d.]+s: ?broken$", joined)
+        assert re.search(r"1 failed, 4 built, 0 fresh ?in [\d.]+s: *broken$", joined)
         assert shown.screen.cursor.x == 0
         assert not any("━" in line for line in shown.history)
 

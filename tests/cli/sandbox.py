@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests import nursery
+
 FLOW = """
 [project]
 name = "small"
@@ -59,14 +61,8 @@ class Sandbox:
 
     def run(self, *words: str, cwd: Path | None = None, **more: str) -> subprocess.CompletedProcess[str]:
         """One command line, as a process of its own."""
-        return subprocess.run(
-            [sys.executable, "-m", "dbuild", *words],
-            cwd=cwd or self.root,
-            env=self.environment(**more),
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
+        command, environment = [sys.executable, "-m", "dbuild", *words], self.environment(**more)
+        return nursery.run(command, cwd=str(cwd or self.root), env=environment, timeout=120)
 
     def json(self, *words: str, code: int = 0) -> list[dict[str, Any]]:
         """The records that a command line with --json writes; it has to end with `code`."""

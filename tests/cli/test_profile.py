@@ -34,6 +34,7 @@ def check(profile: Record) -> None:
     assert times == profile["recipes"]["times"]
 
 
+@pytest.mark.usefixtures("real_processes")  # only a process's own children are among what it has used
 def test_a_build_tells_what_each_of_its_parts_took(sandbox: Sandbox) -> None:
     records = sandbox.json("--profile", "-j1")
     (found,) = profiles(records)

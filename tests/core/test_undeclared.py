@@ -8,11 +8,11 @@ from dbuild.core.task import Sight
 from dbuild.core.undeclared import Declared, ancestors, judge, outermost, owner_of
 
 DECLARED = Declared(
-    areas=("/home/ann/shop", "/lake/raw"),
-    inputs={"/home/ann/shop/data/1.csv": "raw", "/lake/raw/parts": "parts"},
-    code={"/home/ann/shop/report.R"},
-    outputs=("/home/ann/shop/out/.dbuild-tmp-1-1-a.csv",),
-    aside=("/home/ann/shop/.dbuild", "/home/ann/shop/.venv"),
+    areas=("/srv/shop", "/lake/raw"),
+    inputs={"/srv/shop/data/1.csv": "raw", "/lake/raw/parts": "parts"},
+    code={"/srv/shop/report.R"},
+    outputs=("/srv/shop/out/.dbuild-tmp-1-1-a.csv",),
+    aside=("/srv/shop/.dbuild", "/srv/shop/.venv"),
     scratch=("/tmp", "/dev"),
 )
 
@@ -20,19 +20,19 @@ DECLARED = Declared(
 @pytest.mark.parametrize(
     ("kind", "path"),
     [
-        ("read", "/home/ann/shop/data/1.csv"),
+        ("read", "/srv/shop/data/1.csv"),
         ("list", "/lake/raw/parts"),
         ("read", "/lake/raw/parts/deep/one.csv"),
-        ("read", "/home/ann/shop/report.R"),
-        ("write", "/home/ann/shop/out/.dbuild-tmp-1-1-a.csv"),
-        ("read", "/home/ann/shop/out/.dbuild-tmp-1-1-a.csv"),
-        ("read", "/home/ann/shop/.venv/lib/x.py"),
-        ("write", "/home/ann/shop/.dbuild/state.db"),
-        ("read", "/home/ann/shop/__pycache__/clean.cpython-311.pyc"),
+        ("read", "/srv/shop/report.R"),
+        ("write", "/srv/shop/out/.dbuild-tmp-1-1-a.csv"),
+        ("read", "/srv/shop/out/.dbuild-tmp-1-1-a.csv"),
+        ("read", "/srv/shop/.venv/lib/x.py"),
+        ("write", "/srv/shop/.dbuild/state.db"),
+        ("read", "/srv/shop/__pycache__/clean.cpython-311.pyc"),
         ("write", "/usr/lib/python3/__pycache__/x.pyc"),
         ("read", "/etc/passwd"),
-        ("read", "/home/ann/shopping.csv"),
-        ("list", "/home/ann"),
+        ("read", "/srv/shopping.csv"),
+        ("list", "/srv"),
         ("write", "/tmp/x"),
         ("remove", "/tmp/x"),
         ("change", "/dev/null"),
@@ -45,16 +45,16 @@ def test_what_is_declared_or_nobody_s_business(kind: str, path: str) -> None:
 @pytest.mark.parametrize(
     ("kind", "path"),
     [
-        ("read", "/home/ann/shop/config.yml"),
-        ("read", "/home/ann/shop/data/2.csv"),
+        ("read", "/srv/shop/config.yml"),
+        ("read", "/srv/shop/data/2.csv"),
         ("read", "/lake/raw/other.csv"),
-        ("list", "/home/ann/shop/data"),
-        ("change", "/home/ann/shop/data/1.csv"),
-        ("write", "/home/ann/shop/data/1.csv"),
-        ("write", "/home/ann/shop/out/a.csv"),
-        ("write", "/home/ann/notes.txt"),
-        ("remove", "/home/ann/shop/report.R"),
-        ("remove", "/home/ann/notes.txt"),
+        ("list", "/srv/shop/data"),
+        ("change", "/srv/shop/data/1.csv"),
+        ("write", "/srv/shop/data/1.csv"),
+        ("write", "/srv/shop/out/a.csv"),
+        ("write", "/srv/notes.txt"),
+        ("remove", "/srv/shop/report.R"),
+        ("remove", "/srv/notes.txt"),
     ],
 )
 def test_what_nothing_declares(kind: str, path: str) -> None:
@@ -63,19 +63,19 @@ def test_what_nothing_declares(kind: str, path: str) -> None:
 
 
 def test_what_a_task_wrote_itself_it_may_read_and_remove() -> None:
-    path = "/home/ann/shop/scratch.txt"
+    path = "/srv/shop/scratch.txt"
     seen = [Sight("remove", path), Sight("read", path), Sight("write", path)]
     assert judge(DECLARED, seen).undeclared == (Sight("write", path),)
 
 
 def test_inputs_that_were_opened() -> None:
-    seen = [Sight("read", "/lake/raw/parts/one.csv"), Sight("write", "/home/ann/shop/data/1.csv")]
+    seen = [Sight("read", "/lake/raw/parts/one.csv"), Sight("write", "/srv/shop/data/1.csv")]
     assert judge(DECLARED, seen).opened == {"parts"}
-    assert judge(DECLARED, [Sight("change", "/home/ann/shop/data/1.csv")]).opened == {"raw"}
+    assert judge(DECLARED, [Sight("change", "/srv/shop/data/1.csv")]).opened == {"raw"}
 
 
 def test_what_is_told_comes_in_the_order_of_paths() -> None:
-    seen = [Sight("read", f"/home/ann/shop/{name}") for name in "cab"]
+    seen = [Sight("read", f"/srv/shop/{name}") for name in "cab"]
     assert [sight.path[-1] for sight in judge(DECLARED, seen).undeclared] == ["a", "b", "c"]
 
 

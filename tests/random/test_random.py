@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import nursery
 from tests.random.drawing import draw
 from tests.random.edits import edit, mend
 from tests.random.trial import Mismatch, Trial
@@ -67,7 +68,8 @@ def lives(
     """What becomes of each seed that is asked for; as many at a time as there are processors."""
     folder = tmp_path_factory.mktemp("random")
     asked = [item.callspec.params["seed"] for item in request.session.items if _has_seed(item)]  # type: ignore[attr-defined]
-    with ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("spawn")) as pool:
+    spawn, given = multiprocessing.get_context("spawn"), (nursery.invitation(),)
+    with ProcessPoolExecutor(os.cpu_count(), spawn, initializer=nursery.join, initargs=given) as pool:
         yield {seed: pool.submit(run_seed, seed, folder / str(seed)) for seed in asked}
         pool.shutdown(cancel_futures=True)
 

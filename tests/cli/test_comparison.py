@@ -80,3 +80,8 @@ def test_every_row_says_something_of_every_tool() -> None:
     assert all(cell.strip() for row in rows[1:] for cell in row)
     for tool in TOOLS:
         assert section(tool).count("```toml") == 1
+
+
+def test_what_is_said_of_dbuild_has_a_page_that_shows_it() -> None:
+    cells = [line.strip("|").split("|")[-1].strip() for line in TEXT.splitlines() if line.startswith("| ")][1:]
+    assert [cell for cell in cells if "](" not in cell] == ["local files", "nothing", "no", "no", "no"]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Iterator
 
 from dbuild.build.allotments import Allotments
 from dbuild.build.durations import Durations
 from dbuild.build.world import World
-from dbuild.core.partitions import Index
+from dbuild.core.partitions import Index, PartitionSet
 from dbuild.core.plan import Plan, TargetPlan, chain_of, inputs_of
 from dbuild.core.schedule import Node, Schedule
+
+_MANY = 1000  # partitions of an input
 
 
 def schedule_of(world: World, plan: Plan, durations: Durations, allotments: Allotments) -> Schedule:
@@ -44,7 +46,13 @@ def _gates(world: World, plan: Plan, node: Node) -> Iterable[tuple[Hashable, Ite
         reads = mapping.of_index(index, domain)
         if given.dataset == target and not reads:
             continue  # where a chain begins
-        yield (given.dataset, reads.body), ((given.dataset, one) for one in reads.indices())
+        yield (given.dataset, reads.body), _members(upstream, reads)
         first = domain.first()
         if first is not None and world.needs_first(given, step):
             yield (given.dataset, "first"), ((given.dataset, first),)
+
+
+def _members(upstream: TargetPlan, reads: PartitionSet) -> Iterator[Node]:
+    """What of an input may run. To ask for each costs less than an intersection, unless there are many."""
+    some = reads if len(reads) < _MANY else reads & (upstream.will_set | upstream.may)
+    yield from ((upstream.target, index) for index in some.indices())

@@ -17,7 +17,7 @@ from dbuild.core.trace import OutputRecord, Trace, joined_key, pack_inputs, pack
 from dbuild.errors import UserError
 from dbuild.execute.publish import Journal, discard, publish
 from dbuild.observe.digests import is_racy
-from dbuild.observe.listing import DOUBTFUL, Stat, stat_file
+from dbuild.observe.listing import DOUBTFUL, Stat, is_unmoved, stat_file
 from dbuild.state.files import FileRow
 from dbuild.state.leftovers import Orphan
 
@@ -77,7 +77,7 @@ class Publisher:
     def _check_unmoved(self, prepared: Prepared) -> None:
         """What changed while the recipe ran must not pass for what it read."""
         for path, stat in prepared.watched:
-            if stat_file(path) != stat:
+            if not is_unmoved(path, stat):
                 raise UserError(
                     f"{os.path.relpath(path, self._world.survey.root)} changed while the recipe ran, "
                     "so its result is not kept",

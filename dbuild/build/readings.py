@@ -16,7 +16,7 @@ from dbuild.core.plan import inputs_of
 from dbuild.core.staleness import UNSETTLED, provisional_record
 from dbuild.core.supplied import Supplied
 from dbuild.core.task import format_of
-from dbuild.core.trace import InputRecord, joined_key
+from dbuild.core.trace import InputRecord, joined_key, joined_keys
 from dbuild.observe.digests import digest_bytes
 from dbuild.values import replace
 
@@ -65,12 +65,12 @@ class Readings:
         name = f"{given.dataset}.{given.output}" if given.output else given.dataset
         location = self._world.location(given.dataset, given.output)
         indices = list(reads.indices())
-        keys = [domain.key(one) for one in indices]
+        keys = list(PartitionSet(domain.axes, reads.body).keys())
         digests = self._digests(given.dataset, location, indices, keys, unsettled)
         first = domain.first() if unsettled is not None and digests and schemas.needs_first(given, step) else None
         is_open = unsettled is not None and first is not None and first in unsettled
         schema = UNSETTLED if is_open else schemas.reading_identity(given, step, bool(keys))
-        record = InputRecord(given.name, name, tuple(map(joined_key, keys)), b"".join(digests), schema, *gaps)
+        record = InputRecord(given.name, name, joined_keys(keys), b"".join(digests), schema, *gaps)
         if unsettled is None and len(keys) > 1:
             self._cached[step.target.name, number] = (reads.body, record)
         return record
@@ -113,9 +113,11 @@ class Readings:
         if unsettled is None and not is_typed:
             fresh = self._world.schemas.fresh_digests
             kept = self._world.survey.partition_digests(location, keys)
+            if not fresh:
+                return [digest or UNSETTLED for digest in kept]
+            made, output = fresh.get, location.output
             return [
-                fresh.get((dataset, location.output, one)) or digest or UNSETTLED
-                for one, digest in zip(indices, kept, strict=True)
+                made((dataset, output, one)) or digest or UNSETTLED for one, digest in zip(indices, kept, strict=True)
             ]
         return [
             UNSETTLED

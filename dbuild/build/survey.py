@@ -17,6 +17,7 @@ from dbuild.observe.digests import combine, digest_bytes, hash_file, is_racy, pr
 from dbuild.observe.listing import (
     DOUBTFUL,
     Stat,
+    all_names_of,
     is_temporary,
     name_of,
     names_of,
@@ -142,14 +143,12 @@ class Survey:
 
     def _is_listed(self, path: str, root: str, view: View) -> bool:
         """Whether a file is there. The first few questions search the listing, more of them make a set of its names."""
-        names = self._names.get(root)
-        if names is None:
+        if root not in self._names:
             self._searched[root] = self._searched.get(root, 0) + 1
             name = path[len(prefix_of(root)) :].encode("utf-8", "surrogateescape") + b"\t"
             if self._searched[root] < _FEW:
                 return view.content.startswith(name) or b"\0" + name in view.content
-            names = self._names[root] = set(names_of(view.content))
-        return path[len(prefix_of(root)) :] in names
+        return path[len(prefix_of(root)) :] in self._names_in(root)
 
     def _vouches(self, row: FileRow, stat: Stat) -> bool:
         if row.is_racy or row.stat != stat:
@@ -252,16 +251,23 @@ class Survey:
         """The files of many partitions of one file each, with their digests."""
         root = location.root
         view, prefix = self.views[root], prefix_of(root)
-        names = self._names.setdefault(root, set(names_of(view.content)))
         self._read_range(root)
-        changed, hashed, kept = view.changed, self.hashed, self._rows
+        names = self._names_in(root)
         cut = len(prefix)
-        found: list[FileRow | None] = []
-        for path in map(location.pattern.path, keys):
-            row = None
-            if path not in hashed and path not in changed and path[cut:] in names:
-                row = kept.get(path)
-            found.append(row if row is not None and not row.is_racy else self.row(path, root))
+        known = self._rows.get
+        paths = location.pattern.paths(keys)
+        found = [known(path) for path in paths]
+        others = view.changed.keys() | self.hashed.keys()
+        for position, (path, row) in enumerate(zip(paths, found, strict=True)):
+            if row is None or row.is_racy or path in others or path[cut:] not in names:
+                found[position] = self.row(path, root)
+        return found
+
+    def _names_in(self, root: str) -> set[str]:
+        """The names of the files in a folder."""
+        found = self._names.get(root)
+        if found is None:
+            found = self._names[root] = set(names_of(self.views[root].content))
         return found
 
     def keys(self, location: Location) -> list[tuple[str, ...]]:
@@ -324,9 +330,11 @@ class Survey:
                 continue
             content = view.content if root != SINGLES else self._with_unseen(state, view)
             if own or doubtful:
-                records = [(prefix + name_of(record), record) for record in records_of(content)]
-                kept = [record for path, record in records if path not in own and path not in doubtful]
-                stats = {path: DOUBTFUL for path, _ in records if path in doubtful} | dict(own)
+                names = all_names_of(content)
+                taken = {path[len(prefix) :] for path in (*own, *doubtful)}
+                records = zip(names, records_of(content), strict=True)
+                kept = [record for name, record in records if name not in taken]
+                stats = {path: DOUBTFUL for path in map(prefix.__add__, names) if path in doubtful} | dict(own)
                 added = [pack_record(path[len(prefix) :], stat)[:-1] for path, stat in stats.items() if stat]
                 content = b"".join(record + b"\0" for record in (*kept, *added))
             digest = digest_bytes(content)

@@ -18,12 +18,11 @@ from dbuild.core.plan import inputs_of
 from dbuild.core.staleness import Reason
 from dbuild.core.supplied import Supplied
 from dbuild.core.task import Bounds, Column, Task, TaskDimension, TaskInput, TaskOutput, TaskView, format_of
-from dbuild.core.trace import InputRecord, joined_key, split_key
+from dbuild.core.trace import InputRecord, joined_key, split_key, split_keys
 from dbuild.errors import RecipeError
 from dbuild.observe.digests import digest_bytes
 from dbuild.observe.listing import TEMPORARY, Stat
 from dbuild.recipes.readers import WRITTEN_CSV
-from dbuild.state.files import FileRow
 from dbuild.state.store import FOLDER
 from dbuild.values import dataclass, replace
 
@@ -294,21 +293,9 @@ class TaskMaker:
     ) -> TaskInput:
         dataset = self._world.flow.project.dataset(given.dataset)
         assert dataset is not None
-        keys: list[tuple[str, ...]] = []
-        paths: list[str] = []
-        size = len(dataset.dimensions)
-        for joined, rows in zip(record.keys, self._files(location, record, size), strict=True):
-            key = split_key(joined, size)
-            for path, row in rows:
-                if row is None:
-                    raise RecipeError(f"its input {path} is not there", hint="run dbuild again")
-                watched.append((os.path.join(self._root, path), row.stat))
-                if not location.pattern.is_folder:
-                    keys.append(key)
-                    paths.append(watched[-1][0])
-            if location.pattern.is_folder:
-                keys.append(key)
-                paths.append(os.path.join(self._root, location.pattern.path(key).rstrip("/")))
+        split = split_keys(record.keys, len(dataset.dimensions))
+        is_many = len(split) >= _MANY and not location.pattern.is_multiple and location.root != SINGLES
+        keys, paths = (self._many if is_many else self._few)(location, split, watched)
         columns, is_ours = self._columns(step, given, record, len(dataset.dimensions))
         form = format_of(location.pattern.text)
         return TaskInput(
@@ -323,18 +310,40 @@ class TaskMaker:
             dataset="" if given.dataset == given.name else given.dataset,
         )
 
-    def _files(self, location: Location, record: InputRecord, size: int) -> Iterator[list[tuple[str, FileRow | None]]]:
-        survey = self._world.survey
-        keys = [split_key(joined, size) for joined in record.keys]
-        if location.pattern.is_multiple or location.root == SINGLES:
-            for key in keys:
-                yield [(path, survey.row(path, location.root)) for path in survey.paths(location, key)]
-        elif len(keys) < _MANY:
-            for path in map(location.pattern.path, keys):
-                yield [(path, survey.row(path, location.root))]
-        else:
-            for path, row in zip(map(location.pattern.path, keys), survey.rows(location, keys), strict=True):
-                yield [(path, row)]
+    def _few(
+        self, location: Location, split: Sequence[Key], watched: list[tuple[str, Stat]]
+    ) -> tuple[Sequence[Key], list[str]]:
+        """The keys and absolute paths of all files of these partitions, or of their folders."""
+        survey, pattern = self._world.survey, location.pattern
+        keys: list[Key] = []
+        paths: list[str] = []
+        for key in split:
+            for path in survey.paths(location, key):
+                row = survey.row(path, location.root)
+                if row is None:
+                    raise _absent(path)
+                watched.append((os.path.join(self._root, path), row.stat))
+                if not pattern.is_folder:
+                    keys.append(key)
+                    paths.append(watched[-1][0])
+            if pattern.is_folder:
+                keys.append(key)
+                paths.append(os.path.join(self._root, pattern.path(key).rstrip("/")))
+        return keys, paths
+
+    def _many(
+        self, location: Location, split: Sequence[Key], watched: list[tuple[str, Stat]]
+    ) -> tuple[Sequence[Key], list[str]]:
+        """The same of partitions of one file each."""
+        names = location.pattern.paths(split)
+        rows = self._world.survey.rows(location, split)
+        stats = [row.stat for row in rows if row is not None]
+        if len(stats) < len(rows):
+            raise _absent(names[rows.index(None)])
+        start = os.path.join(self._root, "") if not location.pattern.text.startswith("/") else ""
+        paths = [start + name for name in names]
+        watched += zip(paths, stats, strict=True)
+        return split, paths
 
     def _columns(
         self, step: Step, given: Input, record: InputRecord, size: int
@@ -367,3 +376,7 @@ class TaskMaker:
         if found and world.flow.steps[given.dataset].target.schema is None:
             declared = next(iter(found.values()))
         return declared, bool(found)
+
+
+def _absent(path: str) -> RecipeError:
+    return RecipeError(f"its input {path} is not there", hint="run dbuild again")

@@ -171,6 +171,9 @@ class PartitionSet:
 
     def keys(self) -> Iterator[Key]:
         """The members' keys in order."""
+        if len(self.axes) == 1:
+            text = self.axes[0].text
+            return ((text(number),) for low, high, _ in self.body for number in range(low, high))
         return (self.key(index) for index in self.indices())
 
     def key(self, index: Index) -> Key:

@@ -98,6 +98,18 @@ class PathPattern:
             raise ValueError(f'the path "{made}" doesn\'t tell where the values of {", ".join(key)} begin and end')
         return made
 
+    def paths(self, keys: Sequence[Sequence[str]]) -> list[str]:
+        """The paths of many partitions: as `path` of each."""
+        is_plain = len(self._slots) == len(self.dimensions) == 1 and not self._slots[0].period and not self.has_glob
+        values = [key[0] for key in keys if len(key) == 1] if is_plain else []
+        # All values are looked at as one text; where anything in it is unusual, one by one.
+        text = "\n".join(["", *values, ""])
+        is_usual = len(values) == len(keys) == text.count("\n") - 1 and "\n\n" not in text and "\n." not in text
+        if not is_usual or not is_key(text.replace("\n", " ")):
+            return [self.path(key) for key in keys]
+        before, _, after = (self._template % "\n").partition("\n")  # no pattern holds a line's end
+        return [f"{before}{value}{after}" for value in values]
+
     def key(self, path: str) -> tuple[str, ...] | None:
         """The key of the partition that a file's path belongs to; None where it belongs to none.
 

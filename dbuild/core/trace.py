@@ -71,6 +71,16 @@ def split_key(text: str, size: int) -> Key:
     return tuple(text.split(_SEPARATOR)) if size else ()
 
 
+def joined_keys(keys: Sequence[Key]) -> tuple[str, ...]:
+    """Keys of one dataset, each as one text."""
+    return tuple([key[0] for key in keys] if keys and len(keys[0]) == 1 else map(joined_key, keys))
+
+
+def split_keys(texts: Sequence[str], size: int) -> list[Key]:
+    """The keys of `size` dimensions that `joined_keys` made texts."""
+    return [(text,) for text in texts] if size == 1 else [split_key(text, size) for text in texts]
+
+
 def pack_inputs(records: Sequence[InputRecord]) -> bytes:
     """The records as bytes: a JSON header of names and lengths, then keys and digests as they are."""
     blobs = [_END.join(record.keys).encode("utf-8", "surrogateescape") for record in records]

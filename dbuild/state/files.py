@@ -43,7 +43,10 @@ class Files(Targets):
             " WHERE path >= ? AND path < ?",
             (prefix, prefix + "\U0010ffff"),
         )
-        return {row[0]: _file(row) for row in rows}
+        return {
+            path: FileRow(path, Stat(size, mtime, ctime, inode), digest, racy != 0, boot, hashed)
+            for path, size, mtime, ctime, inode, digest, racy, boot, hashed in rows
+        }
 
     def put_files(self, rows: Iterable[FileRow]) -> None:
         """Keeps digests with the stats that vouch for them."""

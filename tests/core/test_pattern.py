@@ -272,6 +272,29 @@ def test_no_two_keys_have_one_path(text: str, values: list[str]) -> None:
     assert made.key(path) == key
 
 
+@given(st.lists(st.text(alphabet="ab-_.%{}/\n\udcff", max_size=3), max_size=4))
+@pytest.mark.parametrize(
+    "text", ["{origin}", "d/{origin}.csv", "x{origin}", "100%/%s{{{origin}}}/", "{origin}/{origin}"]
+)
+def test_many_paths_are_those_of_each(text: str, values: list[str]) -> None:
+    made = pattern(text)
+    keys = [(value,) for value in values]
+    try:
+        one_by_one = [made.path(key) for key in keys]
+    except ValueError as error:
+        with pytest.raises(ValueError, match=re.escape(str(error))):
+            made.paths(keys)
+    else:
+        assert made.paths(keys) == one_by_one
+
+
+def test_many_paths_of_periods_are_those_of_each() -> None:
+    keys = [("2013-01-05",), ("2013-01-06",)]
+    assert pattern("d/{day:%Y/%m}/{day}.csv").paths(keys) == ["d/2013/01/2013-01-05.csv", "d/2013/01/2013-01-06.csv"]
+    with pytest.raises(ValueError, match="2 values"):
+        pattern("{origin}").paths([("a",), ("b", "c")])
+
+
 def test_a_key_that_a_path_can_not_tell_is_refused() -> None:
     made = pattern("{origin}-{carrier}.csv")
     assert made.path(("x", "y-z")) == "x-y-z.csv"

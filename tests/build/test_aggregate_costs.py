@@ -1,0 +1,54 @@
+"""What a recipe that reads thousands of partitions costs dbuild itself: counted, beyond what does not grow with them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections import Counter
+from pathlib import Path
+from types import FrameType
+
+from tests.build.workshop import Workshop
+
+FLOW = """
+[partitions.name]
+discover = "raw"
+[sources.raw]
+path = "in/{name}.txt"
+[targets.total]
+path = "total.txt"
+shell = "echo $(cat in/*.txt | wc -c) > {output}"
+inputs = ["raw"]
+"""
+FEW, MANY = 600, 1600  # both beyond the numbers from which things are read as a whole
+
+
+def calls_of_a_changed_input(root: Path, count: int) -> Counter[str]:
+    """The functions of dbuild that a build calls in which one of so many inputs has changed, and how often."""
+    shop = Workshop(root, FLOW)
+    for number in range(count):
+        shop.write(f"in/{number:05d}.txt", "same")
+        os.utime(shop.path(f"in/{number:05d}.txt"), (1_300_000_000, 1_300_000_000))
+    assert shop.build().counts == {"total": 1}
+    assert shop.build().counts == {}
+    shop.write("in/00001.txt", "another")
+    os.utime(shop.path("in/00001.txt"), (1_300_000_001, 1_300_000_001))
+    called: Counter[str] = Counter()
+
+    def hear(frame: FrameType, event: str, _: object) -> None:
+        if event == "call" and "/dbuild/" in frame.f_code.co_filename and not frame.f_code.co_name.startswith("<"):
+            called[f"{frame.f_code.co_filename.rpartition('/dbuild/')[2]} {frame.f_code.co_name}"] += 1
+
+    sys.setprofile(hear)
+    try:
+        built = shop.build()
+    finally:
+        sys.setprofile(None)
+    assert built.counts == {"total": 1}
+    return called
+
+
+def test_an_aggregate_calls_few_functions_for_each_of_its_inputs(tmp_path: Path) -> None:
+    few, many = (calls_of_a_changed_input(tmp_path / str(count), count) for count in (FEW, MANY))
+    growing = {name: (many[name] - few[name]) / (MANY - FEW) for name in many if many[name] - few[name] > 100}
+    assert sum(growing.values()) <= 6, sorted(growing.items())

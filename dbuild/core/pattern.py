@@ -104,7 +104,9 @@ class PathPattern:
         values = [key[0] for key in keys if len(key) == 1] if is_plain else []
         # All values are looked at as one text; where anything in it is unusual, one by one.
         text = "\n".join(["", *values, ""])
-        is_usual = len(values) == len(keys) == text.count("\n") - 1 and "\n\n" not in text and "\n." not in text
+        is_usual = (
+            is_plain and len(values) == len(keys) == text.count("\n") - 1 and "\n\n" not in text and "\n." not in text
+        )
         if not is_usual or not is_key(text.replace("\n", " ")):
             return [self.path(key) for key in keys]
         before, _, after = (self._template % "\n").partition("\n")  # no pattern holds a line's end

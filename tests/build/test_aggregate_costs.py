@@ -1,4 +1,4 @@
-"""What a recipe that reads thousands of partitions costs dbuild itself: counted, beyond what does not grow with them."""
+"""What a recipe that reads thousands of partitions costs dbuild: counted, beyond what does not grow with them."""
 
 from __future__ import annotations
 

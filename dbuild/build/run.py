@@ -71,6 +71,7 @@ class Run:
         self.plan = plan
         self.number = number
         self.is_interrupted = False
+        self.cut_off = 0  # tasks that ran when it was: they haven't failed
         self.rests: list[Rest] = []  # of what has failed
         self.seconds_saved = 0.0  # that the tasks took when they last ran that didn't have to run after all
         self._pool = means.pool
@@ -373,13 +374,16 @@ class Run:
                 failure = counted(self.world, *node, failure, attempt.reasons, records)
                 self.rests.append(rest_after(failure))
             self._entries.add_failure(node, failure)
-        self._emit(
-            TaskEnded(
-                *(node[0], self._key(node), "failed", False, seconds, error, tail, relative),
-                attempts=attempt.number,
-                spent=attempt.spent,
+            self._emit(
+                TaskEnded(
+                    *(node[0], self._key(node), "failed", False, seconds, error, tail, relative),
+                    attempts=attempt.number,
+                    spent=attempt.spent,
+                )
             )
-        )
+        else:
+            self.cut_off += 1
+            self._emit(TaskStopped(node[0], self._key(node), attempt.spent))
         if self._failing.keep_going:
             return
         self._is_stopping = True

@@ -91,7 +91,7 @@ class TaskRetried(NamedTuple):
 
 
 class TaskStopped(NamedTuple):
-    """A task was ended because another one failed (--fail-fast); it counts as not tried."""
+    """A task was ended because another one failed (--fail-fast), or by Ctrl-C; it counts as not tried."""
 
     target: str
     key: Key

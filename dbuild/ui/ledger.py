@@ -69,6 +69,8 @@ def task_lines(tasks: Sequence[TaskRecord], when: When, width: int | None = None
 
 
 def _status(task: TaskRecord) -> Cell:
+    if task.status == "failed" and task.error == "interrupted":
+        return Painted("interrupted", _COLOURS["interrupted"])
     if task.status in _COLOURS:
         return Painted(task.status, _COLOURS[task.status])
     return f"{task.status}, same" if task.status in ("built", "restored") and not task.changed else task.status

@@ -7,7 +7,9 @@ the last line, so that whatever ends the process leaves a terminal in order.
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import NamedTuple, TextIO
 
 from dbuild.ui.stream import put
@@ -71,6 +73,10 @@ class Live:
         if text:
             put(self._stream, text, is_last=is_last)
 
+    def forget(self) -> None:
+        """Takes what is shown for something else's: the next frame is drawn below whatever is on the screen."""
+        self._shown = []
+
     def _changes(self, lines: Sequence[Line]) -> str:
         changed = [at for at, (old, new) in enumerate(zip(self._shown, lines, strict=True)) if old != new]
         if not changed:
@@ -100,7 +106,11 @@ def rows_of(lines: Sequence[Line], columns: int) -> int:
 def live_on(stream: TextIO) -> Live:
     """The changing lines of a terminal."""
     cuts = "XTERM_VERSION" in os.environ or os.environ.get("TERM", "") in ("linux", "xterm-mono")
-    return Live(stream, lambda: size_of(stream), is_reflowing=not cuts, has_unicode=_has_unicode(stream))
+    live = Live(stream, lambda: size_of(stream), is_reflowing=not cuts, has_unicode=_has_unicode(stream))
+    with suppress(ValueError):  # not the main thread: whoever started it owns the signals
+        # After Ctrl-Z the shell has written, and the cursor isn't where it was.
+        signal.signal(signal.SIGCONT, lambda number, frame: live.forget())
+    return live
 
 
 def _has_unicode(stream: TextIO) -> bool:

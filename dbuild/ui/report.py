@@ -104,5 +104,6 @@ def _counts(event: Summary) -> str:
 
 
 def _held(event: Summary) -> list[str]:
-    counts = (("waiting", event.waiting), ("blocked", event.blocked), ("provisional", event.provisional))
+    blocked = "left" if event.was_interrupted else "blocked"  # most of it is behind no failure
+    counts = (("waiting", event.waiting), (blocked, event.blocked), ("provisional", event.provisional))
     return [f"{number:,} {word}" for word, number in counts if number]

@@ -101,6 +101,11 @@ class Terminal:
         """Somebody presses keys."""
         os.write(self._ours, keys)
 
+    def close(self) -> None:
+        """Somebody closes the window."""
+        os.close(self._ours)
+        self._ours = os.open(os.devnull, os.O_RDONLY)
+
     def _set_size(self, columns: int, rows: int) -> None:
         fcntl.ioctl(self._ours, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 

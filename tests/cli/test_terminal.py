@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.cli.sandbox import Sandbox
-from tests.cli.terminals import Terminal
+from tests.cli.terminals import PATIENCE, Terminal
 
 FLOW = """
 [partitions.day]
@@ -87,12 +88,36 @@ def test_ctrl_c_leaves_the_screen_in_order(shop: Sandbox) -> None:
         shown.type(b"\x03")
         assert shown.finish() == 130
         last = shown.lines[-1]
-        assert re.fullmatch(
-            r"interrupted: 1 failed, 3 built, 0 fresh in [\d.]+s; the next build goes on from here", last
-        )
+        assert re.fullmatch(r"interrupted: 3 built, 0 fresh, 1 left in [\d.]+s; the next build goes on from here", last)
         assert not any("━" in line for line in shown.history)
         assert shown.screen.cursor.x == 0
         assert not shown.screen.cursor.hidden
+
+
+def test_a_window_that_is_closed_ends_the_build(shop: Sandbox) -> None:
+    with terminal(shop, "slow", "copy") as shown:
+        shown.until_shown("▸ slow")
+        shown.close()
+        assert shown.process.wait(PATIENCE) == 130
+    assert shop.json("log")[0]["outcome"] == "interrupted"
+    (shop.root / "go").touch()
+    assert shop.run().returncode == 1  # broken is
+
+
+def test_what_ctrl_z_stops_goes_on_below_what_the_shell_has_written(shop: Sandbox) -> None:
+    script = f"set -m; {sys.executable} -m dbuild slow copy; echo 'it stopped'; fg"
+    with Terminal(shop.root, shop.environment(), script, program=("bash", "-c")) as shown:
+        shown.until_shown("▸ slow")
+        shown.type(b"\x1a")
+        shown.until_shown("it stopped")
+        shown.until(lambda: "\n".join(shown.lines).count("▸ slow") == 2)
+        (shop.root / "go").touch()
+        assert shown.finish() == 0
+        after = shown.lines[shown.lines.index("it stopped") :]
+        assert not any("▸" in line for line in after)
+        assert any(line.endswith("dbuild slow copy") for line in after)  # what `fg` has written
+        assert re.fullmatch(r"4 built, 0 fresh in .*", after[-1])
+        assert sum("it stopped" in line for line in shown.lines) == 1
 
 
 def test_the_window_may_change_its_size_in_the_middle(shop: Sandbox) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from dbuild.build.fingerprints import Fingerprints
@@ -23,6 +24,9 @@ class Declarations:
         self._fingerprints = fingerprints
         self._schemas = schemas
         self._routing = routing
+        # What is asked for each partition, with the step that it was found for:
+        self._params: dict[str, tuple[Step, Mapping[str, str]]] = {}
+        self._asking: dict[str, bool] = {}
 
     def basis(self, target: str) -> bytes:
         """Identity of everything that a verdict on the target depends on, besides files and traces."""
@@ -52,8 +56,14 @@ class Declarations:
         """Identity of a target's recipe, and of what it is given by its declaration."""
         return self._fingerprints.present(target)
 
-    def params_of(self, step: Step) -> dict[str, str]:
+    def params_of(self, step: Step) -> Mapping[str, str]:
         """The params that a recipe could read, itself or through views, values as JSON."""
+        kept = self._params.get(step.target.name)
+        if kept is None or kept[0] is not step:
+            kept = self._params[step.target.name] = (step, self._params_of(step))
+        return kept[1]
+
+    def _params_of(self, step: Step) -> dict[str, str]:
         project = self._flow.project
         read = step.analysis.params
         names = project.params if read is None else (*read, *step.target.params, *self.view_params(step))
@@ -77,9 +87,11 @@ class Declarations:
 
     def asks_provisional(self, target: str) -> bool:
         """Whether a recipe is told if its partition is provisional."""
-        step = self._flow.steps[target]
-        read = (step.analysis, *(self._flow.views[use.view].analysis for use in step.views))
-        return any("provisional" in analysis.calls for analysis in read)
+        if target not in self._asking:
+            step = self._flow.steps[target]
+            read = (step.analysis, *(self._flow.views[use.view].analysis for use in step.views))
+            self._asking[target] = any("provisional" in analysis.calls for analysis in read)
+        return self._asking[target]
 
 
 def _declared_text(project: Project, dimension: str) -> str:

@@ -41,8 +41,8 @@ class Publisher:
         Raises UserError where an input changed while the recipe ran, OSError where the outputs can't be put there.
         """
         self._check_unmoved(prepared)
-        target, index = node
-        key = joined_key(self._world.domains.of(target).key(index))
+        target = node[0]
+        key = joined_key(prepared.task.key)
         made = {one.name: one for one in result.made}
         trace = Trace(
             prepared.fingerprint,
@@ -65,7 +65,7 @@ class Publisher:
             self.discard(prepared)  # the very same bytes are there: the file keeps its place and its stats
         if before is not None and not self._world.words.is_accepted(before.run):
             self._groups.open.orphans += _orphans(target, key, before, trace)
-        self._learn(node, trace, changed)
+        self._learn(node, key, trace, changed)
         self._groups.open.traces.append((target, key, trace))
         return changed
 
@@ -113,43 +113,48 @@ class Publisher:
         survey = self._world.survey
         self._journal.write(survey.boot, target, key, trace)
         before = {o.name: self._there(prepared, o) for o in trace.outputs if o.path.endswith("/")}
-        publish([out.path for out in prepared.task.outputs], [out.final for out in prepared.task.outputs])
-        for private in filter(None, (out.private for out in prepared.task.outputs)):
-            discard(private)
-        for output in trace.outputs:
-            files = list(_files(output, made[output.name]))
-            if output.name in before:
-                survey.learn_folder(output.path, [path for path, _ in files])
-                gone = before[output.name] - {path for path, _ in files}
-                self.made.setdefault(prepared.roots[output.name], {}).update(dict.fromkeys(gone))
+        outputs = prepared.task.outputs
+        publish([out.path for out in outputs], [out.final for out in outputs])
+        for output in outputs:
+            if output.private:
+                discard(output.private)
+        for record in trace.outputs:
+            root = prepared.roots[record.name]
+            if record.name not in before:
+                self._take_note(record.path, record.digest, root)
+                continue
+            files = list(_files(record, made[record.name]))
+            survey.learn_folder(record.path, [path for path, _ in files])
+            gone = before[record.name] - {path for path, _ in files}
+            self.made.setdefault(root, {}).update(dict.fromkeys(gone))
             for path, digest in files:
-                self._take_note(path, digest, prepared.roots[output.name])
+                self._take_note(path, digest, root)
 
     def _take_note(self, path: str, digest: bytes, root: str) -> None:
         """A file that has just got its place: known by its stats from now on. Raises UserError where it went away."""
-        survey = self._world.survey
-        stat = stat_file(os.path.join(survey.root, path))
+        survey, group = self._world.survey, self._groups.open
+        whole = os.path.join(survey.root, path)
+        stat = stat_file(whole)
         if stat is None:
             raise UserError(f"{path} went away while it was put there", hint="run dbuild again")
         row = FileRow(path, stat, digest, is_racy(stat, stat.ctime), survey.boot, stat.ctime)
         survey.learn(row)
-        self._groups.open.files.append(row)
-        self._groups.open.paths.append(os.path.join(survey.root, path))
+        group.files.append(row)
+        group.paths.append(whole)
         self.made.setdefault(root, {})[path] = DOUBTFUL if row.is_racy else stat
 
-    def _learn(self, node: Node, trace: Trace, changed: bool) -> None:
+    def _learn(self, node: Node, key: str, trace: Trace, changed: bool) -> None:
         target, index = node
         schemas = self._world.schemas
         for output in trace.outputs:
-            is_typed = format_of(output.path) in ("csv", "json")  # others hold their types, so their digests tell
+            # Others hold their types, so their digests tell.
+            is_typed = output.schema is not None and format_of(output.path) in ("csv", "json")
             digest = typed_digest(output.digest, output.schema) if is_typed else output.digest
             schemas.fresh_digests[target, output.name, index] = digest
         if any(output.schema is not None for output in trace.outputs):
             schemas.fresh_outputs[target, index] = pack_outputs(trace.outputs)
         if self._world.routing is not None:
-            self._world.routing.forget(
-                target, joined_key(self._world.domains.of(target).key(index))
-            )  # it may have been looked into as it was before
+            self._world.routing.forget(target, key)  # it may have been looked into as it was before
         if changed:
             self.changed.setdefault(target, set()).add(index)
             self._world.readings.forget(target)

@@ -51,6 +51,8 @@ from dbuild.execute.pool import GRACE
 from dbuild.state.store import Failure
 from dbuild.values import replace
 
+_KEYS = 1000  # that are kept
+
 
 class Run:
     """The state of one run."""
@@ -81,6 +83,7 @@ class Run:
         self._failing = failing
         self._is_stopping = False
         self._signals = 0
+        self._keys: dict[Node, Key] = {}  # a few of those asked for last: each task's is asked for several times
         self._attempts: dict[Node, Attempt] = {}  # of those that failed before
         self._remade: set[str] = set()  # targets of which something came out otherwise
         self._undecided = plan.may_run  # tasks of which it isn't known yet whether they have to run
@@ -228,8 +231,14 @@ class Run:
             self._fail(attempt, 0.0, words, None)
 
     def _key(self, node: Node) -> Key:
-        domain = self.plan.domains.of(node[0])
-        return tuple(zip((axis.name for axis in domain.axes), domain.key(node[1]), strict=True))
+        key = self._keys.get(node)
+        if key is None:
+            domain = self.plan.domains.of(node[0])
+            key = tuple(zip([axis.name for axis in domain.axes], domain.key(node[1]), strict=True))
+            if len(self._keys) >= _KEYS:
+                self._keys.clear()
+            self._keys[node] = key
+        return key
 
     # -- time ------------------------------------------------------------------------------------------------------
 

@@ -45,6 +45,7 @@ class Schemas:
         self._domains = domains
         self._present = present
         self._learnt: dict[str, Schema] = {}
+        self._located: dict[tuple[str, str], Location] = {}
         self._packed_outputs: dict[str, dict[str, str]] = {}
 
     def forget(self, target: str) -> None:
@@ -54,7 +55,11 @@ class Schemas:
 
     def location(self, dataset: str, output: str) -> Location:
         """Where an output has its files."""
-        return next(one for one in self._survey.locations[dataset] if one.output == output)
+        found = self._located.get((dataset, output))
+        if found is None:
+            found = next(one for one in self._survey.locations[dataset] if one.output == output)
+            self._located[dataset, output] = found
+        return found
 
     def identity(self, given: Input, step: Step) -> bytes:
         """Identity of how an input's files are read, where its recipe reads tables; empty elsewhere."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 from collections.abc import Collection, Iterator
 
 from dbuild.core.trace import OutputRecord, unpack_outputs
@@ -32,7 +33,7 @@ class Strangers:
         where it can't be moved.
         """
         whole = os.path.join(self._root, path.rstrip("/"))
-        if os.path.islink(whole) or not os.path.isdir(whole):
+        if not _is_folder(whole):
             return None
         folder, is_folder = f"{path.rstrip('/')}/", path.endswith("/")
         if any(output.path == folder for output in before) or not self._has_strangers(whole, names, folder):
@@ -64,6 +65,14 @@ class Strangers:
                 hint="move it away, or give the output another path",
             ) from None
         return f"{folder} held files that dbuild didn't make: it is kept as {place}"
+
+
+def _is_folder(path: str) -> bool:
+    """Whether a folder is there, and no link to one."""
+    try:
+        return stat.S_ISDIR(os.lstat(path).st_mode)
+    except OSError:
+        return False
 
 
 def _files(folder: str) -> Iterator[str]:

@@ -57,6 +57,7 @@ class Survey:
         self._state = state
         self._sight = sight
         self._clock: int | None = None
+        self._device: int | None = None  # of the project
         self._rows: dict[str, FileRow] = {}
         self._ranged: set[str] = set()
         self._asked: dict[str, int] = {}
@@ -190,7 +191,9 @@ class Survey:
             folder = os.path.join(self.root, FOLDER)
             self._clock = probe_clock(folder) if os.access(folder, os.W_OK) else 0
         try:
-            is_foreign = os.stat(os.path.join(self.root, path)).st_dev != os.stat(self.root).st_dev
+            if self._device is None:
+                self._device = os.stat(self.root).st_dev
+            is_foreign = os.stat(os.path.join(self.root, path)).st_dev != self._device
         except OSError:
             is_foreign = False
         return self._clock - SETTLE if is_foreign else self._clock

@@ -6,13 +6,15 @@ import json
 import os
 import re
 from collections.abc import Iterator, Sequence
+from collections.abc import Mapping as MappingOf
+from typing import NamedTuple
 
-from dbuild.build.allotments import Allotments
+from dbuild.build.allotments import Allotment, Allotments
 from dbuild.build.locations import SINGLES, Location
 from dbuild.build.world import World
 from dbuild.core.graph import Flow, Step
 from dbuild.core.mapping import Mapping
-from dbuild.core.model import Input, PythonRecipe, ShellRecipe, SqlRecipe, TimeDimension
+from dbuild.core.model import Input, PythonRecipe, Scalar, ShellRecipe, SqlRecipe, TimeDimension
 from dbuild.core.partitions import Index, Key, PartitionSet
 from dbuild.core.plan import inputs_of
 from dbuild.core.staleness import Reason
@@ -52,7 +54,7 @@ class Prepared:
     fingerprint: bytes
     paths: dict[str, str]  # output -> path relative to the project
     roots: dict[str, str]  # output -> the folder that is listed for it
-    params: dict[str, str]  # values as JSON
+    params: MappingOf[str, str]  # values as JSON
     params_read: tuple[str, ...] | None  # None: the recipe tells
     view_params: tuple[str, ...]  # of the views that it reads
 
@@ -68,7 +70,7 @@ def log_file(run: int, target: str, key: tuple[str, ...], attempt: int = 1) -> s
     name = _UNSAFE.sub("_", label)[:120]
     if name != label:
         name = f"{name}~{digest_bytes(label.encode('utf-8', 'surrogateescape')).hex()[:8]}"
-    return os.path.join(FOLDER, "logs", str(run), f"{name}~{attempt}.log" if attempt > 1 else f"{name}.log")
+    return f"{FOLDER}/logs/{run}/{name}~{attempt}.log" if attempt > 1 else f"{FOLDER}/logs/{run}/{name}.log"
 
 
 def last_of(partitions: PartitionSet) -> Index | None:
@@ -92,6 +94,19 @@ def views_of(flow: Flow, step: Step) -> tuple[TaskView, ...]:
     return tuple(found)
 
 
+class _Alike(NamedTuple):
+    """What all tasks of a target have alike, which is the same objects: they are sent once."""
+
+    dimensions: tuple[TaskDimension, ...]
+    params: tuple[tuple[str, Scalar], ...]
+    allotment: Allotment
+    views: tuple[TaskView, ...]
+    env: tuple[tuple[str, str], ...]
+    secrets: tuple[tuple[str, str], ...]
+    snapshot: str
+    bounds: Bounds | None
+
+
 class TaskMaker:
     """Makes the tasks of one run."""
 
@@ -104,7 +119,11 @@ class TaskMaker:
         self._allotments = allotments
         self._snapshot = snapshot
         self._root = world.survey.root
+        self._prefix = os.path.join(self._root, "")
         self._looking = looking
+        self._alike: dict[str, tuple[Step, _Alike]] = {}
+        self._shown: dict[tuple[str, ...], tuple[TaskDimension, ...]] = {}
+        self._formats: dict[str, str | None] = {}
         self._folders: set[str] = set()
         self._code: dict[str, tuple[tuple[str, Stat], ...]] = {}
 
@@ -126,47 +145,89 @@ class TaskMaker:
             )
         )
         locations = world.survey.locations[target]
+        paths = {location.output: location.pattern.path(key) for location in locations}
         return Prepared(
-            self._task(step, index, number, inputs, attempt),
+            self._task(step, index, key, number, inputs, paths, attempt),
             reasons,
             world.readings.recorded(step, index, records),
             tuple(watched),
             world.declarations.fingerprint(target),
-            {location.output: location.pattern.path(key) for location in locations},
+            paths,
             {location.output: location.root for location in locations},
             world.declarations.params_of(step),
             world.declarations.params_read(step),
             world.declarations.view_params(step),
         )
 
-    def _task(self, step: Step, index: Index, number: int, inputs: tuple[TaskInput, ...], attempt: int) -> Task:
+    def _task(
+        self,
+        step: Step,
+        index: Index,
+        key: Key,
+        number: int,
+        inputs: tuple[TaskInput, ...],
+        paths: MappingOf[str, str],
+        attempt: int,
+    ) -> Task:
+        """`paths`: of its outputs, relative to the project."""
         world, target = self._world, step.target
-        key = world.domains.of(target.name).key(index)
-        params = world.declarations.params_of(step)
-        allotment = self._allotments.of(target.name)
+        alike = self._alike_of(step)
         return Task(
             number=number,
             target=target.name,
-            dimensions=self._dimensions(target.dimensions),
+            dimensions=alike.dimensions,
             key=key,
             recipe=target.recipe,
             code=step.analysis.fingerprint,
             inputs=inputs,
-            outputs=tuple(self._output(step, one, key, number) for one in world.survey.locations[target.name]),
-            params=tuple((name, world.flow.project.params[name]) for name in params if name != "*"),
+            outputs=tuple(
+                [self._output(step, one, paths[one.output], number) for one in world.survey.locations[target.name]]
+            ),
+            params=alike.params,
             timezone=target.timezone,
             root=self._root,
-            log=os.path.join(self._root, log_file(self._run, target.name, key, attempt)),
-            threads=allotment.threads,
-            views=views_of(world.flow, step),
-            memory=allotment.memory,
-            share=allotment.share,
+            log=self._absolute(log_file(self._run, target.name, key, attempt)),
+            threads=alike.allotment.threads,
+            views=alike.views,
+            memory=alike.allotment.memory,
+            share=alike.allotment.share,
             provisional=index in world.supply.improvises(target.name),
-            env=target.env,
-            secrets=tuple((name, os.environ.get(name, "")) for name in target.secrets),
-            snapshot=self._snapshot if isinstance(target.recipe, PythonRecipe) else "",
-            bounds=self._bounds(step),
+            env=alike.env,
+            secrets=alike.secrets,
+            snapshot=alike.snapshot,
+            bounds=alike.bounds,
         )
+
+    def _alike_of(self, step: Step) -> _Alike:
+        target = step.target
+        kept = self._alike.get(target.name)
+        if kept is None or kept[0] is not step:
+            params, flow = self._world.declarations.params_of(step), self._world.flow
+            found = _Alike(
+                self._dimensions(target.dimensions),
+                tuple((name, flow.project.params[name]) for name in params if name != "*"),
+                self._allotments.of(target.name),
+                views_of(flow, step),
+                target.env,
+                tuple((name, os.environ.get(name, "")) for name in target.secrets),
+                self._snapshot if isinstance(target.recipe, PythonRecipe) else "",
+                self._bounds(step),
+            )
+            kept = self._alike[target.name] = (step, found)
+        return kept[1]
+
+    def _absolute(self, path: str) -> str:
+        """A path that is relative to the project, or absolute already: as os.path.join, several times a task."""
+        return path if path[:1] == "/" else f"{self._prefix}{path}"
+
+    def _format_of(self, location: Location, path: str) -> str:
+        """The format of a path, which mostly is that of its pattern's end."""
+        text = location.pattern.text
+        if text not in self._formats:
+            end = text[max(text.rfind(mark) for mark in "}*?]") + 1 :]
+            self._formats[text] = format_of(end) if "." in end and not end.endswith((".gz", ".zst")) else None
+        form = self._formats[text]
+        return format_of(path) if form is None else form
 
     def _bounds(self, step: Step) -> Bounds | None:
         """What a task is held to; SQL can read nothing but its inputs anyhow."""
@@ -179,7 +240,9 @@ class TaskMaker:
     def outline(self, target: str, index: Index) -> Task:
         """The task for one partition without what it would read."""
         step = self._world.flow.steps[target]
-        return self._task(step, index, 0, (), 1)
+        key = self._world.domains.of(target).key(index)
+        paths = {one.output: one.pattern.path(key) for one in self._world.survey.locations[target]}
+        return self._task(step, index, key, 0, (), paths, 1)
 
     def newest_inputs(self, step: Step, view: str) -> Iterator[TaskInput]:
         """What a view reads, of each input the newest partition that is there, under a name for the view."""
@@ -215,10 +278,11 @@ class TaskMaker:
 
     def make_folders(self, task: Task) -> None:
         """The folders in which a task's outputs are made. Raises OSError where that fails."""
-        for folder in {os.path.dirname(output.private or output.path) for output in task.outputs} - self._folders:
-            os.makedirs(folder, exist_ok=True)
-            self._folders.add(folder)
         for output in task.outputs:
+            folder = os.path.dirname(output.private or output.path)
+            if folder not in self._folders:
+                os.makedirs(folder, exist_ok=True)
+                self._folders.add(folder)
             if output.private:
                 os.mkdir(output.private)
 
@@ -232,21 +296,24 @@ class TaskMaker:
         return self._code[name]
 
     def _dimensions(self, names: tuple[str, ...]) -> tuple[TaskDimension, ...]:
-        declared = self._world.flow.project.dimensions
-        found = ((name, declared[name]) for name in names)
-        return tuple(TaskDimension(n, d.grain if isinstance(d, TimeDimension) else None) for n, d in found)
+        if names not in self._shown:
+            declared = self._world.flow.project.dimensions
+            found = ((name, declared[name]) for name in names)
+            self._shown[names] = tuple(
+                TaskDimension(n, d.grain if isinstance(d, TimeDimension) else None) for n, d in found
+            )
+        return self._shown[names]
 
-    def _output(self, step: Step, location: Location, key: Key, number: int) -> TaskOutput:
-        path = location.pattern.path(key)
-        final = os.path.join(self._root, path.rstrip("/"))
-        folder, name = os.path.split(final)
-        temporary = os.path.join(folder, f"{TEMPORARY}{self._run}-{number}-{name[-100:]}")
+    def _output(self, step: Step, location: Location, path: str, number: int) -> TaskOutput:
+        final = self._absolute(path.rstrip("/"))
+        folder, _, name = final.rpartition("/")
+        temporary = f"{folder}/{TEMPORARY}{self._run}-{number}-{name[-100:]}"
         is_confined = self._looking is not None and self._looking.is_enforced
         if is_confined and not location.pattern.is_folder and not isinstance(step.target.recipe, SqlRecipe):
             # What writes beside its output before it renames that may do so here, and nowhere else.
             private = os.path.join(folder, f"{TEMPORARY}{self._run}-{number}{location.output and '-'}{location.output}")
             return TaskOutput(location.output, os.path.join(private, name), final, format_of(path), private)
-        return TaskOutput(location.output, temporary, final, format_of(path))
+        return TaskOutput(location.output, temporary, final, self._format_of(location, path))
 
     def _input(
         self,
@@ -322,7 +389,7 @@ class TaskMaker:
                 row = survey.row(path, location.root)
                 if row is None:
                     raise _absent(path)
-                watched.append((os.path.join(self._root, path), row.stat))
+                watched.append((self._absolute(path), row.stat))
                 if not pattern.is_folder:
                     keys.append(key)
                     paths.append(watched[-1][0])

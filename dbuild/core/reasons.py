@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from dbuild.core.staleness import Reason
@@ -20,7 +21,7 @@ def dataset_of(reason: Reason) -> str:
 def pack_reasons(reasons: Sequence[Reason]) -> str:
     """Reasons as JSON: kind, subject, before, after, and how many more of the same kind and dataset there were."""
     if len(reasons) == 1:
-        return json.dumps([_listed(reasons[0])])
+        return _packed(*_listed(reasons[0]))
     alike: dict[tuple[str, str], list[Reason]] = {}
     for reason in reasons:
         alike.setdefault((reason.kind, dataset_of(reason)), []).append(reason)
@@ -31,6 +32,12 @@ def pack_reasons(reasons: Sequence[Reason]) -> str:
             entries[-1].append(len(group) - _ALIKE)
         kept += entries
     return json.dumps(kept)
+
+
+@lru_cache(maxsize=16)
+def _packed(*listed: str) -> str:
+    """One reason; "never built" is that of thousands."""
+    return json.dumps([listed])
 
 
 def _listed(reason: Reason) -> list[Any]:

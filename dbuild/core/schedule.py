@@ -38,6 +38,8 @@ class State(enum.Enum):
     FAILED = "ran and failed"
     BLOCKED = "stands behind a failure"
 
+    __hash__ = object.__hash__  # Enum's own is written in Python, and asked for two dozen times a task
+
 
 _ALLOWED = {
     State.PENDING: {State.READY, State.BLOCKED},

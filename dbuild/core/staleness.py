@@ -6,7 +6,7 @@ the reasons returned here.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from dbuild.core.keytext import typed_key
@@ -107,7 +107,7 @@ class Declared:
     """What would go into a build of the partition now."""
 
     fingerprint: bytes
-    params: dict[str, str]  # all values that could be read, as JSON
+    params: Mapping[str, str]  # all values that could be read, as JSON
     params_read: tuple[str, ...] | None  # those that the recipe reads; None: as the trace recorded
     inputs: Sequence[InputRecord]  # a digest, or a schema, is UNSETTLED where it isn't known yet
     former: tuple[bytes, ...] = ()  # the same as traces of earlier versions have it; newer ones never do

@@ -19,6 +19,8 @@ if TYPE_CHECKING:  # the state store is opened by builds with nothing to do, whi
 DIGEST = 16  # bytes of a digest (xxh3-128)
 _SEPARATOR = "\x1f"  # between the values of a key: keys hold no control characters
 _END = "\n"
+_quoted = json.encoder.encode_basestring_ascii  # a text as JSON: lists of few are written by hand, once or twice a task
+_written = json.JSONEncoder(separators=(",", ":")).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,20 +85,21 @@ def split_keys(texts: Sequence[str], size: int) -> list[Key]:
 
 def pack_inputs(records: Sequence[InputRecord]) -> bytes:
     """The records as bytes: a JSON header of names and lengths, then keys and digests as they are."""
-    blobs = [_END.join(record.keys).encode("utf-8", "surrogateescape") for record in records]
-    header = [
-        [record.name, record.dataset, len(record.keys), len(blob), record.schema.hex(), *_gaps(record)]
-        for record, blob in zip(records, blobs, strict=True)
-    ]
-    parts = [json.dumps(header, separators=(",", ":")).encode(), b"\n"]
-    for record, blob in zip(records, blobs, strict=True):
+    heads = []
+    parts: list[bytes] = []
+    for record in records:
+        blob = _END.join(record.keys).encode("utf-8", "surrogateescape")
+        head = f"{_quoted(record.name)},{_quoted(record.dataset)},{len(record.keys)},{len(blob)}"
+        heads.append(f'[{head},"{record.schema.hex()}"{_gaps(record)}]')
         parts += (blob, record.digests)
-    return b"".join(parts)
+    return b"".join((f"[{','.join(heads)}]\n".encode(), *parts))
 
 
-def _gaps(record: InputRecord) -> list[object]:
+def _gaps(record: InputRecord) -> str:
     """What a record has to say of absences: mostly nothing, and then it takes no room."""
-    return [record.absent, record.stand_ins] if record.absent or record.stand_ins else []
+    if not record.absent and not record.stand_ins:
+        return ""
+    return f",{_written(record.absent)},{_written(record.stand_ins)}"
 
 
 def unpack_inputs(packed: bytes) -> tuple[InputRecord, ...]:
@@ -121,7 +124,11 @@ def unpack_inputs(packed: bytes) -> tuple[InputRecord, ...]:
 
 def pack_outputs(outputs: Sequence[OutputRecord]) -> str:
     """Outputs as JSON text."""
-    return json.dumps([[o.name, o.path, o.digest.hex(), o.schema] for o in outputs], separators=(",", ":"))
+    rows = [
+        f'[{_quoted(o.name)},{_quoted(o.path)},"{o.digest.hex()}",{"null" if o.schema is None else _written(o.schema)}]'
+        for o in outputs
+    ]
+    return f"[{','.join(rows)}]"
 
 
 def unpack_outputs(text: str) -> tuple[OutputRecord, ...]:

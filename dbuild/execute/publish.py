@@ -20,6 +20,8 @@ from functools import lru_cache
 from dbuild import failpoints
 from dbuild.core.trace import Trace, pack_outputs, unpack_outputs
 
+_written = json.JSONEncoder(separators=(",", ":")).encode
+
 
 class Journal:
     """Intents: an append-only file that survives a kill (not a power loss: it is never flushed)."""
@@ -31,12 +33,11 @@ class Journal:
     def write(self, boot: str, target: str, key: str, trace: Trace) -> None:
         """Records what is about to be published. Raises OSError where it can't."""
         failpoints.reach("intent")
-        line = json.dumps(
+        line = _written(
             [
                 *(boot, target, key, trace.fingerprint.hex(), trace.params, pack_outputs(trace.outputs)),
                 *(trace.run, trace.at, trace.seconds, base64.b64encode(trace.inputs).decode()),
-            ],
-            separators=(",", ":"),
+            ]
         )
         # The line break before it ends a line that an earlier failure cut off.
         data = memoryview(f"\n{line}\n".encode("utf-8", "surrogateescape"))
@@ -82,10 +83,12 @@ def publish(temporaries: Sequence[str], finals: Sequence[str]) -> None:
     """
     for temporary, final in zip(temporaries, finals, strict=True):
         failpoints.reach("rename")
-        if os.path.isdir(temporary):
-            _swap(temporary, final)
-        else:
+        try:
             os.rename(temporary, final)
+        except OSError:
+            if not os.path.isdir(temporary):
+                raise
+            _swap(temporary, final)
         failpoints.reach("renamed")
 
 

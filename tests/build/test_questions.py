@@ -51,8 +51,11 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
     made.write("other/2013-01-01/x.txt", "x")
     made.write("other/2013-01-01/y.txt", "yy")
     made.write("other/2013-01-02/x.txt", "z")
+    for path in ("raw/2013-01-01.txt", *(f"other/2013-01-0{each}.txt" for each in ("1/x", "1/y", "2/x"))):
+        made.date(path, "2013-01-03T08:00")  # none is so young that it might change unseen
     made.build(keep_going=True, now="2013-01-03T09:00")
     made.write("other/2013-01-02/x.txt", "zz")
+    made.date("other/2013-01-02/x.txt", "2013-01-03T09:30")
     made.build("daily", keep_going=True, now="2013-01-03T10:00")
     done = made.run("mark", "daily@2013-01-01", "frozen", "--why", "audited")
     assert done.returncode == 0, done.stderr

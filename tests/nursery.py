@@ -40,6 +40,7 @@ _NUMBER = struct.Struct("i")
 _LIMITS = [getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")]
 _DESCRIPTORS = 64  # at most, of one child
 _NOT_IMPORTED = ("dbuild.__main__", "dbuild.project.schema", "dbuild.cli.wordlist")  # programs
+_ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _KEPT = (0, 1, 2)
 _STREAMS = ("stdin", "stdout", "stderr")
 
@@ -418,8 +419,10 @@ def _import_all() -> None:
 
 
 def main(name: str) -> None:
-    """Entry of the nursery."""
+    """Entry of the nursery, which has the same dbuild as the tests."""
+    sys.path.insert(0, _ROOT)
     _import_all()
+    del sys.path[0]
     from dbuild.execute import process
 
     server = _Server(name)

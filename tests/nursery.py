@@ -40,6 +40,7 @@ _NUMBER = struct.Struct("i")
 _LIMITS = [getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")]
 _DESCRIPTORS = 64  # at most, of one child
 _NOT_IMPORTED = ("dbuild.__main__", "dbuild.project.schema", "dbuild.cli.wordlist")  # programs
+_COMMANDS = "-commands"  # what the name of their nursery ends in
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _KEPT = (0, 1, 2)
 _STREAMS = ("stdin", "stdout", "stderr")
@@ -80,7 +81,7 @@ class Nursery:
         words = [sys.executable, "-P", __file__, self.name]
         self._server = subprocess.Popen(words, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         assert self._server.stdout is not None
-        assert self._server.stdout.readline() == b"open\n"
+        assert [self._server.stdout.readline() for _ in range(2)] == [b"open\n"] * 2
 
     def close(self) -> None:
         """Ends what was begun."""
@@ -190,7 +191,7 @@ class Child:
             frozenset(os.sched_getaffinity(0)),
         )
         self._told = socket.socket(socket.AF_UNIX)
-        self._told.connect("\0" + nursery.name)
+        self._told.connect("\0" + nursery.name + (_COMMANDS if command[1] == "-m" else ""))
         said = pickle.dumps(tuple(birth))  # this module has another name there
         socket.send_fds(self._told, [_NUMBER.pack(len(said))], [*standard, *passed])
         self._told.sendall(said)
@@ -407,32 +408,44 @@ def _status_of(birth: Birth) -> int:
     return 0
 
 
-def _import_all() -> None:
-    """What commands and workers import, but for what starts threads, or what only some recipes have."""
-    import dbuild
-
-    for found in pkgutil.walk_packages(dbuild.__path__, "dbuild."):
-        if found.name not in _NOT_IMPORTED:
-            importlib.import_module(found.name)
-    for name in ("duckdb", "numpy", "rich.console", "rich.table"):
-        importlib.import_module(name)
+def _import_all(*rooms: str) -> None:
+    """All modules of some packages."""
+    for room in rooms:
+        package = importlib.import_module(room)
+        for found in pkgutil.walk_packages(package.__path__, f"{room}."):
+            if found.name not in _NOT_IMPORTED:
+                importlib.import_module(found.name)
 
 
 def main(name: str) -> None:
-    """Entry of the nursery, which has the same dbuild as the tests."""
+    """Entry of the nursery, which has the same dbuild as the tests: two processes, of which one knows what workers do.
+
+    The other knows all that commands do too: a worker hasn't got that, and recipes could see it.
+    """
     sys.path.insert(0, _ROOT)
-    _import_all()
+    _import_all("dbuild.core", "dbuild.recipes", "dbuild.execute")
+    for each in ("duckdb", "numpy"):
+        importlib.import_module(each)
+    other = os.fork()
+    if not other:
+        name += _COMMANDS
+        _import_all("dbuild")
+        for each in ("rich.console", "rich.table"):
+            importlib.import_module(each)
     del sys.path[0]
+    assert len(os.listdir("/proc/self/task")) == 1, "what is imported starts threads"
     from dbuild.execute import process
 
     server = _Server(name)
-    assert len(os.listdir("/proc/self/task")) == 1, "what is imported starts threads"
     signal.signal(signal.SIGINT, signal.default_int_handler)
     gc.collect()
     gc.freeze()
-    with patched(process, Nursery(name)):
+    with patched(process, Nursery(name.removesuffix(_COMMANDS))):
         os.write(1, b"open\n")
         server.serve()
+    if other:
+        os.waitpid(other, 0)
+    os._exit(0)  # DuckDB would tell on its end what it holds
 
 
 def patched(process: types.ModuleType, nursery: Nursery) -> contextlib.AbstractContextManager[object]:

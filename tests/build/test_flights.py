@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import shutil
-import subprocess
 import sys
 from collections import Counter
 from dataclasses import dataclass
@@ -16,6 +16,8 @@ from typing import Any
 
 import duckdb
 import pytest
+
+from tests import nursery
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "examples" / "flights"
@@ -44,7 +46,7 @@ class Build:
 
 def build(folder: Path, *words: str) -> Build:
     command = [sys.executable, "-m", "dbuild", "-C", str(folder), "--json", *words]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    done = nursery.run(command, cwd=str(ROOT), env=os.environ, timeout=300)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     events = [json.loads(line) for line in done.stdout.splitlines()]
     (summary,) = [event for event in events if event["event"] == "summary"]

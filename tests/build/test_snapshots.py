@@ -130,6 +130,7 @@ sql = "q.sql"
     assert shop.build().ran == []
 
 
+@pytest.mark.usefixtures("real_processes")  # it is the build that starts the worker
 def test_what_a_killed_build_leaves_of_it_is_swept(tmp_path: Path) -> None:
     shop = shop_of(tmp_path, "true", make="import os\ndef make(first):\n    os.kill(os.getppid(), 9)\n")
     assert shop.run("--jobs", "1").returncode == -9

@@ -68,6 +68,7 @@ class Trial:
         self.tasks = 0
         self.began = project.now
         self.undone: tuple[str, Key, str, Rows] | None = None  # the last change of a source, to be taken back
+        self._planned: Plan | None = None  # of the last build, from before it
         self._tried: Counter[Node] = Counter()  # how often tasks were tried, by what they themselves wrote
         self._done: Counter[Node] = Counter()  # the same of what actions did
         for folder in (ATTEMPTS, DEEDS, GUARDS):
@@ -199,7 +200,7 @@ class Trial:
         """Plans and builds; everything that can be seen of both has to be as the model says. Raises Mismatch."""
         self.diary.append(str(request))
         forced = set(request.wanted) if request.force else set()
-        planned = self._plan(request)
+        planned = self._planned = self._plan(request)
         said = _said(planned)
         unsure = {node for node, standing in said.items() if standing in ("will", "may")}
         prospect = Prospect(self.project, self.memory, request.wanted, forced, self.there, self.content, unsure)
@@ -243,10 +244,11 @@ class Trial:
 
     def check_quiet(self, request: Request) -> None:
         """Nothing is left to do: the plan is empty, and another build runs nothing."""
-        planned = plan(self.settings, request.arguments)
-        self._require((planned.will_run, planned.may_run) == (0, 0), f"after a build the plan is {_said(planned)}")
         quiet = Request(request.arguments, request.wanted, request.jobs, request.keep_going, False)
         expected = self.build(quiet)
+        assert self._planned is not None
+        found = (self._planned.will_run, self._planned.may_run)
+        self._require(found == (0, 0), f"after a build the plan is {_said(self._planned)}")
         self._require(not expected.runs, f"the model runs {sorted(expected.runs)} again")
 
     def _require(self, holds: bool, what: str) -> None:

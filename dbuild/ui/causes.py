@@ -9,7 +9,7 @@ from difflib import unified_diff
 from dbuild.core.causes import Author, Behind, Cause, RunNote
 from dbuild.core.changes import PartChange
 from dbuild.ui.json import key_record
-from dbuild.ui.moments import clock
+from dbuild.ui.moments import clock, clocks
 from dbuild.ui.stream import paint
 from dbuild.ui.text import clean, clip, counted, listed, partition_name
 
@@ -100,7 +100,7 @@ def cause_text(cause: Cause) -> str:
     reason = cause.reason
     if reason.kind == "recipe changed" and cause.parts:
         return "recipe changed"
-    notes = [cause.when] if cause.when else []
+    notes = [clocks(cause.when)] if cause.when else []
     before, after = cause.sizes
     if before is not None and after is not None:
         notes.append(f"{before:,} -> {after:,} bytes")

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 
 from dbuild.ui.text import age
 from dbuild.values import dataclass
 
+_OFFSET = re.compile(r"(?<=\d\d:\d\d:\d\d)[+-]\d\d:\d\d\b")
 _TO_SECONDS = 19  # characters of an ISO time
 
 
 def clock(moment: str) -> str:
     """An ISO time by the clocks here as it stands in a sentence: without its offset from UTC."""
     return moment[:_TO_SECONDS]
+
+
+def clocks(text: str) -> str:
+    """A sentence with its ISO times by the clocks here."""
+    return _OFFSET.sub("", text)
 
 
 @dataclass(frozen=True, slots=True)

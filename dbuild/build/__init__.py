@@ -40,6 +40,7 @@ __all__ = [
     "explain",
     "find_cleaning",
     "follow_log",
+    "fresh",
     "history",
     "late",
     "ledger",
@@ -121,6 +122,17 @@ def plan(settings: Settings, arguments: Sequence[str], *, force: bool = False) -
     return plans.plan(settings, arguments, force=force)
 
 
+def fresh(settings: Settings, arguments: Sequence[str]) -> int | None:
+    """How many partitions a plan for these targets has if nothing is to run and nothing waits.
+
+    None where that isn't known without planning.
+    """
+    from dbuild.build.shortcut import standing
+
+    known = standing(settings, arguments)
+    return known[0].counts["fresh"] if known is not None and not known[0].counts["waiting"] else None
+
+
 def lint(settings: Settings) -> Flow:
     """The flow, if nothing is wrong with it. Raises ProjectError with all mistakes."""
     from dbuild.build import reports
@@ -147,6 +159,14 @@ def status(
 
     `doubt` hears what can't be known, `notice` which arguments chose nothing.
     """
+    if not is_detailed:
+        from dbuild.build.shortcut import standing
+
+        known = standing(settings, arguments)
+        if known is not None:
+            from dbuild.core.report import status_of
+
+            return tuple(map(status_of, known[1]))
     from dbuild.build import reports
 
     return reports.status(settings, arguments, doubt, notice, is_detailed=is_detailed)

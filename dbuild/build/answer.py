@@ -36,6 +36,11 @@ class Question:
         """The question as the state keeps it."""
         return json.dumps([self.targets, self.params])
 
+    @property
+    def rows(self) -> str:
+        """The same for how each dataset stands."""
+        return json.dumps([self.targets, self.params, "status"])
+
 
 @dataclass(frozen=True, slots=True)
 class Period:
@@ -75,6 +80,10 @@ class Answer(NamedTuple):
 
     counts: dict[str, int]
     grounds: Grounds
+    identity: bytes  # of all of it, as it is kept
+
+
+Row = dict[str, object]  # how a dataset stands, by the names of its fields
 
 
 def find_answer(root: str, state: State, question: Question, now: float, sight: Sight) -> Answer | None:
@@ -105,7 +114,20 @@ def find_answer(root: str, state: State, question: Question, now: float, sight: 
     listed = sight.look(wanted, state.listing, has_content=False)
     if any(one.digest != before.digest for one, before in zip(listed, wanted, strict=True)):
         return None
-    return Answer(found["counts"], grounds) if _say_the_same(grounds, sight) else None
+    return Answer(found["counts"], grounds, _identity(stamp, text)) if _say_the_same(grounds, sight) else None
+
+
+def find_rows(state: State, question: Question, found: Answer) -> list[Row] | None:
+    """How each dataset stands where an answer holds; None where that wasn't kept with it."""
+    kept = state.answer(question.rows)
+    if kept is None or kept[0] != found.identity:
+        return None
+    rows: list[Row] = json.loads(kept[1])
+    return rows
+
+
+def _identity(stamp: bytes, text: str) -> bytes:
+    return digest_bytes(stamp + text.encode("utf-8", "surrogateescape"))
 
 
 def _say_the_same(grounds: Grounds, sight: Sight) -> bool:
@@ -119,11 +141,18 @@ def _say_the_same(grounds: Grounds, sight: Sight) -> bool:
 
 
 def keep_answer(
-    root: str, state: State, question: Question, grounds: Grounds, counts: dict[str, int], clock: int
+    root: str,
+    state: State,
+    question: Question,
+    grounds: Grounds,
+    counts: dict[str, int],
+    clock: int,
+    rows: Sequence[Row] | None,
 ) -> None:
     """Keeps an answer, unless a file that it rests on is so young that it could change unseen.
 
-    `clock` is a time stamp of the file system from before the files were read.
+    `clock` is a time stamp of the file system from before the files were read; `rows` is how each dataset stands, where
+    that rests on nothing else.
     """
     for path in grounds.singles:
         stat = stat_file(os.path.join(root, path))
@@ -142,7 +171,10 @@ def keep_answer(
             "withheld": grounds.withheld,
         }
     )
-    state.put_answer(question.text, _stamp(root, grounds, state.generation()), text)
+    stamp = _stamp(root, grounds, state.generation())
+    state.put_answer(question.text, stamp, text)
+    if rows is not None:
+        state.put_answer(question.rows, _identity(stamp, text), json.dumps(rows))
 
 
 def _stamp(root: str, grounds: Grounds, generation: int) -> bytes:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from dbuild.build.answer import Grounds, Period, Question, keep_answer
 from dbuild.build.environments import rests_on_packages, withheld_of
+from dbuild.build.reports import plain_rows
 from dbuild.build.settings import Settings
 from dbuild.core.plan import Plan
 from dbuild.observe.importpath import package_folders
@@ -39,7 +40,9 @@ def keep_quiet_answer(
     made = (part.fresh & part.provisional for part in planned.targets.values() if part.provisional)
     counts = {"fresh": planned.fresh, "waiting": planned.waiting, "awaited": planned.awaited}
     counts["provisional"] = sum(map(len, made))
-    keep_answer(settings.root, state, Question(tuple(arguments), settings.params), grounds, counts, looked.clock)
+    question = Question(tuple(arguments), settings.params)
+    rows = plain_rows(looked, planned, arguments) if not grounds.programs else None  # who only reads runs no program
+    keep_answer(settings.root, state, question, grounds, counts, looked.clock, rows)
 
 
 def grounds_of(looked: Looked, planned: Plan, until: float | None) -> Grounds:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 _LOOKED_AT = 1000  # partitions of a target that are compared for what doesn't make them stale
 _LONG = 200  # characters of a set of keys that are shown
 _FILES = 100  # files of one partition that may have rows of it
+_PLAIN = [name for name in DatasetStatus.__match_args__ if name not in ("marks", "failures", "uncounted", "astray")]
 _RUNS = 8  # runs of each dimension that are looked at to show a set
 
 
@@ -65,25 +66,44 @@ def status(
     `doubt` hears what can't be known, `notice` which arguments chose nothing.
     """
     with asked(settings, arguments, doubt, notice) as (looked, planned):
-        layers = _layers(looked.flow)
-        needed = looked.flow.upstream(planned.targets)
-        absences = looked.world.absences
-        sources = [name for name in looked.flow.project.sources if name in needed]
-        rows = [_source_status(looked, name, absences.get(name)) for name in sources]
-        for name in looked.flow.order:
-            if name in planned.targets:
-                rows.append(_target_status(looked, planned, name, layers))
-            elif name in looked.flow.views and _is_shown(looked.flow, name, planned, arguments):
-                nothing = PartitionSet.empty(())
-                rows.append(_described(looked, looked.flow.project.targets[name], layers[name], nothing, {}))
-        astray = strays_of(looked, planned)
-        rows = [replace(row, astray=astray[row.name]) if row.name in astray else row for row in rows]
+        rows = _rows(looked, planned, arguments)
         if is_detailed:
             from dbuild.build.details import Details
 
             details = Details(looked, planned)
             rows = [replace(row, detail=details.of(row.name)) for row in rows]
         return tuple(rows)
+
+
+def _rows(looked: Looked, planned: Plan, arguments: Sequence[str]) -> list[DatasetStatus]:
+    layers = _layers(looked.flow)
+    needed = looked.flow.upstream(planned.targets)
+    absences = looked.world.absences
+    sources = [name for name in looked.flow.project.sources if name in needed]
+    rows = [_source_status(looked, name, absences.get(name)) for name in sources]
+    for name in looked.flow.order:
+        if name in planned.targets:
+            rows.append(_target_status(looked, planned, name, layers))
+        elif name in looked.flow.views and _is_shown(looked.flow, name, planned, arguments):
+            nothing = PartitionSet.empty(())
+            rows.append(_described(looked, looked.flow.project.targets[name], layers[name], nothing, {}))
+    astray = strays_of(looked, planned)
+    return [replace(row, astray=astray[row.name]) if row.name in astray else row for row in rows]
+
+
+def plain_rows(looked: Looked, planned: Plan, arguments: Sequence[str]) -> list[dict[str, object]] | None:
+    """How each dataset stands, by the names of fields.
+
+    None where more is to be told than is in the project's files: doubts, people's words, differences that don't count.
+    """
+    world = looked.world
+    inputs = (given for name in planned.targets for given in planned.flow.steps[name].inputs)
+    if planned.doubts or world.words or world.routing is not None or not all(given.counts for given in inputs):
+        return None
+    rows = _rows(looked, planned, arguments)
+    if any(row.marks or row.failures or row.uncounted or row.astray for row in rows):
+        return None
+    return [{name: getattr(row, name) for name in _PLAIN} for row in rows]
 
 
 def strays_of(looked: Looked, planned: Plan) -> dict[str, tuple[Stray, ...]]:

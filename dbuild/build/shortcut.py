@@ -6,14 +6,17 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
-from dbuild.build.answer import Question, find_answer
+from dbuild.build.answer import Answer, Question, Row, find_answer, find_rows
 from dbuild.build.settings import Settings
 from dbuild.build.sight import Sight
 from dbuild.core.events import LookedAt, Summary
 from dbuild.errors import UserError
 from dbuild.state.opening import open_state
-from dbuild.state.store import FOLDER
+from dbuild.state.store import FOLDER, State
+
+Found = TypeVar("Found")
 
 
 def answer(
@@ -23,19 +26,8 @@ def answer(
 
     What was looked at on the way, `sight` has seen.
     """
-    folder = os.path.join(settings.root, FOLDER)
-    if not settings.is_usual or not os.path.exists(os.path.join(folder, "state.db")) or _has_intents(settings):
-        return None
-    try:
-        state = open_state(settings.root, settings.flow, is_reader=True)
-        try:
-            found = find_answer(
-                settings.root, state, Question(tuple(arguments), settings.params), settings.clock(), sight
-            )
-        finally:
-            state.close()
-    except (UserError, OSError, sqlite3.Error):
-        return None  # the long way says what is wrong
+    question = Question(tuple(arguments), settings.params)
+    found = _ask(settings, lambda state: find_answer(settings.root, state, question, settings.clock(), sight))
     if found is None:
         return None
     if settings.tells_grounds:
@@ -47,6 +39,35 @@ def answer(
         awaited=counts.get("awaited", 0),
         changes_at=found.grounds.period.until,
     )
+
+
+def standing(settings: Settings, arguments: Sequence[str]) -> tuple[Answer, list[Row]] | None:
+    """The answer to a build of these targets, and how each dataset stands; None where it has to be looked into."""
+    question = Question(tuple(arguments), settings.params)
+
+    def find(state: State) -> tuple[Answer, list[Row]] | None:
+        if state.answer(question.rows) is None:
+            return None
+        found = find_answer(settings.root, state, question, settings.clock(), Sight(settings.root))
+        rows = find_rows(state, question, found) if found is not None else None
+        return (found, rows) if found is not None and rows is not None else None
+
+    return _ask(settings, find)
+
+
+def _ask(settings: Settings, find: Callable[[State], Found | None]) -> Found | None:
+    """What the state has of an answer; None where something has to be mended first."""
+    folder = os.path.join(settings.root, FOLDER)
+    if not settings.is_usual or not os.path.exists(os.path.join(folder, "state.db")) or _has_intents(settings):
+        return None
+    try:
+        state = open_state(settings.root, settings.flow, is_reader=True)
+        try:
+            return find(state)
+        finally:
+            state.close()
+    except (UserError, OSError, sqlite3.Error):
+        return None  # the long way says what is wrong
 
 
 def _has_intents(settings: Settings) -> bool:

@@ -11,7 +11,6 @@ from dbuild.build import Settings
 from dbuild.cli.options import Common, common_options, provisional_option, reopen_option, strict_option
 from dbuild.ui.folding import print_report
 from dbuild.ui.json import print_record
-from dbuild.ui.plans import plan_lines, plan_record
 from dbuild.ui.stream import print_notes
 from dbuild.ui.text import clean
 
@@ -47,6 +46,17 @@ def command(
 
 def show_plan(settings: Settings, targets: Sequence[str], common: Common, *, strict: bool, force: bool = False) -> int:
     """Prints the plan and gives the exit code: 3 where --strict finds something stale, waiting or in doubt."""
+    fresh = building.fresh(settings, targets) if not force else None
+    if fresh is not None:
+        from dbuild.ui.quiet import quiet_record, quiet_text
+
+        if common.is_json:
+            print_record(quiet_record(fresh))
+        else:
+            print_report(quiet_text(fresh))
+        return 0
+    from dbuild.ui.plans import plan_lines, plan_record
+
     plan = building.plan(settings, targets, force=force)
     if not common.is_quiet:
         print_notes(*(f"warning: {clean(text)}" for text in plan.notices))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal
 
 from dbuild.core.causes import Behind, Cause, RunNote
 from dbuild.core.events import Key
@@ -95,6 +96,12 @@ class DatasetStatus:
         """How many partitions there are."""
         absent = self.missing + self.late + self.unsettled + (self.awaited if self.kind == "source" else 0)
         return self.fresh + self.stale + self.undecided + absent + self.waiting + self.frozen
+
+
+def status_of(fields: Mapping[str, Any]) -> DatasetStatus:
+    """The status with these fields, where lists stand for tuples."""
+    given: dict[str, Any] = {name: tuple(one) if isinstance(one, list) else one for name, one in fields.items()}
+    return DatasetStatus(**given)
 
 
 @dataclass(frozen=True, slots=True)

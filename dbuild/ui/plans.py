@@ -8,6 +8,7 @@ from dbuild.core.partitions import Index, PartitionSet
 from dbuild.core.plan import Plan, TargetPlan
 from dbuild.core.staleness import Reason
 from dbuild.ui.causes import changes_text
+from dbuild.ui.quiet import quiet_text
 from dbuild.ui.text import clean, counted, listed, set_text
 
 _SINGLE = 5  # up to so many partitions of a target get a line each
@@ -25,7 +26,7 @@ def plan_lines(plan: Plan) -> list[str]:
         lines.append(f"waiting: {counted(plan.waiting, 'partition')}")
         for target in plan.targets.values():
             lines += _waiting_lines(plan, target)
-    return [*lines, f"fresh: {counted(plan.fresh, 'partition')}{'' if lines else ', nothing to do'}"]
+    return [*lines, f"fresh: {counted(plan.fresh, 'partition')}"] if lines else [quiet_text(plan.fresh)]
 
 
 def _name(target: str, partitions: PartitionSet) -> str:

@@ -72,6 +72,9 @@ def look(directory: str) -> Look:
     taken = sum(len(family.paths) for family in families)
     if families and len(paths) > taken:
         notes.append(f"{_counted(len(paths) - taken, 'other file')} left out")
+    elif paths and not families:
+        named = ", ".join([*paths[:3], "…"] if len(paths) > 3 else paths)
+        notes.append(f"of {_counted(len(paths), 'file')} here ({named}) none is CSV, JSON, Parquet or Arrow")
     return Look(os.path.basename(root), tuple(families), contents, (*more, *notes), not families)
 
 
@@ -154,6 +157,8 @@ def _families(samples: Samples, strands: Sequence[Strand]) -> tuple[list[Family]
         if not family.axes and not content.columns:
             notes.append(f"{first} is no table: {content.problem}")
             continue
+        if content.problem and not content.columns:
+            notes.append(f"{first} and those like it are taken as bytes: {content.problem}")
         singles += not family.axes
         if not family.axes and singles > _SINGLE:
             continue

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
+from unicodedata import combining, normalize
 
 from dbuild.core.families import Axis, Family
 from dbuild.core.task import Column, format_of
@@ -80,8 +81,9 @@ class Draft(NamedTuple):
 
 
 def identifier_of(text: str) -> str:
-    """A word as a name of the Dataflowfile; "" where nothing of it can stand in one."""
-    name = _APART.sub("_", text.lower()).strip("_")[:40].strip("_")
+    """A word as a name of the Dataflowfile, letters without their accents; "" where nothing of it can stand in one."""
+    plain = "".join(each for each in normalize("NFKD", text.casefold()) if not combining(each))
+    name = _APART.sub("_", plain).strip("_")[:40].strip("_")
     return f"d{name}" if name[:1].isdigit() else name
 
 

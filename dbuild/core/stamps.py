@@ -51,6 +51,7 @@ _FORMS = {
     "year": _APART + _parts("Y") + _ALONE,
 }
 _SEPARATOR = re.compile(r"[/_\-. =,+()]+")
+_BETWEEN = re.compile(rf"(?P<sign>=)(?P<value>[^/=]+(?=/))|(?P<signs>{_SEPARATOR.pattern})")
 _WEAK_HOUR = re.compile(r"%d[/_ -]%H$")  # without minutes: as well the number of a shop, or of a part
 _UNFIT = re.compile(r"[{}*?\[\]%]")
 
@@ -156,10 +157,10 @@ def is_separator(part: str | Stamp) -> bool:
 
 
 def _words(text: str) -> list[str]:
-    """Words and separators in turn."""
+    """Words and separators in turn. The value of a folder with a name (region=north-east) is one word."""
     found = []
     position = 0
-    for sign in _SEPARATOR.finditer(text):
-        found += [text[position : sign.start()], sign[0]]
+    for sign in _BETWEEN.finditer(text):
+        found += [text[position : sign.start()], sign["sign"] or sign["signs"], *filter(None, [sign["value"]])]
         position = sign.end()
     return [*found, text[position:]]

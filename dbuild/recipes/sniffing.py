@@ -19,6 +19,8 @@ _SAMPLED = 20_480  # rows that types are told from
 _ROWS = 400  # rows that are taken along
 _NULLS = ("NA", "N/A", "n/a", "null", "NULL", "None", "nan", "NaN", "-", "\\N")
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
+_COMMA_NUMBER = re.compile(r"[+-]?(?:\d+|\d{1,3}(?:\.\d{3})+)(?:,\d+)?")
+_LOOKED = 65_536  # bytes that letters are told from
 _DELIMITERS = {",", ";", "|", "\t"}
 
 Options = tuple[tuple[str, str | bool | int], ...]
@@ -52,9 +54,9 @@ class Sniffer:
             read = self._csv_options(path) if kind == "csv" else ()
             columns = self._columns(path, kind, read)
             rows = self._rows(path, kind, columns, read)
-            null = _null_text(columns, rows) if kind == "csv" else None
-            if null is not None:
-                read = (*read, ("nullstr", null))
+            more = _cell_options(columns, rows) if kind == "csv" else ()
+            if more:
+                read = (*read, *more)
                 columns = self._columns(path, kind, read)
                 rows = self._rows(path, kind, columns, read)
             return Head(columns, read, rows)
@@ -68,15 +70,16 @@ class Sniffer:
         return self._engine.infer_schema(path, kind, (*read, *sample))
 
     def _csv_options(self, path: str) -> Options:
-        """Where a CSV isn't what its ending says: its delimiter, and whether it begins with names."""
+        """Where a CSV isn't what its ending says: its letters, its delimiter, and whether it begins with names."""
         usual = readers.csv_options(path, ())
+        read: Options = (("encoding", "latin-1"),) if _is_latin(path) else ()
+        given = "".join(f", {name}={literal(str(value))}" for name, value in read)
         found = self._engine.root.execute(
-            f"SELECT Delimiter, HasHeader FROM sniff_csv({literal(unglobbed(path))}, sample_size={_SAMPLED})"
+            f"SELECT Delimiter, HasHeader FROM sniff_csv({literal(unglobbed(path))}, sample_size={_SAMPLED}{given})"
         ).fetchall()
         delimiter, has_header = found[0]
-        read: Options = ()
         if delimiter in _DELIMITERS and delimiter != usual["delim"]:
-            read = (("delim", delimiter),)
+            read = (*read, ("delim", delimiter))
         return read if has_header else (*read, ("header", False))
 
     def _rows(self, path: str, kind: str, columns: Sequence[Column], read: Options) -> tuple[tuple[object, ...], ...]:
@@ -102,6 +105,35 @@ def _arrow_rows(path: str) -> tuple[tuple[object, ...], ...]:
         return tuple(tuple(row.values()) for row in file.get_batch(0).slice(0, _ROWS).to_pylist())
     except pyarrow.ArrowException as error:
         raise ValueError(str(error)) from None
+
+
+def _is_latin(path: str) -> bool:
+    """Whether a file is a text of one byte a letter, as old exports are; compressed ones aren't looked at."""
+    with open(path, "rb") as stream:
+        data = stream.read(_LOOKED)
+    if b"\0" in data or data.startswith((b"\x1f\x8b", b"\x28\xb5\x2f\xfd")):
+        return False
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return error.start < len(data) - 4  # the last letter may have been cut
+    return False
+
+
+def _cell_options(columns: Sequence[Column], rows: Sequence[Sequence[object]]) -> Options:
+    """What cells tell: which word stands for nothing, and whether numbers are written as in 1.234,50."""
+    null = _null_text(columns, rows)
+    options: Options = (("nullstr", null),) if null is not None else ()
+    texts = [
+        found
+        for place, (_, kind) in enumerate(columns)
+        if kind == "VARCHAR" and (found := {str(row[place]) for row in rows if row[place] not in (None, "")})
+    ]
+    numbers = [text for found in texts if all(map(_COMMA_NUMBER.fullmatch, found)) for text in found]
+    if not any("," in text for text in numbers):
+        return options
+    options = (*options, ("decimal_separator", ","))
+    return (*options, ("thousands", ".")) if any("." in text for text in numbers) else options
 
 
 def _null_text(columns: Sequence[Column], rows: Sequence[Sequence[object]]) -> str | None:

@@ -145,6 +145,20 @@ def write_irregular(root: Path) -> None:
         (root / f"export_2024-{month:02}-{day:02}.csv").write_text(ROWS)
 
 
+def write_old_export(root: Path) -> None:
+    for day in DAYS:
+        text = "Filiale;Betrag;Stück\nZürich;1.234,50;3\nBern;99,00;1\nZürich;5;2\n"
+        (root / f"Umsätze {day:%d.%m.%Y}.csv").write_bytes(text.encode("latin-1"))
+
+
+def write_hive_words(root: Path) -> None:
+    for name in ("a-1", "b 2", "c.3"):
+        for week in range(1, 4):
+            path = root / f"sensor={name}/week=2024-W{week:02}"
+            path.mkdir(parents=True)
+            (path / "data.csv").write_text("t,v\n1,2.5\n2,3.5\n")
+
+
 KINDS: list[tuple[Callable[[Path], None], int, dict[str, str]]] = [
     (write_csv, 10, {"sales": "sales_{day}.csv"}),
     (write_odd_csv, 10, {"place": "{day:%Y%m%d}.csv"}),
@@ -159,6 +173,8 @@ KINDS: list[tuple[Callable[[Path], None], int, dict[str, str]]] = [
     (write_drifting, 9, {"x": "x_{day}.csv"}),
     (write_logs, 9, {"server": "server-{day}.log.gz"}),
     (write_single, 1, {"customers": "customers.csv"}),
+    (write_old_export, 10, {"umsatze": "Umsätze {day:%d.%m.%Y}.csv"}),
+    (write_hive_words, 10, {"place": "sensor={sensor}/week={week}/data.csv"}),
     (write_irregular, 6, {"place": "export_{snapshot}.csv"}),
 ]
 
@@ -425,3 +441,22 @@ def test_wrong_words_are_told(folder: Sandbox, words: list[str], what: str) -> N
     done = folder.run(*words)
     assert (done.returncode, what in done.stderr) == (2, True), done.stderr
     assert os.listdir(folder.root) == ["file.txt"]
+
+
+def test_numbers_with_commas_and_old_letters_are_read(folder: Sandbox) -> None:
+    write_old_export(folder.root)
+    propose(folder)
+    build(folder)
+    first, second = folder.read("out/umsatze_total.csv").splitlines()[:2]
+    assert first == "day,Filiale,records,Betrag,Stück"
+    assert second == "2024-01-03,Bern,1,99.0,1"
+
+
+def test_what_isnt_data_is_told(folder: Sandbox) -> None:
+    for name in ("a.pdf", "b.docx", "c.xlsx", "d.xlsx"):
+        folder.write(name, "x")
+    done = folder.run("init", "-n")
+    assert done.stderr.splitlines() == [
+        "no data files in .: a small flow with data of its own",
+        "note: of 4 files here (a.pdf, b.docx, c.xlsx, …) none is CSV, JSON, Parquet or Arrow",
+    ]

@@ -202,6 +202,11 @@ def drawn(draw: st.DrawFn) -> tuple[list[str], int]:
     return paths, 1 + (values != [""])
 
 
+def test_the_value_of_a_named_folder_is_one_word() -> None:
+    paths = [f"sensor={one}/week=2024-W{week:02}/x-1.csv" for one in ("a-1", "b 2", "c.3") for week in (1, 2, 3)]
+    assert described(family(paths)) == ("sensor={sensor}/week={week}/x-1.csv", "a-1,b 2,c.3", "week")
+
+
 @settings(max_examples=150, deadline=None)
 @given(drawn())
 def test_the_pattern_of_any_family_gives_every_name_back(case: tuple[list[str], int]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import defaultdict
 from collections.abc import Hashable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -16,12 +17,15 @@ from dbuild.project.beginnings import Beginning, beginnings_of
 from dbuild.project.drafting import draft_text
 from dbuild.project.starter import STARTER
 from dbuild.recipes.sniffing import Head, Sniffer
+from dbuild.state.opening import open_state
+from dbuild.state.store import FOLDER
 
 Item = TypeVar("Item")
 
 _ALL = 40  # strands of one form that are all looked into
 _SOME = 12  # of more: so many, and what they agree in is said of all
 _SAMPLES = 6  # files of a family whose columns are compared
+_NOTES = 3  # folders that can't be read which are named
 _SINGLE = 24  # files that become a source each
 _SETTINGS = frozenset(("package.json", "package-lock.json", "tsconfig.json", "composer.json", "manifest.json"))
 
@@ -54,11 +58,14 @@ def look(directory: str) -> Look:
     if found is not None and "." in found.unread:
         raise UsageError(f'the folder "{directory}" can\'t be read', hint="see its permissions")
     paths = list(found.sizes) if found is not None else []
-    notes = [f"{folder}/ can't be read" for folder in found.unread] if found is not None else []
+    notes = _unread(found.unread) if found is not None else []
     if found is not None and not found.is_whole:
         notes.append(f"there are more than {MOST:,} files: the rest wasn't looked at")
     if found is not None and found.unnamed:
         notes.append(f"{found.unnamed:,} files have names that no pattern can match (not UTF-8, or control characters)")
+    outputs = _outputs(root)
+    made = {path for path in paths if any(each.fullmatch(path) for each in outputs)}
+    paths = [path for path in paths if path not in made]
     tables = [path for path in paths if is_table(path) and os.path.basename(path) not in _SETTINGS]
     strands = strands_of((path, _ending(path)) for path in tables)
     if not strands:
@@ -70,12 +77,38 @@ def look(directory: str) -> Look:
     finally:
         sniffer.close()
     taken = sum(len(family.paths) for family in families)
+    if made:
+        notes.append(f"{_counted(len(made), 'file')} left out that dbuild made")
     if families and len(paths) > taken:
         notes.append(f"{_counted(len(paths) - taken, 'other file')} left out")
     elif paths and not families:
         named = ", ".join([*paths[:3], "…"] if len(paths) > 3 else paths)
         notes.append(f"of {_counted(len(paths), 'file')} here ({named}) none is CSV, JSON, Parquet or Arrow")
     return Look(os.path.basename(root), tuple(families), contents, (*more, *notes), not families)
+
+
+def _unread(folders: Sequence[str]) -> list[str]:
+    more = [f"{len(folders) - _NOTES:,} folders more can't be read"] if len(folders) > _NOTES else []
+    return [*(f"{folder}/ can't be read" for folder in folders[:_NOTES]), *more]
+
+
+def _outputs(root: str) -> list[re.Pattern[str]]:
+    """What paths look like to which builds in this folder wrote: these are no sources of another flow."""
+    if not os.path.exists(os.path.join(root, FOLDER, "state.db")):
+        return []
+    state = open_state(root, "", is_reader=True)
+    try:
+        owned = list(state.owners())
+    finally:
+        state.close()
+    return [re.compile(_loosened(pattern), re.DOTALL) for pattern in owned]
+
+
+def _loosened(pattern: str) -> str:
+    """A regular expression for a pattern of paths, in which a field may stand for anything."""
+    texts = re.split(r"\{[^{}]*\}", pattern.replace("{{", "\0").replace("}}", "\1"))
+    escaped = (re.escape(text.replace("\0", "{").replace("\1", "}")) for text in texts)
+    return ".+".join(escaped) + (".+" if pattern.endswith("/") else "")
 
 
 def propose(found: Look, file: str, now: datetime, names: Mapping[str, str], due: str) -> Proposal:

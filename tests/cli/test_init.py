@@ -460,3 +460,15 @@ def test_what_isnt_data_is_told(folder: Sandbox) -> None:
         "no data files in .: a small flow with data of its own",
         "note: of 4 files here (a.pdf, b.docx, c.xlsx, …) none is CSV, JSON, Parquet or Arrow",
     ]
+
+
+def test_what_builds_made_is_no_data(folder: Sandbox) -> None:
+    write_csv(folder.root)
+    text, _ = propose(folder)
+    build(folder)
+    (folder.root / "Dataflowfile").unlink()
+    done = folder.run("init")
+    assert done.stderr.splitlines()[2] == "note: 10 files left out that dbuild made"
+    assert folder.read("Dataflowfile") == text
+    folder.write("out/mine.csv", "a\n1\n")
+    assert "out/mine.csv" in folder.run("init", "-n").stdout

@@ -24,6 +24,7 @@ from tests.cli.terminals import Terminal
 ROOT = Path(__file__).parents[2]
 IMAGES = ROOT / "docs/images"
 COLUMNS = 100
+ANEW = "another screen: DBUILD_KEEP_SCREENS=1 pytest tests/cli/test_pictures.py draws it anew; look at it"
 # By the name of its file: a command whose whole screen it shows.
 SCREENS = {
     "status": "status --graph",
@@ -63,7 +64,7 @@ def screen(made: Workshop, command: str) -> str:
 @pytest.mark.parametrize("name", SCREENS)
 def test_a_picture_is_the_screen_of_its_command(shop: Workshop, name: str) -> None:
     text = image(f"dbuild {SCREENS[name]}", screen(shop, SCREENS[name]), COLUMNS)
-    assert text == kept(name, text)
+    assert text == kept(name, text), ANEW
 
 
 # -- of a build: its clock and what happens are values -------------------------------------------------------------
@@ -107,9 +108,9 @@ def test_the_picture_of_a_build_is_what_a_terminal_shows_of_it() -> None:
     progress, lines = _running()
     during = [*lines, *(line.text for line in picture(progress, 120.0, Size(COLUMNS, 24)))]
     text = image("dbuild -k", "\n".join(during), COLUMNS)
-    assert text == kept("build", text)
+    assert text == kept("build", text), ANEW
     text = image("dbuild -k", "\n".join([*lines, *_ending()]), COLUMNS)
-    assert text == kept("build-end", text)
+    assert text == kept("build-end", text), ANEW
 
 
 # -- all of them ---------------------------------------------------------------------------------------------------

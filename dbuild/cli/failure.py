@@ -6,6 +6,7 @@ import re
 import sys
 import traceback
 from collections.abc import Sequence
+from difflib import get_close_matches
 
 import click
 
@@ -16,6 +17,7 @@ from dbuild.ui.problems import error_lines, error_record, kind_of, problem_lines
 from dbuild.ui.stream import ReaderGone, print_notes, tell
 
 INTERRUPTED = 130
+_ALIKE = 0.8  # of an option's beginning and a misspelt one
 FAULT = 70  # EX_SOFTWARE of sysexits.h
 
 
@@ -75,15 +77,42 @@ def _watcher(words: Sequence[str]) -> int | None:
 
 def _usage(error: click.ClickException) -> tuple[str, str]:
     """What is wrong with a command line, and a hint."""
-    near = getattr(error, "possibilities", None)
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "dbuild"
+    near = _near_options(error) if isinstance(error, click.NoSuchOption) else getattr(error, "possibilities", None)
     hint = " or ".join(f'did you mean "{word}"?' for word in list(near)[:1]) if near else f"{path} --help"
+    if isinstance(error, click.MissingParameter) and error.param:
+        return f"{path} needs {error.param.make_metavar(context) if context else error.param.name}", hint
     if isinstance(error, click.BadParameter) and error.param and isinstance(error.param.type, click.Choice):
         return _wrong_choice(error, error.param.type, hint)
     if isinstance(error, click.NoSuchOption):
         return f'there is no option "{error.option_name}"', hint
-    return error.format_message(), hint
+    if isinstance(error, click.BadParameter) and error.param and isinstance(error.param.type, click.types.IntParamType):
+        return _no_number(error, error.param, hint)
+    if isinstance(error, click.BadParameter) and error.param:
+        return f"{error.param.opts[0]}: {error.message}", hint
+    if isinstance(error, click.BadOptionUsage):
+        has_one = "not take" in error.message
+        return f"{error.option_name} {'takes no value' if has_one else 'needs a value'}", hint
+    extra = re.search(r"unexpected extra arguments? \((.*)\)", error.message)
+    return f'{path} takes no "{extra[1]}"' if extra else error.format_message(), hint
+
+
+def _near_options(error: click.NoSuchOption) -> list[str]:
+    """The options that may be meant: those that begin so, then those that are written much like it."""
+    known = [name for param in error.ctx.command.params for name in param.opts] if error.ctx else []
+    begun = [name for name in known if name.startswith(error.option_name) and error.option_name.strip("-")]
+    beginnings = {name[: len(error.option_name) + 1]: name for name in reversed(known) if name.startswith("--")}
+    near = get_close_matches(error.option_name, beginnings, n=1, cutoff=_ALIKE)
+    return [*begun, *(beginnings[one] for one in near), *(error.possibilities or ())]
+
+
+def _no_number(error: click.BadParameter, param: click.Parameter, hint: str) -> tuple[str, str]:
+    """A word that is no number, or one that is too small."""
+    least = getattr(param.type, "min", None)
+    said = re.match(r"'(.*)' is not|(\S+) is not in", error.message)
+    given = f', not "{said[1] or said[2]}"' if said else ""
+    return f"{param.opts[0]} takes a whole number{f' from {least} on' if least is not None else ''}{given}", hint
 
 
 def _wrong_choice(error: click.BadParameter, choice: click.Choice[object], hint: str) -> tuple[str, str]:

@@ -15,7 +15,7 @@ from dbuild.ui.datasets import said_lines, status_lines, status_record
 from dbuild.ui.doubts import Doubts
 from dbuild.ui.folding import folded_all, print_report
 from dbuild.ui.json import print_record
-from dbuild.ui.stream import print_lines
+from dbuild.ui.stream import is_plain, print_lines
 from dbuild.ui.tables import room
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def command(
 def _draw(datasets: Sequence[DatasetStatus], form: str | None, now: float, *, is_whole: bool) -> None:
     from dbuild.ui import diagrams
     from dbuild.ui.flow import Look, flow_rows
-    from dbuild.ui.screen import is_plain, print_long, width_of_output
+    from dbuild.ui.screen import print_long, width_of_output
     from dbuild.ui.styles import painted
 
     match form:
@@ -106,7 +106,7 @@ def _draw(datasets: Sequence[DatasetStatus], form: str | None, now: float, *, is
             rows = flow_rows(datasets, Look(_IMAGE, now, is_whole=is_whole))
             print_lines(*diagrams.svg_lines(rows, "the flow"))
         case _:
-            rows = flow_rows(datasets, Look(width_of_output(), now, is_plain(), is_whole))
+            rows = flow_rows(datasets, Look(width_of_output(), now, is_plain(sys.stdout), is_whole))
             print_long([*painted(rows, sys.stdout), *folded_all(said_lines(datasets), room())])
 
 
@@ -128,13 +128,12 @@ def _follow(
     from dbuild.ui.flow import Look, flow_rows
     from dbuild.ui.following import Rows, follow
     from dbuild.ui.live import Size
-    from dbuild.ui.screen import is_plain
     from dbuild.ui.styles import BOLD, painted
 
     def draw(datasets: Sequence[DatasetStatus], size: Size) -> Rows:
         width = size.columns - 1
         if is_drawn:
-            return flow_rows(datasets, Look(width, settings.clock(), is_plain(), is_whole))
+            return flow_rows(datasets, Look(width, settings.clock(), is_plain(sys.stdout), is_whole))
         head, *lines = map(click.unstyle, folded_all(status_lines(datasets, width), width))
         return [[Piece(head, BOLD)], *([Piece(line, "")] for line in lines)]
 

@@ -26,7 +26,7 @@ def datasets_named(flow: Flow, name: str, *, with_sources: bool) -> list[Source 
     Sources among them only `with_sources`. Raises UsageError where it means none, with what is near.
     """
     dataset = flow.project.dataset(name)  # mostly it names one; names have no sign of a pattern
-    found = [dataset] if dataset is not None else _found(_every(flow), name)
+    found = [dataset] if dataset is not None else _found(_every(flow), name, "dataset" if with_sources else "target")
     wanted = [dataset for dataset in found if with_sources or isinstance(dataset, Target)]
     if not wanted:
         what = "is a source: dbuild never writes it" if found[0].name == name else "matches only sources"
@@ -39,16 +39,16 @@ def _every(flow: Flow) -> list[Source | Target]:
     return [*project.sources.values(), *(project.targets[name] for name in flow.order if name in project.targets)]
 
 
-def _found(every: Sequence[Source | Target], name: str) -> list[Source | Target]:
+def _found(every: Sequence[Source | Target], name: str, kind: str) -> list[Source | Target]:
     if name.startswith(_TAG):
         return _tagged(every, name.removeprefix(_TAG))
     if name.startswith(_OWNER):
         return _owned(every, name.removeprefix(_OWNER))
     if not _GLOB.search(name):
-        raise UsageError(f'there is no target "{name}"', hint=_near(name, every))
+        raise UsageError(f'there is no {kind} "{name}"', hint=_near(name, every))
     found = [dataset for dataset in every if _matches(name, dataset.name)]
     if not found:
-        raise UsageError(f'"{name}" matches no target', hint=_near(name, every))
+        raise UsageError(f'"{name}" matches no {kind}', hint=_near(name, every))
     return found
 
 

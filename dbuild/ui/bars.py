@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from dbuild.ui.stream import paint
+from dbuild.ui.stream import is_plain, paint
 from dbuild.ui.text import clean
 
 _LONGEST = 50  # characters of the longest bar, however wide the terminal is
@@ -22,7 +22,7 @@ def bars(counts: Sequence[tuple[str, int]], width: int) -> list[str]:
     most = max((number for _, number in counts), default=0)
     digits = len(f"{most:,}")
     room = max(4, min(_LONGEST, width - label - digits - 3))
-    has_blocks = _can_show(_FULL + _PARTS)
+    has_blocks = not is_plain(sys.stdout)
     lines = []
     for name, number in counts:
         drawn = _bar(number / most * room, has_blocks=has_blocks) if number else ""
@@ -33,7 +33,7 @@ def bars(counts: Sequence[tuple[str, int]], width: int) -> list[str]:
 
 def bar(value: float, most: float, width: int) -> str:
     """A bar that is `width` characters long where the value is the greatest; nothing for none."""
-    return _bar(value / most * width, has_blocks=_can_show(_FULL + _PARTS)) if value > 0 and most > 0 else ""
+    return _bar(value / most * width, has_blocks=not is_plain(sys.stdout)) if value > 0 and most > 0 else ""
 
 
 def sparkline(values: Sequence[float | None], width: int) -> str:
@@ -43,7 +43,7 @@ def sparkline(values: Sequence[float | None], width: int) -> str:
     """
     bins = _binned(values, width)
     most = max((value for value in bins if value is not None), default=0.0)
-    steps = _STEPS if _can_show(_STEPS) else _PLAIN_STEPS
+    steps = _PLAIN_STEPS if is_plain(sys.stdout) else _STEPS
     last = len(steps) - 1
     return "".join(" " if v is None else steps[min(last, round(v / most * last)) if most else 0] for v in bins)
 
@@ -64,11 +64,3 @@ def _bar(length: float, *, has_blocks: bool) -> str:
         return "#" * max(1, round(length))
     whole, rest = divmod(max(1, round(length * 8)), 8)
     return _FULL * whole + (_PARTS[rest] if rest else "")
-
-
-def _can_show(text: str) -> bool:
-    try:
-        text.encode(sys.stdout.encoding or "ascii")
-    except (UnicodeEncodeError, LookupError):
-        return False
-    return True

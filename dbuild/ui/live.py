@@ -12,8 +12,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import NamedTuple, TextIO
 
-from dbuild.ui.stream import put
-from dbuild.ui.styles import can_show
+from dbuild.ui.stream import is_plain, put
 
 _UP, _TO_END_OF_LINE, _TO_END_OF_SCREEN = "\x1b[{}A", "\x1b[K", "\x1b[J"
 
@@ -106,13 +105,8 @@ def rows_of(lines: Sequence[Line], columns: int) -> int:
 def live_on(stream: TextIO) -> Live:
     """The changing lines of a terminal."""
     cuts = "XTERM_VERSION" in os.environ or os.environ.get("TERM", "") in ("linux", "xterm-mono")
-    live = Live(stream, lambda: size_of(stream), is_reflowing=not cuts, has_unicode=_has_unicode(stream))
+    live = Live(stream, lambda: size_of(stream), is_reflowing=not cuts, has_unicode=not is_plain(stream))
     with suppress(ValueError):  # not the main thread: whoever started it owns the signals
         # After Ctrl-Z the shell has written, and the cursor isn't where it was.
         signal.signal(signal.SIGCONT, lambda number, frame: live.forget())
     return live
-
-
-def _has_unicode(stream: TextIO) -> bool:
-    """Whether lines may be of more than ASCII."""
-    return not os.environ.get("DBUILD_ASCII") and can_show("━╌…▸", stream)

@@ -9,11 +9,11 @@ from collections.abc import Iterable
 from math import ceil
 from typing import NamedTuple
 
-import click
-
 from dbuild.core.events import Key
+from dbuild.ui.drawing.canvas import Piece
 from dbuild.ui.live import Line, Size
 from dbuild.ui.progress import Progress, Running
+from dbuild.ui.styles import FAINT, styled
 from dbuild.ui.text import brief, partition_name
 from dbuild.ui.widths import cut, cut_middle, filled, width_of
 
@@ -38,13 +38,6 @@ ASCII = Marks("#", "-", "...", ">")
 _BOUNDS = {"about": "about {} left", "at most": "up to {} left", "at least": "over {} left"}
 
 
-class Piece(NamedTuple):
-    """Text of one colour."""
-
-    text: str
-    colour: str = ""
-
-
 def picture(progress: Progress, now: float, size: Size, *, has_unicode: bool = True) -> list[Line]:
     """The lines that show a run at a moment: never as many as the screen has, unless it has one alone."""
     marks = UNICODE if has_unicode else ASCII
@@ -66,7 +59,7 @@ def bar_line(progress: Progress, now: float, width: int, marks: Marks) -> list[P
         if room >= _LEAST_BAR:
             done, rest = _bar(progress.share, min(_BAR, room), marks)
             colour = "red" if progress.failed else "green"
-            return [Piece(done, colour), Piece(rest, "bright_black"), *_spaced(shown)]
+            return [Piece(done, colour), Piece(rest, FAINT), *_spaced(shown)]
     return [Piece(cut(counts.text, width, marks.dots))]
 
 
@@ -85,7 +78,7 @@ def running_lines(progress: Progress, now: float, limit: int, width: int, marks:
     widest = max(map(width_of, names))
     lines = [_task_line(name, widest, task, now, bars > 0, marks) for name, (_, task) in zip(names, shown, strict=True)]
     more = len(running) - len(shown)
-    return lines + ([[Piece(f"  and {more:,} more", "bright_black")]] if more else [])
+    return lines + ([[Piece(f"  and {more:,} more", FAINT)]] if more else [])
 
 
 def _shown(target: str, key: Key, marks: Marks) -> str:
@@ -101,8 +94,8 @@ def _task_line(name: str, widest: int, task: Running, now: float, has_bar: bool,
     is_over = elapsed > task.expected
     done, rest = _bar(min(1.0, elapsed / task.expected), _SMALL_BAR, marks)
     colour = "yellow" if is_over else "cyan"
-    expected = Piece(f" of {brief(task.expected)}", colour if is_over else "bright_black")
-    return [*pieces, Piece("  "), Piece(done, colour), Piece(rest, "bright_black"), expected]
+    expected = Piece(f" of {brief(task.expected)}", colour if is_over else FAINT)
+    return [*pieces, Piece("  "), Piece(done, colour), Piece(rest, FAINT), expected]
 
 
 def _ahead(progress: Progress, now: float) -> Piece | None:
@@ -130,5 +123,5 @@ def _line(pieces: Iterable[Piece], width: int) -> Line:
     for piece in pieces:
         shown = cut(piece.text, width - used, "")
         used += width_of(shown)
-        text += click.style(shown, fg=piece.colour) if piece.colour and shown else shown
+        text += styled(Piece(shown, piece.style)) if shown else ""
     return Line(text, used)

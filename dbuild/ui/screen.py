@@ -10,20 +10,13 @@ from collections.abc import Sequence
 import click
 
 from dbuild.ui.stream import ReaderGone, is_screen, print_lines, silence
-from dbuild.ui.styles import can_show
 
 WIDTH = 80  # columns of a report that goes to a file or another program, unless COLUMNS says otherwise
-_LINES = "╭─┼▇▄●✗·…"
 
 
 def width_of_output() -> int:
     """The columns that a report may have."""
     return shutil.get_terminal_size((WIDTH, 24)).columns
-
-
-def is_plain() -> bool:
-    """Whether standard output is to have ASCII alone: because it can't show more, or DBUILD_ASCII is set."""
-    return bool(os.environ.get("DBUILD_ASCII")) or not can_show(_LINES, sys.stdout)
 
 
 def print_long(lines: Sequence[str]) -> None:

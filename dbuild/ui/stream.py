@@ -11,6 +11,9 @@ from typing import BinaryIO, TextIO
 
 import click
 
+_DRAWN = "╭─┼▇▄●✗·…━╌▸█▏"  # some of each kind of what bars, curves and drawings are made of
+_DOTS, _PLAIN_DOTS = "…", "~"  # one column each
+
 
 def is_screen(stream: TextIO) -> bool:
     """Whether lines may be redrawn and coloured: a terminal, without NO_COLOR, CI or TERM=dumb."""
@@ -24,6 +27,20 @@ def paint(text: str, colour: str, stream: TextIO, *, bold: bool = False) -> str:
     return click.style(text, fg=colour or None, bold=bold or None) if is_screen(stream) else text
 
 
+def is_plain(stream: TextIO) -> bool:
+    """Whether the stream is to have ASCII alone: because it can't show what is drawn with, or DBUILD_ASCII is set."""
+    try:
+        _DRAWN.encode(stream.encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return True
+    return bool(os.environ.get("DBUILD_ASCII"))
+
+
+def _shown(text: str, stream: TextIO) -> str:
+    """The text with the dots of what was cut as the stream can show them."""
+    return text.replace(_DOTS, _PLAIN_DOTS) if _DOTS in text and is_plain(stream) else text
+
+
 class ReaderGone(Exception):
     """Whoever read standard output has seen enough, as `head` does. No OSError: those are turned into exit code 1."""
 
@@ -31,7 +48,7 @@ class ReaderGone(Exception):
 def print_lines(*lines: str) -> None:
     """Writes lines of a report to standard output. Raises ReaderGone when its reader has gone."""
     try:
-        sys.stdout.write("".join(f"{line}\n" for line in lines))
+        sys.stdout.write(_shown("".join(f"{line}\n" for line in lines), sys.stdout))
         sys.stdout.flush()
     except BrokenPipeError:
         silence(sys.stdout)
@@ -83,7 +100,7 @@ def tell(stream: TextIO, *lines: str, is_last: bool = False) -> None:
 def put(stream: TextIO, text: str, *, is_last: bool = False) -> None:
     """Writes a text at once, as `tell` does lines."""
     try:
-        stream.write(text)
+        stream.write(_shown(text, stream))
         stream.flush()
     except OSError as error:
         if error.errno not in (errno.EPIPE, errno.EIO):

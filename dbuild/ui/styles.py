@@ -18,10 +18,11 @@ def painted(rows: Iterable[Sequence[Piece]], stream: TextIO) -> list[str]:
     """Lines without blanks at their ends; with colours where the stream is a screen."""
     if not is_screen(stream):
         return ["".join(piece.text for piece in row).rstrip() for row in rows]
-    return ["".join(_painted(piece) for piece in row) for row in rows]
+    return ["".join(map(styled, row)) for row in rows]
 
 
-def _painted(piece: Piece) -> str:
+def styled(piece: Piece) -> str:
+    """The text of a piece as a screen shows it."""
     match piece.style:
         case "":
             return piece.text
@@ -31,12 +32,3 @@ def _painted(piece: Piece) -> str:
             return click.style(piece.text, bold=True)
         case colour:
             return click.style(piece.text, fg=colour)
-
-
-def can_show(text: str, stream: TextIO) -> bool:
-    """Whether the stream's encoding has these characters."""
-    try:
-        text.encode(stream.encoding or "ascii")
-    except (UnicodeEncodeError, LookupError):
-        return False
-    return True

@@ -12,6 +12,7 @@ import sys
 import pytest
 
 from dbuild import __version__
+from dbuild.cli.main import main
 from tests.cli.sandbox import FLOW, Sandbox
 
 COMMANDS = [
@@ -253,6 +254,37 @@ def test_lint_tells_every_mistake(sandbox: Sandbox) -> None:
     assert all(each["file"] == "Dataflowfile" and each["line"] and each["what"] for each in record["problems"])
     assert len(record["problems"]) == 3
     assert any("raw" in (each["hint"] or "") for each in record["problems"])
+
+
+@pytest.mark.parametrize(
+    ("words", "what", "hint"),
+    [
+        (("--kep",), 'there is no option "--kep"', 'did you mean "--keep-going"?'),
+        (("--fail",), 'there is no option "--fail"', 'did you mean "--fail-fast"?'),
+        (("status", "--fromat", "svg"), 'there is no option "--fromat"', 'did you mean "--format"?'),
+        (("-j", "0"), '-j takes a whole number from 1 on, not "0"', "dbuild build --help"),
+        (("-j", "many"), '-j takes a whole number from 1 on, not "many"', "dbuild build --help"),
+        (("-j",), "-j needs a value", "dbuild --help"),
+        (("-k=1",), 'there is no option "-="', "dbuild build --help"),
+        (("--keep-going=1",), "--keep-going takes no value", "dbuild --help"),
+        (("why",), "dbuild why needs TARGET[@KEYS]...", "dbuild why --help"),
+        (("completion",), "dbuild completion needs bash|zsh|fish", "dbuild completion --help"),
+        (("lint", "x"), 'dbuild lint takes no "x"', "dbuild lint --help"),
+        (("--param", "a"), '--param: "a" is not of the form NAME=VALUE', "dbuild build --help"),
+        (("list", "rwa"), 'there is no dataset "rwa"', 'did you mean "raw"?'),
+    ],
+)
+def test_a_wrong_command_line_is_told_in_one_way(
+    sandbox: Sandbox,
+    words: tuple[str, ...],
+    what: str,
+    hint: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(sandbox.root)
+    assert main(words) == 2
+    assert capfd.readouterr().err == f"error: {what}\n  hint: {hint}\n"
 
 
 def test_lint_notes_patterns_that_nothing_matches(sandbox: Sandbox) -> None:

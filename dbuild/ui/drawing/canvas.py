@@ -17,7 +17,7 @@ class Piece:
     """Characters of one style that stand next to each other."""
 
     text: str
-    style: str  # "" for none
+    style: str = ""
 
 
 class Canvas:

@@ -333,13 +333,7 @@ class Survey:
                 continue
             content = view.content if root != SINGLES else self._with_unseen(state, view)
             if own or doubtful:
-                names = all_names_of(content)
-                taken = {path[len(prefix) :] for path in (*own, *doubtful)}
-                records = zip(names, records_of(content), strict=True)
-                kept = [record for name, record in records if name not in taken]
-                stats = {path: DOUBTFUL for path in map(prefix.__add__, names) if path in doubtful} | dict(own)
-                added = [pack_record(path[len(prefix) :], stat)[:-1] for path, stat in stats.items() if stat]
-                content = b"".join(record + b"\0" for record in (*kept, *added))
+                content = _patched(content, prefix, own, doubtful)
             digest = digest_bytes(content)
             state.put_listing(root, digest, self.boot, content.count(b"\0"), content)
             if root != SINGLES:
@@ -358,6 +352,24 @@ class Survey:
         seen = {name_of(record) for record in records_of(view.content)} | view.gone
         kept = [record for record in records_of(state.listing(SINGLES)) if name_of(record) not in seen]
         return view.content + b"".join(record + b"\0" for record in kept)
+
+
+def _patched(content: bytes, prefix: str, own: MappingOf[str, Stat | None], doubtful: Iterable[str]) -> bytes:
+    """A listing with other stats of some files, each in its place: where a file is written anew, a folder keeps it too.
+
+    What is doubtful and not there any more isn't added.
+    """
+    records = dict(zip(all_names_of(content), records_of(content), strict=True))
+    cut = len(prefix)
+    for path in doubtful:
+        if path[cut:] in records:
+            records[path[cut:]] = pack_record(path[cut:], DOUBTFUL)[:-1]
+    for path, stat in own.items():
+        if stat:
+            records[path[cut:]] = pack_record(path[cut:], stat)[:-1]
+        else:
+            records.pop(path[cut:], None)
+    return b"".join([record + b"\0" for record in records.values()])
 
 
 def _is_text(path: str) -> bool:

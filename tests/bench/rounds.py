@@ -24,7 +24,8 @@ PHASES = (
     "start-up",
 )
 # What not every tool notices comes last, as its result is wrong from then on.
-_ORDER = ("no-op", "one touched", "white space", "one recipe changed", "one changed", "plan", "status", "start-up")
+# Plan and status are asked where nothing is to be done, beside the build of which that is true.
+_ORDER = ("no-op", "plan", "status", "one touched", "white space", "one recipe changed", "one changed", "start-up")
 _CHECKED = ("cold", "one changed", "one recipe changed")  # after these the last output has to be another one
 _FLOORS = {"plain loop": ("cold",), "scandir and stat": ("no-op",)}  # what the bare work is set beside
 

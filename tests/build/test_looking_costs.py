@@ -12,6 +12,8 @@ import pytest
 
 from dbuild import build as building
 from dbuild.build import Settings, reports
+from dbuild.observe.listing import all_names_of
+from dbuild.state.opening import open_state
 from tests.build.workshop import DAYS, Workshop
 from tests.cli.sandbox import Sandbox
 
@@ -124,3 +126,20 @@ def test_a_command_line_prints_the_same_by_both_ways(shop: Workshop) -> None:
     short = said()
     shop.path(".dbuild/intents.Dataflowfile").write_text("{")  # something to mend: the short way isn't taken
     assert said() == short
+
+
+def test_a_file_that_is_made_anew_keeps_its_place_in_the_kept_listing(shop: Workshop) -> None:
+    """As in its folder, whose listing then is as it was kept, to the last byte."""
+
+    def kept() -> list[str]:
+        state = open_state(str(shop.root), "Dataflowfile", is_reader=True)
+        try:
+            return all_names_of(state.listing("out"))
+        finally:
+            state.close()
+
+    before = kept()
+    for day in ("2013-01-01", "2013-01-02", "2013-01-03"):
+        shop.write(f"data/{day}.txt", "another\n")
+        assert shop.build("copy").counts == {"copy": 1}
+        assert kept() == before

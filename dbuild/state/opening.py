@@ -10,6 +10,7 @@ from dbuild.errors import DiskError, StateError
 from dbuild.state.schema import STEPS, VERSION
 from dbuild.state.store import FOLDER, State
 
+_LITTLE = 1 << 17  # bytes that SQLite needs to open a state
 _DISK = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
 
 
@@ -31,7 +32,7 @@ def open_state(root: str, flow: str, *, is_reader: bool = False) -> State:
         ) from None
     except sqlite3.OperationalError as error:
         kind = DiskError if _is_for_want_of_disk(error) else StateError
-        raise kind(f"the state {path} can't be used: {error}", hint="is the folder writable?") from None
+        raise kind(f"the state {path} can't be used: {error}", hint=_disk_hint(folder)) from None
     except sqlite3.DatabaseError:
         if is_reader:
             return State(_prepare(_nothing(), path), root, flow, is_reader=True)
@@ -66,6 +67,16 @@ def unwritable(error: sqlite3.Error) -> StateError:
     """What is said when the state, which isn't damaged, couldn't be written."""
     kind = DiskError if _is_for_want_of_disk(error) else StateError
     return kind(f"the state can't be written: {error}", hint="is the disk full?")
+
+
+def _disk_hint(folder: str) -> str:
+    """What is to be looked at where a state can't be opened."""
+    try:
+        found = os.statvfs(folder)
+    except OSError:
+        return "is the folder writable?"
+    free = found.f_bavail * found.f_frsize
+    return f"its disk is full: {free:,} bytes are free" if free < _LITTLE else "is the folder writable?"
 
 
 def _is_for_want_of_disk(error: sqlite3.Error) -> bool:

@@ -7,12 +7,13 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from dbuild.core.mark import Mark
 from dbuild.core.trace import InputRecord, OutputRecord, Trace, pack_inputs, pack_outputs
-from dbuild.errors import StateError
+from dbuild.errors import DiskError, StateError
 from dbuild.observe.listing import Stat
 from dbuild.state import opening
 from dbuild.state.files import FileRow
@@ -381,6 +382,17 @@ def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
         open_state(str(tmp_path), FLOW)
     assert str(tmp_path / ".dbuild") in caught.value.what
     assert caught.value.hint
+
+
+def test_a_full_disk_is_named_where_the_state_cannot_be_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".dbuild" / "state.db").mkdir(parents=True)
+    with pytest.raises(DiskError) as caught:
+        open_state(str(tmp_path), "Dataflowfile")
+    assert caught.value.hint == "is the folder writable?"
+    monkeypatch.setattr(os, "statvfs", lambda path: SimpleNamespace(f_bavail=3, f_frsize=4096))
+    with pytest.raises(DiskError) as caught:
+        open_state(str(tmp_path), "Dataflowfile")
+    assert caught.value.hint == "its disk is full: 12,288 bytes are free"
 
 
 def test_two_that_make_the_state_at_once_make_it_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,9 @@ class Alarms:
     @property
     def next(self) -> float | None:
         """The first of all moments; None where there is none."""
-        return min((heap[0][0] for heap in (self._delayed, self._deadlines) if heap), default=None)
+        if not self._delayed and not self._deadlines:
+            return None
+        return min(heap[0][0] for heap in (self._delayed, self._deadlines) if heap)
 
     @property
     def has_delayed(self) -> bool:

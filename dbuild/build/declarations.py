@@ -27,6 +27,7 @@ class Declarations:
         # What is asked for each partition, with the step that it was found for:
         self._params: dict[str, tuple[Step, Mapping[str, str]]] = {}
         self._asking: dict[str, bool] = {}
+        self._uncounted: dict[str, tuple[Step, frozenset[str]]] = {}
 
     def basis(self, target: str) -> bytes:
         """Identity of everything that a verdict on the target depends on, besides files and traces."""
@@ -75,15 +76,25 @@ class Declarations:
     def params_read(self, step: Step) -> tuple[str, ...] | None:
         """The names whose values count; None for a recipe that only shows it when it runs."""
         read = step.analysis.params
-        return None if read is None else tuple(dict.fromkeys((*read, *step.target.params, *self.view_params(step))))
+        if read is None:
+            return None
+        if not step.views:
+            return tuple(dict.fromkeys((*read, *step.target.params)))
+        return tuple(dict.fromkeys((*read, *step.target.params, *self.view_params(step))))
 
     def view_params(self, step: Step) -> tuple[str, ...]:
         """The params that the views read which a recipe reads."""
+        if not step.views:
+            return ()
         return tuple(name for use in step.views for name in self._flow.views[use.view].analysis.params or ())
 
     def uncounted(self, step: Step) -> frozenset[str]:
         """The names of inputs of which no difference is a reason."""
-        return frozenset(given.name for given in step.inputs if not given.counts)
+        kept = self._uncounted.get(step.target.name)
+        if kept is None or kept[0] is not step:
+            found = frozenset(given.name for given in step.inputs if not given.counts)
+            kept = self._uncounted[step.target.name] = (step, found)
+        return kept[1]
 
     def asks_provisional(self, target: str) -> bool:
         """Whether a recipe is told if its partition is provisional."""

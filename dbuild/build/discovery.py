@@ -231,7 +231,8 @@ class Question:
 
     def _ask(self, asking: Asking) -> tuple[str, ...]:
         from dbuild.build.allotments import Allotments
-        from dbuild.build.tasks import TaskMaker, views_of
+        from dbuild.build.likeness import views_of
+        from dbuild.build.tasks import TaskMaker
         from dbuild.core.task import Task
         from dbuild.observe.machine import cores, memory
         from dbuild.recipes.discovery import find_keys

@@ -36,7 +36,8 @@ def find_rest(world: World, target: str, index: Index, reasons: Iterable[Reason]
 
     Everything that it reads has to be settled.
     """
-    failure = world.failures(target).get(joined_key(world.domains.of(target).key(index)))
+    failures = world.failures(target)
+    failure = failures.get(joined_key(world.domains.of(target).key(index))) if failures else None
     if failure is None or not failure.identity or any(reason.kind == "forced" for reason in reasons):
         return None
     rest = rest_after(failure)
@@ -64,7 +65,8 @@ def failed_alike(
     world: World, target: str, index: Index, reasons: Iterable[Reason], records: Sequence[InputRecord]
 ) -> bool:
     """Whether a partition that has been built now had failed in the run before, although it read the same."""
-    failure = world.failures(target).get(joined_key(world.domains.of(target).key(index)))
+    failures = world.failures(target)
+    failure = failures.get(joined_key(world.domains.of(target).key(index))) if failures else None
     if failure is None or not failure.identity:
         return False
     return identify(world, target, index, reasons, records) == failure.identity

@@ -143,10 +143,12 @@ class Run:
 
     def _patience(self, killing_at: float | None) -> float | None:
         """How long nothing has to be done unless a task ends."""
-        moments = (self._alarms.next, killing_at, self._beats.due if self._running else None)
-        waits = [max(0.0, moment - time.monotonic()) + 0.01 for moment in moments if moment is not None]
-        waits += [SECONDS] if self._groups.is_pending else []
-        return min(waits, default=None)
+        wait = SECONDS if self._groups.is_pending else None
+        for moment in (self._alarms.next, killing_at, self._beats.due if self._running else None):
+            if moment is not None:
+                left = max(0.0, moment - time.monotonic()) + 0.01
+                wait = left if wait is None or left < wait else wait
+        return wait
 
     def _emit(self, event: Event) -> None:
         try:

@@ -283,7 +283,7 @@ def _looking(world: World, options: Options, emit: Emit) -> tuple[Undeclared | N
     """Who looks at what recipes open, or holds them to what is declared, and how that is seen."""
     if not options.is_traced and not options.is_confined:
         return None, None
-    from dbuild.build.tasks import Looking
+    from dbuild.build.likeness import Looking
     from dbuild.build.undeclared import Undeclared, areas_in
 
     areas = areas_in(world)

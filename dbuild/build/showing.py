@@ -10,11 +10,12 @@ from itertools import islice
 
 from dbuild.build.allotments import Allotments
 from dbuild.build.doubt import Doubt, ignore
+from dbuild.build.likeness import views_of
 from dbuild.build.looks import Looked, datasets_of, forget, look, reading
 from dbuild.build.plans import idle_text
 from dbuild.build.settings import Settings
 from dbuild.build.standings import Standings
-from dbuild.build.tasks import TaskMaker, last_of, views_of
+from dbuild.build.tasks import TaskMaker, last_of
 from dbuild.core.graph import Step
 from dbuild.core.model import PythonRecipe, ShellRecipe, SqlRecipe
 from dbuild.core.partitions import Index

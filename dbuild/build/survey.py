@@ -172,9 +172,10 @@ class Survey:
             self._rows.update(self._state.files_below(prefix_of(root)))
 
     def _hash(self, path: str) -> FileRow | None:
-        clock = self._clock_of(path)
+        whole = os.path.join(self.root, path)
+        clock = self._clock_of(whole)
         try:
-            digest, stat = hash_file(os.path.join(self.root, path))
+            digest, stat = hash_file(whole)
         except FileNotFoundError:
             return None
         row = FileRow(path, stat, digest, is_racy(stat, clock), self.boot, clock)
@@ -186,6 +187,7 @@ class Survey:
 
         Asked of the state's folder once a survey: a time that is too early only makes more files be hashed again.
         On another file system, whose clock may differ, no file is trusted that is younger than two minutes.
+        `path` is absolute.
         """
         if self._clock is None:
             folder = os.path.join(self.root, FOLDER)
@@ -193,7 +195,7 @@ class Survey:
         try:
             if self._device is None:
                 self._device = os.stat(self.root).st_dev
-            is_foreign = os.stat(os.path.join(self.root, path)).st_dev != self._device
+            is_foreign = os.stat(path).st_dev != self._device
         except OSError:
             is_foreign = False
         return self._clock - SETTLE if is_foreign else self._clock
@@ -232,13 +234,13 @@ class Survey:
 
     def partition_digest(self, location: Location, key: tuple[str, ...]) -> bytes | None:
         """The digest of a partition's file or files; None where it isn't there."""
+        if not location.pattern.is_multiple:
+            return self.file_digest(location.pattern.path(key), location.root)
         paths = self.paths(location, key)
         digests = [self.file_digest(path, location.root) for path in paths]
         found = [digest for digest in digests if digest is not None]
         if not found or len(found) < len(digests):
             return None
-        if not location.pattern.is_multiple:
-            return found[0]
         # Which names a partition's files have is a part of what it is; of a folder, the names in it.
         cut = len(location.pattern.path(key)) if location.pattern.is_folder else 0
         names = "\n".join(path[cut:] for path in paths)

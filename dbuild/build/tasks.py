@@ -7,19 +7,19 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from collections.abc import Mapping as MappingOf
-from typing import NamedTuple
 
-from dbuild.build.allotments import Allotment, Allotments
+from dbuild.build.allotments import Allotments
+from dbuild.build.likeness import Likenesses, Looking
 from dbuild.build.locations import SINGLES, Location
 from dbuild.build.world import World
-from dbuild.core.graph import Flow, Step
+from dbuild.core.graph import Step
 from dbuild.core.mapping import Mapping
-from dbuild.core.model import Input, PythonRecipe, Scalar, ShellRecipe, SqlRecipe, TimeDimension
+from dbuild.core.model import Input, ShellRecipe, SqlRecipe
 from dbuild.core.partitions import Index, Key, PartitionSet
 from dbuild.core.plan import inputs_of
 from dbuild.core.staleness import Reason
 from dbuild.core.supplied import Supplied
-from dbuild.core.task import Bounds, Column, Task, TaskDimension, TaskInput, TaskOutput, TaskView, format_of
+from dbuild.core.task import Column, Task, TaskInput, TaskOutput, format_of
 from dbuild.core.trace import InputRecord, joined_key, split_key, split_keys
 from dbuild.errors import RecipeError
 from dbuild.observe.digests import digest_bytes
@@ -27,16 +27,6 @@ from dbuild.observe.listing import TEMPORARY, Stat
 from dbuild.recipes.readers import WRITTEN_CSV
 from dbuild.state.store import FOLDER
 from dbuild.values import dataclass, replace
-
-
-@dataclass(frozen=True, slots=True)
-class Looking:
-    """How a run looks at what recipes open."""
-
-    areas: tuple[str, ...]  # folders in which files have to be declared
-    is_enforced: bool  # whether all else is refused
-    sees_programs: bool  # whether what other programs than Python open is seen
-
 
 _UNSAFE = re.compile(r"[^\w@.,=+-]", re.ASCII)
 Watched = tuple[tuple[str, Stat], ...]  # absolute paths and the stats that they have to keep
@@ -84,29 +74,6 @@ def last_of(partitions: PartitionSet) -> Index | None:
     return found if partitions else None
 
 
-def views_of(flow: Flow, step: Step) -> tuple[TaskView, ...]:
-    """The views that a step reads through, those that others of them read first."""
-    found = []
-    for use in step.views:
-        recipe = flow.views[use.view].target.recipe
-        assert isinstance(recipe, SqlRecipe)
-        found.append(TaskView(use.name, recipe))
-    return tuple(found)
-
-
-class _Alike(NamedTuple):
-    """What all tasks of a target have alike, which is the same objects: they are sent once."""
-
-    dimensions: tuple[TaskDimension, ...]
-    params: tuple[tuple[str, Scalar], ...]
-    allotment: Allotment
-    views: tuple[TaskView, ...]
-    env: tuple[tuple[str, str], ...]
-    secrets: tuple[tuple[str, str], ...]
-    snapshot: str
-    bounds: Bounds | None
-
-
 class TaskMaker:
     """Makes the tasks of one run."""
 
@@ -116,13 +83,11 @@ class TaskMaker:
         """`snapshot` is where the Python code of the run is kept, if it is."""
         self._world = world
         self._run = run
-        self._allotments = allotments
         self._snapshot = snapshot
         self._root = world.survey.root
         self._prefix = os.path.join(self._root, "")
         self._looking = looking
-        self._alike: dict[str, tuple[Step, _Alike]] = {}
-        self._shown: dict[tuple[str, ...], tuple[TaskDimension, ...]] = {}
+        self._likenesses = Likenesses(world, allotments, snapshot, looking)
         self._formats: dict[str, str | None] = {}
         self._folders: set[str] = set()
         self._code: dict[str, tuple[tuple[str, Stat], ...]] = {}
@@ -171,7 +136,7 @@ class TaskMaker:
     ) -> Task:
         """`paths`: of its outputs, relative to the project."""
         world, target = self._world, step.target
-        alike = self._alike_of(step)
+        alike = self._likenesses.of(step)
         return Task(
             number=number,
             target=target.name,
@@ -198,24 +163,6 @@ class TaskMaker:
             bounds=alike.bounds,
         )
 
-    def _alike_of(self, step: Step) -> _Alike:
-        target = step.target
-        kept = self._alike.get(target.name)
-        if kept is None or kept[0] is not step:
-            params, flow = self._world.declarations.params_of(step), self._world.flow
-            found = _Alike(
-                self._dimensions(target.dimensions),
-                tuple((name, flow.project.params[name]) for name in params if name != "*"),
-                self._allotments.of(target.name),
-                views_of(flow, step),
-                target.env,
-                tuple((name, os.environ.get(name, "")) for name in target.secrets),
-                self._snapshot if isinstance(target.recipe, PythonRecipe) else "",
-                self._bounds(step),
-            )
-            kept = self._alike[target.name] = (step, found)
-        return kept[1]
-
     def _absolute(self, path: str) -> str:
         """A path that is relative to the project, or absolute already: as os.path.join, several times a task."""
         return path if path[:1] == "/" else f"{self._prefix}{path}"
@@ -228,14 +175,6 @@ class TaskMaker:
             self._formats[text] = format_of(end) if "." in end and not end.endswith((".gz", ".zst")) else None
         form = self._formats[text]
         return format_of(path) if form is None else form
-
-    def _bounds(self, step: Step) -> Bounds | None:
-        """What a task is held to; SQL can read nothing but its inputs anyhow."""
-        if self._looking is None or isinstance(step.target.recipe, SqlRecipe):
-            return None
-        files = (*step.target.files, *step.analysis.files)
-        code = tuple(os.path.join(self._root, path) for path in files)
-        return Bounds(self._looking.areas, code, self._looking.is_enforced)
 
     def outline(self, target: str, index: Index) -> Task:
         """The task for one partition without what it would read."""
@@ -294,15 +233,6 @@ class TaskMaker:
             rows = [self._world.survey.row(path, SINGLES) for path in (*step.target.files, *loose)]
             self._code[name] = tuple((os.path.join(self._root, row.path), row.stat) for row in rows if row)
         return self._code[name]
-
-    def _dimensions(self, names: tuple[str, ...]) -> tuple[TaskDimension, ...]:
-        if names not in self._shown:
-            declared = self._world.flow.project.dimensions
-            found = ((name, declared[name]) for name in names)
-            self._shown[names] = tuple(
-                TaskDimension(n, d.grain if isinstance(d, TimeDimension) else None) for n, d in found
-            )
-        return self._shown[names]
 
     def _output(self, step: Step, location: Location, path: str, number: int) -> TaskOutput:
         final = self._absolute(path.rstrip("/"))
@@ -367,7 +297,7 @@ class TaskMaker:
         form = format_of(location.pattern.text)
         return TaskInput(
             given.name,
-            self._dimensions(dataset.dimensions),
+            self._likenesses.dimensions(dataset.dimensions),
             tuple(keys),
             tuple(paths),
             is_single and not location.pattern.has_glob,

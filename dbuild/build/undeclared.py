@@ -6,8 +6,8 @@ import os
 import stat
 from collections.abc import Collection, Iterator, Sequence
 
+from dbuild.build.likeness import Looking
 from dbuild.build.locations import SINGLES, Location
-from dbuild.build.tasks import Looking
 from dbuild.build.world import World
 from dbuild.core.events import Deed, Touched, Traced
 from dbuild.core.model import ShellRecipe

@@ -155,11 +155,10 @@ class PartitionSet:
     def __contains__(self, index: Index) -> bool:
         body = self.body
         for number in index:
-            for low, high, rest in body[_at(body, number) : _at(body, number) + 1]:
-                if low <= number < high:
-                    body = rest
-                    break
-            else:
+            if not body:
+                return False
+            low, high, body = body[_at(body, number)]
+            if not low <= number < high:
                 return False
         return bool(body)
 
@@ -230,7 +229,7 @@ def _interval(axis: Axis, span: Span) -> Interval:
 
 def _at(body: Body, number: int) -> int:
     """The position of the only run that may hold `number`."""
-    return max(0, bisect_left(body, number + 1, key=_low) - 1)
+    return max(0, bisect_left(body, (number + 1,)) - 1)  # a run that begins there is longer, so it comes after
 
 
 def _low(run: Run) -> int:

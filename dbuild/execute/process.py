@@ -126,16 +126,16 @@ class Process:
 
     def _take_waiting(self) -> None:
         """Takes what is in the pipe now, and not what is printed meanwhile: that may never end."""
-        waiting = array.array("i", [0])
-        fcntl.ioctl(self.pipe, termios.FIONREAD, waiting)
-        while waiting[0] > 0:
+        fcntl.ioctl(self.pipe, termios.FIONREAD, _WAITING)
+        waiting = _WAITING[0]
+        while waiting > 0:
             try:
-                data = os.read(self.pipe, min(waiting[0], _PIECE))
+                data = os.read(self.pipe, min(waiting, _PIECE))
             except BlockingIOError:
                 return
             if not data:
                 return
-            waiting[0] -= len(data)
+            waiting -= len(data)
             if self.task is not None:
                 self._log.write(data)
 
@@ -193,6 +193,7 @@ class Process:
 
 _NOTHING = Mask(())
 _SENDER = Sender()
+_WAITING = array.array("i", [0])
 
 
 def start_process(

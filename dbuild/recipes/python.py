@@ -20,6 +20,7 @@ from dbuild.recipes.reach import reach_of
 from dbuild.recipes.reached import Widening
 from dbuild.recipes.returns import write_returned
 from dbuild.recipes.sources import Sources
+from dbuild.recipes.surroundings import variables
 from dbuild.recipes.together import gather_together, write_together
 from dbuild.recipes.tracebacks import causes_of, trim_traceback
 from dbuild.values import dataclass
@@ -208,13 +209,13 @@ def run(task: Task, engine: Engine) -> Produced:
 
 def _run(task: Task, engine: Engine) -> Produced:
     loaded = _load(task)
-    before = _variables()
+    before = variables()
     try:
         if task.env or task.secrets:
             os.environ.update((*task.env, *task.secrets))
         return _call(task, loaded, engine)
     finally:
-        if _variables() != before:
+        if variables() != before:
             os.environb.clear()
             os.environb.update(before)
 
@@ -338,9 +339,3 @@ def _end(engine: Engine) -> None:
             stream.flush()
         except (OSError, ValueError, AttributeError):  # the recipe has closed it, or put something else there
             pass
-
-
-def _variables() -> dict[bytes, bytes]:
-    """The environment as it is now: as bytes, as Python itself keeps it, since decoding it all costs much a task."""
-    kept = getattr(os.environb, "_data", None)
-    return dict(kept) if type(kept) is dict else os.environb.copy()

@@ -41,6 +41,7 @@ from dbuild.recipes.keys import moment
 from dbuild.recipes.placeholders import Placeholder, parse, placeholders
 from dbuild.recipes.processes import GRACE, run_in_group
 from dbuild.recipes.quotes import Scanner, Spot, is_inside_string, is_shell, literal, place_word
+from dbuild.recipes.surroundings import inherited
 from dbuild.values import dataclass, field
 
 _PROVISIONAL = "DBUILD_PROVISIONAL"  # set only for commands that name it, as only these are run anew when it changes
@@ -315,17 +316,12 @@ def environment_of(task: Task, withheld: Collection[str] = ()) -> dict[str, str]
 
 def surroundings(withheld: Collection[bytes]) -> dict[bytes, bytes]:
     """The environment of a command that belongs to no task: dbuild's own without these variables, and in UTC."""
-    return _inherited(withheld) | {b"TZ": b"UTC", b"LC_ALL": _LOCALE.encode()}
+    return inherited(_OURS, withheld) | {b"TZ": b"UTC", b"LC_ALL": _LOCALE.encode()}
 
 
 def _surroundings(command: Command, withheld: Collection[bytes] = ()) -> dict[bytes, bytes]:
     given = (*command.environment, *command.secrets)
-    return _inherited(withheld) | {os.fsencode(name): os.fsencode(value) for name, value in given}
-
-
-def _inherited(withheld: Collection[bytes]) -> dict[bytes, bytes]:
-    own = os.environb.items()  # as bytes: decoding it all for each task would be for nothing
-    return {name: value for name, value in own if not name.startswith(_OURS) and name not in withheld}
+    return inherited(_OURS, withheld) | {os.fsencode(name): os.fsencode(value) for name, value in given}
 
 
 def run(task: Task, started: Callable[[int], None], log: int, grace: Callable[[], float] = lambda: GRACE) -> Produced:

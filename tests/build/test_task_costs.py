@@ -1,0 +1,90 @@
+"""What a task costs dbuild itself: the functions that it calls for one more, in the build and in the worker."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections import Counter
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from statistics import median
+from types import FrameType
+
+import pytest
+
+from tests.build.workshop import Workshop
+
+HEAD = """
+[partitions.name]
+discover = "raw"
+[sources.raw]
+path = "in/{name}.txt"
+[targets.made]
+path = "out/{name}.txt"
+inputs = ["raw"]
+"""
+# The first call has Python count; each call writes what was counted before it, so that two tell what lies between.
+COUNTING = """
+import sys
+calls = 0
+def hear(frame, event, arg):
+    global calls
+    calls += event == "call"
+def copy(raw, output):
+    sys.setprofile(None)
+    output.write_text(f"{calls}\\n{raw.read_text()}")
+    sys.setprofile(hear)
+"""
+FEW, MANY = 250, 450  # from 200 rows on things are read as a whole
+
+Heard = Callable[[FrameType, str, object], None]
+
+
+def workshop(root: Path, recipe: str, count: int) -> Workshop:
+    shop = Workshop(root, HEAD + recipe, **{"recipes.py": COUNTING})
+    for number in range(count):
+        shop.write(f"in/{number:05d}.txt", f"{number}\n")
+        os.utime(shop.path(f"in/{number:05d}.txt"), (1_300_000_000, 1_300_000_000))
+    return shop
+
+
+def calls_of_a_build(root: Path, recipe: str, count: int) -> Counter[str]:
+    """The Python functions that a build of so many partitions calls, and how often."""
+    shop = workshop(root, recipe, count)
+    called: Counter[str] = Counter()
+
+    def hear(frame: FrameType, event: str, _: object) -> None:
+        if event == "call":
+            called[f"{frame.f_code.co_filename} {frame.f_code.co_name}"] += 1
+
+    sys.setprofile(hear)
+    try:
+        built = shop.build(jobs=1)
+    finally:
+        sys.setprofile(None)
+    assert built.counts == {"made": count}
+    return called
+
+
+@pytest.mark.parametrize(
+    ("recipe", "most"),
+    [('python = "recipes:copy"', 470), ('shell = "cp {raw} {output}"\ninterpreter = "sh"', 490)],
+    ids=["python", "shell"],
+)
+def test_a_build_calls_few_functions_for_a_task(tmp_path: Path, recipe: str, most: int) -> None:
+    few, many = (calls_of_a_build(tmp_path / str(count), recipe, count) for count in (FEW, MANY))
+    growing = {name: (many[name] - few[name]) / (MANY - FEW) for name in many}
+    assert sum(growing.values()) <= most, sorted(growing.items(), key=lambda one: -one[1])[:40]
+
+
+@pytest.mark.parametrize("more", [0, 300], ids=["bare", "with-300-variables"])
+def test_a_worker_calls_few_functions_for_a_task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: int) -> None:
+    """Nor more of them where the environment is large."""
+    for number in range(more):
+        monkeypatch.setenv(f"SOME_VARIABLE_{number}", "value")
+    shop = workshop(tmp_path / "shop", 'python = "recipes:copy"', 40)
+    assert shop.build(jobs=1).counts == {"made": 40}
+    counted = sorted(int(text.split()[0]) for text in shop.outputs().values())
+    each = median(later - before for before, later in pairwise(counted))
+    assert each <= 120, each

@@ -109,6 +109,8 @@ class Nursery:
             return False
         environment = how.get("env")
         environment = os.environ if environment is None else environment
+        if any(os.path.exists(os.path.join(each, "sitecustomize.py")) for each in _added(environment)):
+            return False
         return _fixed(environment) == self._fixed and "DBUILD_FAILPOINT" not in environment
 
     def capture(
@@ -145,6 +147,11 @@ def _fixed(environment: Mapping[str, str]) -> dict[str, str]:
     kept = {name: value for name, value in environment.items() if name.startswith(("PYTHON", "LC_", "LANG", "LD_"))}
     kept.pop("PYTHONPATH", None)
     return kept
+
+
+def _added(environment: Mapping[str, str]) -> list[str]:
+    """What the environment adds to Python's path."""
+    return [os.path.abspath(each) for each in environment.get("PYTHONPATH", "").split(os.pathsep) if each]
 
 
 def _read_all(descriptors: list[int], timeout: float) -> list[bytes] | None:
@@ -376,8 +383,7 @@ def _stream(own: TextIO, number: int) -> TextIO:
 
 def _set_path(birth: Birth) -> None:
     own = [birth.folder] if birth.words[0] == "-m" else []
-    added = [os.path.abspath(each) for each in birth.environment.get("PYTHONPATH", "").split(os.pathsep) if each]
-    sys.path[:] = own + list(dict.fromkeys([*added, *sys.path]))
+    sys.path[:] = own + list(dict.fromkeys([*_added(birth.environment), *sys.path]))
     importlib.invalidate_caches()
 
 

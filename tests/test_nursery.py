@@ -148,6 +148,13 @@ def test_what_it_could_not_do_is_started(words: list[str], more: dict[str, Any])
     assert not nursery.current.can_bear([sys.executable, *words], more)
 
 
+def test_what_is_to_happen_at_the_start_is_started(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text("")
+    assert nursery.current is not None
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    assert not nursery.current.can_bear([sys.executable, "-m", "dbuild"], {"env": environment})
+
+
 @pytest.mark.usefixtures("real_processes")
 def test_tests_can_have_all_started() -> None:
     assert nursery.current is not None

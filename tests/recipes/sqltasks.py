@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dbuild.core.grain import Grain
 from dbuild.core.model import MacroFile, SqlRecipe
@@ -11,6 +12,9 @@ from dbuild.core.task import Column, Task, TaskDimension, TaskInput, TaskOutput,
 from dbuild.errors import Place
 from dbuild.recipes.engine import Engine
 from dbuild.recipes.sql import run
+
+if TYPE_CHECKING:
+    import duckdb
 
 DAY = TaskDimension("day", Grain("day"))
 HOUR = TaskDimension("hour", Grain("hour"))
@@ -74,19 +78,21 @@ def rows(engine: Engine, text: str, out: Path, *inputs: TaskInput, **more: Any) 
     return read_parquet(path)
 
 
-def read_parquet(path: Path) -> list[tuple[Any, ...]]:
+@cache
+def session() -> duckdb.DuckDBPyConnection:
+    """DuckDB itself, away from the code under test: one for all tests, as connecting takes longer than most of them."""
     import duckdb
 
-    with duckdb.connect() as session:
-        return session.execute("SELECT * FROM read_parquet($path)", {"path": str(path)}).fetchall()
+    return duckdb.connect()
+
+
+def read_parquet(path: Path) -> list[tuple[Any, ...]]:
+    return session().execute("SELECT * FROM read_parquet($path)", {"path": str(path)}).fetchall()
 
 
 def write(path: Path, select: str) -> Path:
-    """A file made by DuckDB itself, away from the code under test."""
-    import duckdb
-
+    """A file made by DuckDB itself."""
     path.parent.mkdir(parents=True, exist_ok=True)
     quoted = str(path).replace("'", "''")
-    with duckdb.connect() as session:
-        session.execute(f"COPY ({select}) TO '{quoted}'")
+    session().execute(f"COPY ({select}) TO '{quoted}'")
     return path

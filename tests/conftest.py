@@ -1,9 +1,10 @@
-"""What no test is to depend on: the size of the terminal in which the tests run. And where processes come from."""
+"""What no test is to depend on: the size of the terminal in which they run. Where processes come from. The order."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,37 @@ from tests import nursery
 
 for name in ("COLUMNS", "LINES"):
     os.environ.pop(name, None)
+
+# What takes longest comes first: at the end no processor is left alone with it. A file that isn't here is short.
+LONG = (
+    "watch/test_watch.py",
+    "random/test_random.py",
+    "build/test_flights.py",
+    "random/test_control.py",
+    "watch/test_story.py",
+    "build/test_edits.py",
+    "build/test_crashes.py",
+    "build/test_builds.py",
+    "cli/test_readme.py",
+    "core/test_makespan.py",
+    "recipes/test_engine.py",
+    "random/test_late.py",
+    "core/test_zone.py",
+    "recipes/test_sql_run.py",
+    "watch/test_warm.py",
+    "build/test_routing.py",
+    "build/test_changed_partitioning.py",
+    "cli/test_commands.py",
+    "cli/test_late_data.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files in that order; tests of one file stay together and in theirs."""
+    folder = Path(__file__).parent
+    places = {folder / path: place for place, path in enumerate(LONG)}
+    assert all(path.exists() for path in places)
+    items.sort(key=lambda item: places.get(item.path, len(LONG)))
 
 
 @pytest.fixture(scope="session", autouse=True)

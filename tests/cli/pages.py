@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import random
 import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,6 +77,20 @@ def normal(lines: list[str]) -> list[str]:
     return [*built, *(line for line in plain if not line.startswith("built "))]
 
 
+@contextmanager
+def one_core() -> Iterator[None]:
+    """What is started here has one core, so a build starts one worker: enough to show what it prints."""
+    if not hasattr(os, "sched_getaffinity"):
+        yield
+        return
+    usual = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {random.choice(sorted(usual))})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, usual)
+
+
 class Clone:
     """A folder in which `dbuild` is a command."""
 
@@ -109,7 +126,7 @@ class Clone:
         """What a terminal shows in the end of a command that is typed after those before it: `cd` lasts."""
         noted = self.root / "bin" / "here"
         words = ["bash", "-c", f"{command}\nended=$?; pwd > {noted}; exit $ended"]
-        with Terminal(self._here, self._environment(), columns=columns, rows=60, program=words) as terminal:
+        with one_core(), Terminal(self._here, self._environment(), columns=columns, rows=60, program=words) as terminal:
             assert terminal.finish() == code, "\n".join([f"$ {command}", *terminal.history])
             shown = terminal.history
         self._here = Path(noted.read_text().rstrip("\n"))

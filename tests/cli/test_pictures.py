@@ -78,8 +78,9 @@ def _running() -> tuple[Progress, list[str]]:
     """A build of twelve weeks after two minutes: one partition has failed, three take longer."""
     progress, lines = Progress(), []
     teller = Teller(is_quiet=False, is_verbose=False, names_tasks=False, has_summary=True)
-    error = "exited with status 1"
-    failed = TaskEnded("sales", _day("2024-05-02"), "failed", True, 4.1, error, ("no such column: amuont",), "x.log")
+    log = ".dbuild/logs/8/priced@2024-05-02.log"
+    error, tail = "KeyError: 'salt'", ('  File "recipes.py", line 7, in priced', "    price = prices[item]")
+    failed = TaskEnded("priced", _day("2024-05-02"), "failed", True, 4.1, error, tail, log)
     events = [
         (RunStarted("8", 512, 0, 4), 0.0),
         *((TaskSkipped("sales", _day(str(number))), 1.0) for number in range(317)),

@@ -187,7 +187,12 @@ def _commands() -> dict[str, set[str]]:
 def test_commands_in_the_text_have_the_options_that_are_named(path: str) -> None:
     options = _commands()
     wrong = []
-    for shown in re.findall(r"`dbuild ([^`]+)`", page(path).replace("\n", " ")):
+    text = page(path)
+    typed = [
+        line for kind in ("sh", "crontab", "console") for block in blocks(kind, text) for line in block.splitlines()
+    ]
+    lines = [found for line in typed for found in re.findall(r"(?:^|[ /])dbuild ([^|#&>;]+)", line)]
+    for shown in [*re.findall(r"`dbuild ([^`]+)`", text.replace("\n", " ")), *lines]:
         name = next((word for word in shown.split() if word in options), "build")
         for option in re.findall(r"(?<!\S)--[\w-]+", shown.partition("|")[0]):
             if option not in options[name] | options["build"] and option != "--version":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from dbuild.core.batching import KEYS
@@ -17,10 +17,12 @@ from dbuild.recipes.sqltext import identifier, literal
 from dbuild.recipes.tables import copy_options, write_arrow
 from dbuild.recipes.views import execute
 
-_NUMBERED, _ROWS = '"dbuild keys"', '"dbuild rows"'
+_NUMBERED, _ROWS, _SORTED = '"dbuild keys"', '"dbuild rows"', '"dbuild sorted rows"'
 _NUMBER, _PLACE = "dbuild_part", "dbuild_place"  # columns beside those of the result
 _MOST_ROWS = 122_880  # that are split in one statement: a row group, so that other partitions move no border of one
 _NAMED = 5  # partitions in an error
+# Files in one folder: making and removing one for each part would cost as much as writing a small file.
+_FLAT = ", HIVE_FILE_PATTERN false, RETURN_STATS true"
 
 
 def keys_select(dimensions: Sequence[TaskDimension], parts: Sequence[TaskPart], number: str = "") -> str:
@@ -47,9 +49,9 @@ class Splitting:
         """`columns` are those of the result. Raises RecipeError where one of a dimension is missing."""
         self._dimensions = dimensions
         self._parts = parts
-        self._columns = columns
         self._place = place
         self._engine = engine
+        self._names = ", ".join(identifier(name) for name, _ in columns)
         self._kinds = {name.lower(): kind for name, kind in columns}
         for dim in dimensions:
             if dim.name.lower() not in self._kinds:
@@ -72,12 +74,48 @@ class Splitting:
         for number, part in enumerate(self._parts):
             if number not in counts:
                 self._write(part.outputs[0], "WHERE false")
-        if self._parts[0].outputs[0].format != "arrow":
-            for first, last in _chunks(sorted(counts), counts):
-                self._split(first, last)
-        else:
+        if self._parts[0].outputs[0].format == "arrow":
             for number in counts:
                 self._write(self._parts[number].outputs[0], f"WHERE {_NUMBER} = {number} ORDER BY {_PLACE}")
+        else:
+            alone = self._unsorted(counts)
+            for first, last in _chunks(sorted(counts.keys() - alone), counts):
+                has_order = any(counts.get(number, 0) > 1 for number in range(first, last + 1) if number not in alone)
+                self._split(first, last, alone, has_order=has_order)
+            self._write_alone(sorted(alone), counts)
+
+    def _unsorted(self, counts: dict[int, int]) -> set[int]:
+        """The parts whose rows COPY can't give their order: it isn't that of all columns from the first to the last.
+
+        By itself COPY with PARTITION_BY keeps no order among them, however they come; nor does it with ORDER_BY among
+        rows that are equal. What is found of a part doesn't depend on others, so neither do the bytes of its file.
+        """
+        import duckdb
+
+        several = {number for number, count in counts.items() if count > 1}
+        if not several or self._parts[0].outputs[0].format == "json":  # its COPY sorts nothing
+            return several
+        row = f"row({self._names})"
+        before = f"lag({row}) OVER (PARTITION BY {_NUMBER} ORDER BY {_PLACE})"
+        compared = f"SELECT {_NUMBER}, {row} <= {before} AS is_unsure FROM ({self._joined()})"
+        try:
+            return {number for (number,) in self._fetch(f"SELECT DISTINCT {_NUMBER} FROM ({compared}) WHERE is_unsure")}
+        except duckdb.Error:  # a type without an order
+            return several
+
+    def _write_alone(self, numbers: Sequence[int], counts: dict[int, int]) -> None:
+        """Writes the rows of each of these parts by a statement of its own."""
+        if not numbers:
+            return
+        within = f"{_NUMBER} IN ({', '.join(map(str, numbers))})"
+        select = f"SELECT {self._names} FROM ({self._joined()}) WHERE {within} ORDER BY {_NUMBER}, {_PLACE}"
+        execute([self._step(f"CREATE TEMP TABLE {_SORTED} AS {select}")], self._engine)
+        first = 0
+        for number in numbers:
+            output, end = self._parts[number].outputs[0], first + counts[number]
+            rows = f"FROM {_SORTED} WHERE rowid >= {first} AND rowid < {end}"
+            execute([self._step(f"COPY ({rows}) TO {literal(output.path)} ({copy_options(output)})")], self._engine)
+            first = end
 
     def _joined(self) -> str:
         """The rows with their place and the number of their part."""
@@ -107,32 +145,40 @@ class Splitting:
             )
             raise RecipeError(what, self._place, hint)
 
-    def _split(self, first: int, last: int) -> None:
-        """Writes the parts with these numbers, both inclusive, that have rows: one statement, one file for each."""
+    def _split(self, first: int, last: int, without: Collection[int], *, has_order: bool) -> None:
+        """Writes the parts from one number to another that have rows: one statement, one file for each."""
         outputs = [part.outputs[0] for part in self._parts[first : last + 1]]
         folder = f"{outputs[0].path}-parts"
-        names = ", ".join(f"{identifier(name)}" for name, _ in self._columns)
-        rows = f"SELECT {names}, {_NUMBER} FROM ({self._joined()}) WHERE {_NUMBER} BETWEEN {first} AND {last}"
-        options = f"{copy_options(outputs[0])}, PARTITION_BY ({_NUMBER})"
+        rows = f"SELECT {self._names}, {_NUMBER} FROM ({self._joined()}) WHERE {_NUMBER} BETWEEN {first} AND {last}"
+        left_out = [number for number in without if first < number < last]
+        rows += f" AND {_NUMBER} NOT IN ({', '.join(map(str, left_out))})" if left_out else ""
+        is_flat = outputs[0].format == "parquet"  # of other formats COPY doesn't tell which file is whose
+        options = f"{copy_options(outputs[0])}, PARTITION_BY ({_NUMBER}){_FLAT if is_flat else ''}"
+        options += f", ORDER_BY ({self._names})" if has_order else ""
         try:
             execute(
                 [
                     self._step(f"SET partitioned_write_max_open_files = {len(outputs) + 1}"),
-                    self._step(f"COPY ({rows} ORDER BY {_NUMBER}, {_PLACE}) TO {literal(folder)} ({options})"),
+                    self._step(f"COPY ({rows}) TO {literal(folder)} ({options})"),
                 ],
                 self._engine,
             )
-            for name in os.listdir(folder):
-                inner = os.path.join(folder, name)
-                (file,) = os.listdir(inner)
-                os.replace(os.path.join(inner, file), outputs[int(name.partition("=")[2]) - first].path)
+            for number, path in self._told() if is_flat else _found(folder):
+                os.replace(path, outputs[number - first].path)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
+    def _told(self) -> Iterator[tuple[int, str]]:
+        """The number of each part with its file, as COPY has told them."""
+        cursor = self._engine.cursor
+        names = [column[0] for column in cursor.description]
+        path, keys = names.index("filename"), names.index("partition_keys")
+        for row in cursor.fetchall():
+            yield int(row[keys][_NUMBER]), row[path]
+
     def _write(self, output: TaskOutput, clause: str) -> None:
         """Writes some of the rows to one output."""
-        names = ", ".join(identifier(name) for name, _ in self._columns)
-        rows = f"SELECT {names} FROM ({self._joined()}) {clause}"
+        rows = f"SELECT {self._names} FROM ({self._joined()}) {clause}"
         if output.format == "arrow":
             write_arrow(self._engine.cursor.sql(rows).to_arrow_reader(_MOST_ROWS), output.path)
         else:
@@ -143,6 +189,13 @@ class Splitting:
 
     def _fetch(self, text: str) -> list[Any]:
         return self._engine.cursor.execute(text).fetchall()
+
+
+def _found(folder: str) -> Iterator[tuple[int, str]]:
+    """The number of each part with its file, each of which lies in a folder of its own."""
+    for name in os.listdir(folder):
+        (file,) = os.listdir(os.path.join(folder, name))
+        yield int(name.partition("=")[2]), os.path.join(folder, name, file)
 
 
 def _chunks(numbers: Sequence[int], counts: dict[int, int]) -> list[tuple[int, int]]:

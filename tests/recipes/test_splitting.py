@@ -1,0 +1,86 @@
+"""One statement's rows as the files of several partitions, and what that costs."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from dbuild.core.task import Task, TaskOutput, TaskPart, format_of
+from dbuild.recipes import splitting
+from dbuild.recipes.composition import Step
+from dbuild.recipes.engine import Engine
+from dbuild.recipes.sql import run
+from tests.recipes.sqltasks import DAY, ORIGIN, read_parquet, task
+
+ORIGINS = ("EWR", "JFK", "LGA", "a/b", "=", "é")
+ROWS = (
+    "SELECT DATE '2013-01-01' + (n // 6)::INT AS day, o AS origin, n AS n FROM range(60) t(n), (SELECT UNNEST({}) AS o)"
+)
+
+
+def batch(folder: Path, ending: str, order: str = "n DESC", least: int = 0) -> Task:
+    """Rows for each of six origins, on ten days: sixty parts of six rows at most, and one that has none."""
+    keys = [(f"2013-01-{day:02d}", origin) for day in range(1, 11) for origin in ORIGINS] + [("2013-01-11", "JFK")]
+    paths = [str(folder / f"{number}{ending}") for number in range(len(keys))]
+    parts = (TaskPart(key, (), (TaskOutput("", p, p, format_of(p)),)) for key, p in zip(keys, paths, strict=True))
+    text = f"{ROWS.format(list(ORIGINS))} WHERE n % 6 >= {least} ORDER BY {order}"
+    made = task(text, folder / f"x{ending}", dimensions=(DAY, ORIGIN))
+    return replace(made, outputs=(), parts=tuple(parts))
+
+
+def rows_in(path: Path) -> list[tuple[str, str, int]]:
+    """The rows of a file, in their order."""
+    if path.suffix == ".arrow":
+        import pyarrow
+
+        return [
+            (str(row["day"]), row["origin"], row["n"]) for row in pyarrow.ipc.open_file(path).read_all().to_pylist()
+        ]
+    if path.suffix == ".json":
+        return [(row["day"], row["origin"], row["n"]) for row in json.loads(path.read_text())]
+    if path.suffix == ".csv":
+        head, *lines = path.read_text().splitlines()
+        assert head == "day,origin,n"
+        return [(day, origin, int(n)) for day, origin, n in (line.split(",") for line in lines)]
+    return [(str(day), origin, n) for day, origin, n in read_parquet(path)]
+
+
+@pytest.mark.parametrize("order", ["n DESC", "n", "n % 5, n"])
+@pytest.mark.parametrize("least", [0, 5])
+@pytest.mark.parametrize("ending", [".parquet", ".csv", ".json", ".arrow"])
+def test_each_part_gets_its_rows_in_their_order_and_nothing_else_is_left(
+    tmp_path: Path, ending: str, order: str, least: int
+) -> None:
+    made = batch(tmp_path, ending, order, least)
+    run(made, Engine([str(tmp_path)]))
+    assert sorted(os.listdir(tmp_path)) == sorted(f"{number}{ending}" for number in range(61))
+    for number, part in enumerate(made.parts or ()):
+        own = range(number // 6 * 6 + least, number // 6 * 6 + 6) if number < 60 else ()
+        ordered = {"n": own, "n DESC": reversed(own), "n % 5, n": sorted(own, key=lambda n: (n % 5, n))}[order]
+        assert rows_in(tmp_path / f"{number}{ending}") == [(*part.key, n) for n in ordered]
+
+
+@pytest.mark.parametrize(("order", "least", "statements"), [("n", 0, 1), ("n DESC", 5, 1), ("n DESC", 0, 60)])
+def test_one_statement_writes_all_parts_whose_order_can_be_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, order: str, least: int, statements: int
+) -> None:
+    """Files of parts share a folder: one for each, made and removed, would cost as much as writing a small file."""
+    moved: list[str] = []
+    copies: list[str] = []
+    replace_file, execute = os.replace, splitting.execute
+
+    def noted(steps: Iterable[Step], engine: Engine) -> None:
+        given = list(steps)
+        copies.extend(str(step.text) for step in given if str(step.text).startswith("COPY"))
+        execute(given, engine)
+
+    monkeypatch.setattr(os, "replace", lambda a, b: moved.append(os.path.dirname(a)) or replace_file(a, b))
+    monkeypatch.setattr(splitting, "execute", noted)
+    run(batch(tmp_path, ".parquet", order, least), Engine([str(tmp_path)]))
+    assert len(copies) == statements + 1  # and one for the part that has no rows
+    assert (len(moved), len(set(moved))) == ((60, 1) if statements == 1 else (0, 0))

@@ -6,7 +6,6 @@ Everything that a user of dbuild can cause is raised as a `UserError`; anything 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 
 from dbuild.values import dataclass
 
@@ -94,5 +93,7 @@ def nearest(word: str, choices: Iterable[str]) -> str | None:
     """A hint of the form 'did you mean "x"?' for a misspelt word; None when nothing is near."""
     names = sorted(set(choices))
     lowered = {name.lower(): name for name in names}
+    from difflib import get_close_matches  # half of what this module would cost to import
+
     found = get_close_matches(word.lower(), list(lowered), n=1, cutoff=0.6)
     return f'did you mean "{lowered[found[0]]}"?' if found else None

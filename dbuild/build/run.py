@@ -323,7 +323,7 @@ class Run:
                 notes = (*result.notes, *self.published.notes.get(node, ()))
                 is_provisional = node[1] in self.world.supply.improvises(node[0])
                 ended = TaskEnded(node[0], self._key(node), "built", changed, result.seconds, spent=attempt.spent)
-                self._emit(ended._replace(notes=notes, attempts=attempt.number, provisional=is_provisional))
+                self._emit(replace(ended, notes=notes, attempts=attempt.number, provisional=is_provisional))
                 return
         self.published.discard(prepared)
         if error and self._undeclared:

@@ -36,7 +36,7 @@ from dbuild.core.schedule import State as Outcome
 from dbuild.errors import DiskError, UserError
 from dbuild.state.opening import is_damage, open_state, set_aside, unwritable
 from dbuild.state.store import FOLDER, State
-from dbuild.values import dataclass
+from dbuild.values import dataclass, replace
 
 if TYPE_CHECKING:
     from dbuild.build.means import Means
@@ -127,7 +127,7 @@ def _build(
                 seal(looked.world, planned, None)
             until = changes_at(looked, planned)
             keep_quiet_answer(settings, state, arguments, looked, planned, until)
-        return _quiet_summary(planned, started)._replace(changes_at=until)
+        return replace(_quiet_summary(planned, started), changes_at=until)
     if options.budget is not None:
         from dbuild.build.budgeting import check_budget
 
@@ -178,7 +178,7 @@ def _run(
 
             drop_done(looked)
         told = _told(settings, looked, planned, run, means, emit)
-        summary = told._replace(seconds=time.monotonic() - started, saved_seconds=fresh + run.seconds_saved)
+        summary = replace(told, seconds=time.monotonic() - started, saved_seconds=fresh + run.seconds_saved)
         _end(state, run, summary)
     return summary
 
@@ -263,7 +263,8 @@ def _told(settings: Settings, looked: Looked, planned: Plan, run: Run, means: Me
     for gap in gaps_of(planned, lambda name: planned.targets[name].fresh | run.settlement.of(name)):
         emit(gap)
     rests = [rest.until for rest in run.rests] if settings.is_resting else []
-    return _summary(planned, run)._replace(
+    return replace(
+        _summary(planned, run),
         changes_at=changes_at(looked, planned, run.settlement.of, rests),
         undeclared=traced.undeclared if traced is not None else 0,
     )

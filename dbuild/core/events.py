@@ -1,18 +1,18 @@
-"""What happened in a run, as data. Every screen, log and JSON line is made from these and from nothing else.
-
-Named tuples: every build with nothing to do imports them, and dataclasses cost several times as much to define.
-"""
+"""What happened in a run, as data. Every screen, log and JSON line is made from these and from nothing else."""
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Literal
+
+from dbuild.values import dataclass
 
 Key = tuple[tuple[str, str], ...]  # (dimension, value), in the order of the target's path
 
 Status = Literal["built", "restored", "failed"]
 
 
-class RunStarted(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class RunStarted:
     """The plan is known; this many tasks will run, and at most that many more may."""
 
     run: str
@@ -21,7 +21,8 @@ class RunStarted(NamedTuple):
     jobs: int
 
 
-class Beat(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Beat:
     """How a run stands at a moment, told a few times a second while tasks run."""
 
     left: float | None  # seconds that it will still take, as expected; None: nothing is known of that
@@ -30,14 +31,16 @@ class Beat(NamedTuple):
     is_ending: bool = False  # nothing more is started
 
 
-class Phase(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Phase:
     """Something that a build does itself, beside its tasks, begins or is over; told to whoever asks for it."""
 
     name: str  # "load", "observe", "plan", "execute", "publish", "record" …
     is_over: bool
 
 
-class TaskStarted(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class TaskStarted:
     target: str
     key: Key
     reason: str  # the first reason, for -v
@@ -45,7 +48,8 @@ class TaskStarted(NamedTuple):
     others: tuple[str, ...] = ()  # more reasons, where phases are told
 
 
-class TaskPrinted(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class TaskPrinted:
     """A piece of what a running task prints, cut anywhere; told to whoever asks for it."""
 
     target: str
@@ -53,7 +57,8 @@ class TaskPrinted(NamedTuple):
     data: bytes
 
 
-class Spent(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Spent:
     """What an execution took of the machine."""
 
     worker: int  # the process that ran it
@@ -61,7 +66,8 @@ class Spent(NamedTuple):
     memory: int = 0  # bytes at its highest, where that was watched; else 0
 
 
-class TaskEnded(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class TaskEnded:
     target: str
     key: Key
     status: Status
@@ -76,7 +82,8 @@ class TaskEnded(NamedTuple):
     spent: Spent | None = None  # None: no process ran it
 
 
-class TaskRetried(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class TaskRetried:
     """A task failed and is tried again after a while."""
 
     target: str
@@ -90,7 +97,8 @@ class TaskRetried(NamedTuple):
     spent: Spent | None = None
 
 
-class TaskStopped(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class TaskStopped:
     """A task was ended because another one failed (--fail-fast), or by Ctrl-C; it counts as not tried."""
 
     target: str
@@ -98,7 +106,8 @@ class TaskStopped(NamedTuple):
     spent: Spent | None = None
 
 
-class TaskRegrouped(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class TaskRegrouped:
     """The call that made a partition with others failed as a whole: it is tried again with fewer, or alone."""
 
     target: str
@@ -106,7 +115,8 @@ class TaskRegrouped(NamedTuple):
     spent: Spent | None = None
 
 
-class Resting(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Resting:
     """A task that failed before isn't tried in this run: nothing that it reads has changed since. It has failed."""
 
     target: str
@@ -115,21 +125,24 @@ class Resting(NamedTuple):
     until: float  # seconds since the epoch: a run from then on tries it
 
 
-class TaskSkipped(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class TaskSkipped:
     """A task that might have run didn't: what it reads came out the same (early cutoff)."""
 
     target: str
     key: Key
 
 
-class Notice(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Notice:
     """Something that a person should know, once: a warning, a wait for a lock, a recovery."""
 
     text: str
     level: Literal["info", "warning"] = "warning"
 
 
-class Lacking(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Lacking:
     """Partitions of a target that a run leaves waiting for sources, or made without something of them."""
 
     target: str
@@ -143,7 +156,8 @@ class Lacking(NamedTuple):
 Deed = Literal["read", "list", "write", "remove", "unread"]
 
 
-class Touched(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Touched:
     """What recipes of a target did to a file (or a folder, which they listed) that nothing declares.
 
     Or, unread: an input that none of them opened.
@@ -156,7 +170,8 @@ class Touched(NamedTuple):
     hint: str  # what to write in the Dataflowfile
 
 
-class Traced(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Traced:
     """What all recipes of a run opened beside what their targets declare."""
 
     touched: tuple[Touched, ...]
@@ -169,7 +184,8 @@ class Traced(NamedTuple):
         return sum(one.deed != "unread" for one in self.touched) + self.left_out
 
 
-class LookedAt(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class LookedAt:
     """What a build looked at, for whoever wants to hear of its changes; of several the last counts.
 
     All paths are relative to the project's root, or absolute.
@@ -180,7 +196,8 @@ class LookedAt(NamedTuple):
     globs: tuple[str, ...]  # patterns of which it matters what they match
 
 
-class Summary(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Summary:
     """The end of a run: the requested partitions and all that they need, as they now stand."""
 
     run: str

@@ -10,10 +10,7 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
-import subprocess
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from typing import IO, NamedTuple
 
@@ -87,7 +84,7 @@ def list_trees(trees: Sequence[Tree]) -> list[bytes]:
 
     A tree that doesn't exist has an empty listing. Raises UserError where a folder can't be read.
     """
-    find = shutil.which("find") if sys.platform.startswith("linux") else None
+    find = _path_of("find") if sys.platform.startswith("linux") else None
     shares = [] if find is None or sum(tree.expected for tree in trees) < _MANY else list(_shares(trees))
     started = [(share, *_start_find(find or "", share)) for share in shares]
     found: dict[Tree, bytes] = {}
@@ -120,21 +117,32 @@ def _shares(trees: Iterable[Tree]) -> Iterator[list[Tree]]:
         yield share
 
 
-def _start_find(find: str, trees: Sequence[Tree]) -> tuple[subprocess.Popen[bytes], IO[bytes]]:
+def _path_of(program: str) -> str | None:
+    """Where a program is; what else could be asked for that costs more to import than most folders to list."""
+    paths = (os.path.join(folder, program) for folder in os.get_exec_path())
+    return next((path for path in paths if os.access(path, os.X_OK) and os.path.isfile(path)), None)
+
+
+def _start_find(find: str, trees: Sequence[Tree]) -> tuple[int, IO[bytes]]:
+    """The process, and the file that it writes."""
     # A file and not a pipe: all trees are walked at once while nobody reads.
     out = os.fdopen(os.memfd_create("listing"), "w+b") if hasattr(os, "memfd_create") else _temporary_file()
     printed = ("-type", "f", "-printf", _FORMAT, "-o", "-type", "d", "-printf", _FOLDER)
     command = [find, "-L", *(tree.path for tree in trees), "-maxdepth", str(trees[0].depth), *printed]
-    return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.DEVNULL), out
+    quiet = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in (0, 2)]
+    streams = (*quiet, (os.POSIX_SPAWN_DUP2, out.fileno(), 1))
+    return os.posix_spawn(find, command, os.environ, file_actions=streams), out
 
 
 def _temporary_file() -> IO[bytes]:
+    import tempfile
+
     return tempfile.TemporaryFile()
 
 
-def _finish_find(trees: Sequence[Tree], process: subprocess.Popen[bytes], out: IO[bytes]) -> list[bytes]:
+def _finish_find(trees: Sequence[Tree], process: int, out: IO[bytes]) -> list[bytes]:
     with out:
-        is_whole = process.wait() == 0
+        is_whole = os.waitpid(process, 0)[1] == 0
         out.seek(0)
         found = out.read().split(_TREE)[1:] if is_whole else []
     if len(found) != len(trees):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import sys
 from collections.abc import Iterator
 
@@ -19,8 +18,7 @@ def boot_identity() -> str:
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as text:
             return text.read().strip()
     except OSError:
-        found = subprocess.run(["sysctl", "-n", "kern.boottime"], capture_output=True, text=True, check=False)
-        return found.stdout.strip()
+        return _sysctl("kern.boottime")
 
 
 def engine_stamp() -> str:
@@ -70,8 +68,7 @@ def _physical_memory() -> int:
     try:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (ValueError, OSError):  # no such name on this system
-        found = subprocess.run(["sysctl", "-n", "hw.memsize"], capture_output=True, text=True, check=False)
-        return int(found.stdout)
+        return int(_sysctl("hw.memsize"))
 
 
 def _cpu_quotas(mount: str) -> Iterator[tuple[int, int]]:
@@ -118,3 +115,10 @@ def _text(path: str) -> str:
             return text.read().strip()
     except OSError:
         return ""
+
+
+def _sysctl(name: str) -> str:
+    """What macOS says of itself."""
+    import subprocess
+
+    return subprocess.run(["sysctl", "-n", name], capture_output=True, text=True, check=False).stdout.strip()

@@ -297,7 +297,8 @@ def test_the_tour_builds(tmp_path: Path) -> None:
     shutil.copy(ROOT / "Dataflowfile.example", tmp_path)
     done = build(tmp_path, "-f", "Dataflowfile.example")
     assert done.ran == {
-        "delays": 93, "week": 31, "kennedy": 1, "airline": 16, "ranking": 1, "summary": 1, "worst": 1, "pages": 1
+        "delays": 93, "week": 31, "departures": 31, "kennedy": 1, "airline": 16, "ranking": 1, "summary": 1, "worst": 1,
+        "pages": 1,
     }  # fmt: skip
     late = raw(tmp_path / "examples" / "flights").execute(
         "SELECT count(*) || ' flights ' || format('{:5.1f}', 100 * avg((coalesce(dep_delay, 0) >= 15)::INT)) || '%'"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ctypes
 import os
+import shutil
 import signal
 import subprocess
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import lru_cache
 
 from dbuild.observe.processes import IS_LINUX, children, descendants, files_written_by, group_of, is_running, name_of
 from dbuild.values import dataclass
@@ -55,16 +57,7 @@ def run_in_group(
     write. Raises OSError where it can't be started.
     """
     others = _family()
-    # No preexec_fn: without it Python may use vfork, which doesn't grow dearer with this process's memory.
-    process = subprocess.Popen(
-        arguments,
-        env=environment,
-        cwd=folder,
-        stdin=subprocess.DEVNULL,
-        stdout=log,
-        stderr=log,
-        start_new_session=True,
-    )
+    process = _start(arguments, environment, folder, log)
     left = 0
     writers: tuple[str, ...] = ()
     try:
@@ -82,6 +75,36 @@ def run_in_group(
             left = left or -1
         _end_orphans(others, grace)
     return Ended(status, left, writers)
+
+
+def _start(arguments: list[str], environment: Mapping[bytes, bytes], folder: str, log: int) -> subprocess.Popen[bytes]:
+    def started(executable: str | None) -> subprocess.Popen[bytes]:
+        # No preexec_fn: without it Python may use vfork, which doesn't grow dearer with this process's memory.
+        return subprocess.Popen(
+            arguments,
+            executable=executable,
+            env=environment,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+
+    known = _place_of(arguments[0], environment.get(b"PATH", b""))
+    if known is not None:
+        try:
+            return started(known)
+        except OSError:  # it isn't there any more, or is none that can be run: the next one on the path may be
+            _place_of.cache_clear()
+    return started(None)
+
+
+@lru_cache(maxsize=64)
+def _place_of(program: str, path: bytes) -> str | None:
+    """Where a program is found: looked for once, and not by each task in all folders of the path."""
+    found = shutil.which(program, path=os.fsdecode(path)) if path and "/" not in program else None
+    return found if found is not None and os.path.isabs(found) else None
 
 
 def _reap(process: subprocess.Popen[bytes]) -> int:

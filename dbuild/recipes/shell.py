@@ -110,10 +110,12 @@ def _kind(one: Placeholder, dimensions: Collection[str], params: Collection[str]
 
 def _told(recipe: ShellRecipe) -> frozenset[str]:
     """What a command asks to be told: whether its partition is provisional."""
-    is_asking = _PROVISIONAL in recipe.text or any(
-        one.name == "provisional" for one in placeholders(parse(recipe.text))
-    )
-    return frozenset({"provisional"}) if is_asking else frozenset()
+    return frozenset({"provisional"}) if _is_asking(recipe.text) else frozenset()
+
+
+@lru_cache(maxsize=256)
+def _is_asking(text: str) -> bool:
+    return _PROVISIONAL in text or any(one.name == "provisional" for one in placeholders(parse(text)))
 
 
 def _fingerprint(recipe: ShellRecipe) -> bytes:
@@ -187,17 +189,23 @@ def render(task: Task) -> Command:
     """The command as it runs for one partition. Pure; RecipeError where a value can't be given to it."""
     recipe = task.recipe
     assert isinstance(recipe, ShellRecipe)
-    words = shlex.split(recipe.interpreter)
-    program = _program(words)
+    words, program = _interpreter(recipe.interpreter)
     text = _rendered(task, recipe.text, program)
     environment = _environment(task)
     secrets = _checked(task.secrets)
     if not is_shell(program):
-        return Command(tuple(words), environment, secrets, text, text)
-    start = tuple(words) or BASH
+        return Command(words, environment, secrets, text, text)
+    start = words or BASH
     if len(os.fsencode(text)) > _LONGEST:  # more than fits in one argument; a shell reads it from a file just as well
         return Command(start, environment, secrets, text, text)
     return Command((*start, "-c", text), environment, secrets, text, None)
+
+
+@lru_cache(maxsize=256)
+def _interpreter(text: str) -> tuple[tuple[str, ...], str]:
+    """Its words, and the name of the program that reads the recipe."""
+    words = shlex.split(text)
+    return tuple(words), _program(words)
 
 
 def _rendered(task: Task, text: str, program: str) -> str:
@@ -273,6 +281,7 @@ def as_text(param: Scalar) -> str:
     return str(param).lower() if isinstance(param, bool) else str(param)
 
 
+@lru_cache(maxsize=1024)
 def variable(name: str) -> str:
     """A name as part of an environment variable's."""
     return re.sub(r"[^A-Z0-9_]", "_", name.upper())

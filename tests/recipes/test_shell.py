@@ -199,6 +199,23 @@ def test_env_finds_the_interpreter(tmp_path: Path) -> None:
     assert execute(task(tmp_path, "echo {x}", interpreter="/usr/bin/env -i sh -e", x="a b")) == "a b\n"
 
 
+def test_a_program_is_the_first_of_its_name_on_the_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also when the one that was found before is gone, can't be run any more, or the task has a path of its own."""
+    for name in ("one", "two", "three"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "mine").write_text(f"#!/bin/sh\necho {name} $0\n")
+        (tmp_path / name / "mine").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}/one:{tmp_path}/two:/usr/bin:/bin")
+    made = task(tmp_path, "", interpreter="mine")
+    own = replace(made, env=(("PATH", f"{tmp_path}/three:/usr/bin:/bin"),))
+    assert [execute(one).split()[0] for one in (made, own, made)] == ["one", "three", "one"]
+    (tmp_path / "one" / "mine").chmod(0o644)
+    assert execute(made).split()[0] == "two"
+    (tmp_path / "one" / "mine").unlink()
+    assert execute(made).split()[0] == "two"
+    assert execute(task(tmp_path, "echo $0", interpreter="sh")) == "sh\n"  # as it was written, not where it was found
+
+
 @pytest.mark.parametrize("interpreter", ["", "no-such-program-here"])
 def test_a_program_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, interpreter: str) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))

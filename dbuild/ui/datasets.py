@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from dbuild.core.report import DatasetStatus
 from dbuild.ui.explanations import failed_lines, failure_record, mark_record, mark_text
-from dbuild.ui.tables import Cell, Column, headed, table
+from dbuild.ui.styles import STYLES
+from dbuild.ui.tables import Cell, Column, Painted, headed, table
 from dbuild.ui.text import clean, clip, counted, listed, partition_name
 from dbuild.ui.widths import filled, width_of
 
@@ -31,6 +32,7 @@ _ALWAYS = ("fresh", "stale")  # columns that are shown although all their counts
 _FAILURES = 5  # that are shown with their errors
 _WIDEST_KEYS = 48
 _LEAST = 12
+_WITHIN = {"provisional": "fresh", "failed": "stale", "awaited": "waiting"}  # of targets
 
 
 def count_of(dataset: DatasetStatus, state: str) -> int:
@@ -45,12 +47,18 @@ def status_lines(datasets: Sequence[DatasetStatus], width: int | None = None) ->
     """
     states = [state for state in STATES if state in _ALWAYS or any(count_of(each, state) for each in datasets)]
     rows: list[list[Cell]] = [
-        [clean(each.name), _kind(each), each.total, *(count_of(each, state) for state in states)] for each in datasets
+        [clean(each.name), _kind(each), each.total, *(_count(each, state) for state in states)] for each in datasets
     ]
-    lines = table(["dataset", "kind", "partitions", *states], rows)
+    lines = table(["dataset", "kind", "partitions", *(Column(state, is_right=True) for state in states)], rows)
     if width is not None and width_of(lines[0]) > width:
         lines = _narrow_lines(datasets, width)
     return [*headed(lines), *said_lines(datasets)]
+
+
+def _count(each: DatasetStatus, state: str) -> Cell:
+    """A count, in the colour that its state has everywhere where it needs attention."""
+    number = count_of(each, state)
+    return Painted(f"{number:,}", STYLES[state]) if number and state != "fresh" else number
 
 
 def _narrow_lines(datasets: Sequence[DatasetStatus], width: int) -> list[str]:
@@ -59,11 +67,23 @@ def _narrow_lines(datasets: Sequence[DatasetStatus], width: int) -> list[str]:
     edge = min(max(map(width_of, ("dataset", *names))) + 2, width // 2)
     lines = [f"{filled('dataset', edge)}partitions"]
     for name, each in zip(names, datasets, strict=True):
-        counts = [f"{count_of(each, state):,} {state}" for state in STATES if count_of(each, state)]
+        counts = [_counted(each, state) for state in STATES if count_of(each, state) and not _is_within(each, state)]
         first, *more = _filled_lines(counts or ["-"], max(1, width - edge))
         lines += [filled(name, edge) + first] if width_of(name) < edge else [name, " " * edge + first]
         lines += [" " * edge + line for line in more]
     return lines
+
+
+def _counted(each: DatasetStatus, state: str) -> str:
+    inner = [one for one in STATES if _WITHIN.get(one) == state and count_of(each, one) and _is_within(each, one)]
+    told = ", ".join(f"{count_of(each, one):,} {one}" for one in inner)
+    return f"{count_of(each, state):,} {state}{f' ({told})' if told else ''}"
+
+
+def _is_within(each: DatasetStatus, state: str) -> bool:
+    """Whether the partitions of a state are counted in another one too."""
+    outer = _WITHIN.get(state)
+    return each.kind == "target" and outer is not None and count_of(each, outer) >= count_of(each, state)
 
 
 def _filled_lines(parts: Sequence[str], width: int) -> list[str]:

@@ -13,27 +13,13 @@ from dbuild.ui.drawing.collapse import Group, collapsed
 from dbuild.ui.drawing.lanes import laned
 from dbuild.ui.drawing.layering import Layering, layered
 from dbuild.ui.drawing.strips import PLAIN_SHAPES, SHAPES, Strip, shares_of, strip_of
-from dbuild.ui.styles import BOLD, FAINT
+from dbuild.ui.styles import BOLD, FAINT, STYLES
 from dbuild.ui.text import age, clean, clip, duration, size_text
 from dbuild.ui.widths import filled, width_of
 from dbuild.values import dataclass
 
 Rows = list[list[Piece]]
 
-STYLES = {
-    "running": "bright_blue",
-    "failed": "red",
-    "late": "red",
-    "missing": "yellow",
-    "stale": "yellow",
-    "undecided": "cyan",
-    "waiting": "yellow",
-    "unsettled": "cyan",
-    "provisional": "magenta",
-    "frozen": "blue",
-    "awaited": "cyan",
-    "fresh": "green",
-}
 _MOST_CARDS = 14
 _MOST_LAYERS = 7  # of cards: more of them are easier to read as rows
 _CARD = 34  # columns

@@ -12,6 +12,20 @@ from dbuild.ui.stream import is_screen
 
 FAINT = "faint"  # seen, but only where it is looked for
 BOLD = "bold"
+STYLES = {  # of how partitions stand
+    "running": "bright_blue",
+    "failed": "red",
+    "late": "red",
+    "missing": "yellow",
+    "stale": "yellow",
+    "undecided": "cyan",
+    "waiting": "yellow",
+    "unsettled": "cyan",
+    "provisional": "magenta",
+    "frozen": "blue",
+    "awaited": "cyan",
+    "fresh": "green",
+}
 
 
 def painted(rows: Iterable[Sequence[Piece]], stream: TextIO) -> list[str]:

@@ -21,7 +21,8 @@ from dbuild.core.report import DatasetStatus, Detail
 from dbuild.ui.diagrams import dot_lines, mermaid_lines, svg_lines
 from dbuild.ui.drawing.canvas import LINES, plain_text
 from dbuild.ui.drawing.focus import around
-from dbuild.ui.flow import STYLES, Look, flow_rows
+from dbuild.ui.flow import Look, flow_rows
+from dbuild.ui.styles import STYLES
 from tests.cli.sandbox import Sandbox
 from tests.cli.terminals import Terminal
 

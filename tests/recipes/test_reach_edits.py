@@ -2,49 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from dbuild.recipes.reach import reach_of
-from dbuild.recipes.reached import Reach
-from dbuild.recipes.sources import Sources
-
-
-@dataclass(frozen=True)
-class Edit:
-    """A project, written as one text with `# file` before each module, and one change of it."""
-
-    name: str
-    project: str
-    old: str
-    new: str
-    counts: bool
-
-    def __str__(self) -> str:
-        return f"{self.name}: {self.old!r} -> {self.new!r}"
-
-
-def write(root: Path, project: str) -> None:
-    for file, text in re.findall(r"^# (\S+\.py)\n(.*?)(?=^# \S+\.py$|\Z)", project, re.DOTALL | re.MULTILINE):
-        path = root / file
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-
-
-def found(root: Path, project: str) -> Reach:
-    root.mkdir(exist_ok=True)
-    write(root, project)
-    return reach_of(Sources(str(root)), "m", "f")
-
-
-def edits(name: str, project: str, *changes: tuple[str, str, bool]) -> list[Edit]:
-    return [Edit(name, project.strip("\n") + "\n", old, new, counts) for old, new, counts in changes]
-
-
-YES, NO = True, False
+from tests.recipes.edited import NO, YES, Edit, edits
 
 HELPERS = """
 # m.py
@@ -775,10 +737,7 @@ EDITS = [
 
 @pytest.mark.parametrize("edit", EDITS, ids=str)
 def test_an_edit_counts_or_not(tmp_path: Path, edit: Edit) -> None:
-    assert edit.project.count(edit.old) == 1 or edit.old in edit.project
-    before = found(tmp_path / "before", edit.project)
-    after = found(tmp_path / "after", edit.project.replace(edit.old, edit.new, 1))
-    assert (before.fingerprint("m:f") != after.fingerprint("m:f")) is edit.counts
+    assert edit.is_noticed(tmp_path) is edit.counts
 
 
 def test_there_are_enough_edits_of_both_kinds() -> None:

@@ -17,6 +17,7 @@ from tests.cli.terminals import Terminal
 
 ROOT = Path(__file__).resolve().parents[2]
 
+_PATIENCE = 300.0  # seconds that a command may take on a busy machine
 VARYING = (
     (r"\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d([+-]\d\d:\d\d)?", "MOMENT"),
     (r"\bby .*(?=, because:$)", "by WHO"),  # the user and the machine; in a clone the author of its commit
@@ -117,7 +118,7 @@ class Clone:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=300,
+            timeout=_PATIENCE,
         )
         assert done.returncode == 0, f"$ {command}\n{done.stdout[-3000:]}"
         return done.stdout.splitlines()
@@ -127,7 +128,7 @@ class Clone:
         noted = self.root / "bin" / "here"
         words = ["bash", "-c", f"{command}\nended=$?; pwd > {noted}; exit $ended"]
         with one_core(), Terminal(self._here, self._environment(), columns=columns, rows=60, program=words) as terminal:
-            assert terminal.finish() == code, "\n".join([f"$ {command}", *terminal.history])
+            assert terminal.finish(_PATIENCE) == code, "\n".join([f"$ {command}", *terminal.history])
             shown = terminal.history
         self._here = Path(noted.read_text().rstrip("\n"))
         while shown and not shown[-1]:

@@ -85,12 +85,12 @@ class Terminal:
         """Takes what comes until a text is on the screen."""
         self.until(lambda: text in "\n".join(self.lines))
 
-    def finish(self) -> int:
+    def finish(self, patience: float = PATIENCE) -> int:
         """Takes all that comes; the exit code."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + patience
         while self._take(deadline):
             pass
-        return self.process.wait(PATIENCE)
+        return self.process.wait(patience)
 
     def resize(self, columns: int, rows: int) -> None:
         """The window gets another size, as when its border is moved."""

@@ -7,7 +7,6 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
-from scipy.optimize import linprog
 
 from tests.core.simulation import Work, longest_path_bound
 
@@ -80,6 +79,8 @@ def weights_of(tasks: Tasks) -> list[Array]:
 
 def best_weights(worth: Array, together: Any) -> Array:
     """The weights under which the worth is greatest and no row of what can be together weighs more than 1."""
+    from scipy.optimize import linprog  # a second, which each process that only collects tests would spend
+
     found = linprog(-worth, A_ub=together, b_ub=np.ones(together.shape[0]), bounds=(0, 1)).x
     return found / max(1.0, (together @ found).max())  # whatever the solver's tolerance was
 

@@ -432,7 +432,7 @@ def _read_bytes() -> int | None:
     [
         (["init", "file.txt"], '"file.txt" is no folder'),
         (["init", "-f", "a/b"], '"a/b" is in another folder'),
-        (["init", "a", "b"], "Got unexpected extra argument"),
+        (["init", "a", "b"], 'takes no "b"'),
         (["init", "--dryrun"], 'there is no option "--dryrun"'),
     ],
 )

@@ -85,7 +85,8 @@ def draw_batch(target: Target, turn: int = 0) -> str:
     """How many are made in one call; drawn from what is drawn already, so that all else of a seed stays what it was."""
     own = random.Random(f"{target.name} {target.constant} {target.factor} {target.style} {turn}")
     sizes = ("2", "3", "30", '"all"')
-    return own.choice(sizes) if turn or (target.kind == "python" and own.random() < 0.35) else ""
+    odds = {"python": 0.35, "sql": 0.7}.get(target.kind, 0.0)
+    return own.choice(sizes) if turn or own.random() < odds else ""
 
 
 def _draw_source(rng: random.Random, project: Project, name: str, keys: Keys, is_declared: bool) -> Source:
@@ -161,8 +162,10 @@ def _draw_target(
         given.counts = rng.random() >= 0.08
     draw_retries(rng, target)
     target.batch = draw_batch(target)
-    if target.batch:  # what can't be told of one of several
+    if target.batch and kind == "python":  # what can't be told of one of several
         target.is_guarded, target.reads = False, "always" if target.reads == "odd" else target.reads
+    if target.batch and kind == "sql" and makes == "file":  # what has keys beside its rows is for those who read tables
+        target.form = "json"
     if rng.random() < 0.2:
         _draw_chain(rng, project, target)
     return target

@@ -125,6 +125,12 @@ class Target:
         return bool(self.batch and self.outputs and self.dimensions) and is_plain and not is_chain
 
     @property
+    def has_keys(self) -> bool:
+        """Whether its rows have its dimensions as columns: SQL whose partitions may be made together."""
+        is_plain = self.kind == "sql" and self.form == "json" and not self.is_declared
+        return bool(self.batch and self.dimensions) and is_plain
+
+    @property
     def has_schema(self) -> bool:
         """Whether its columns are declared: always, or where the format and the recipe don't say them."""
         if self.is_declared:
@@ -186,6 +192,19 @@ class Project:
     def reads_itself(self, target: Target) -> bool:
         """Whether a target reads itself."""
         return any(given.dataset == target.name for given in target.inputs)
+
+    def is_together(self, target: Target) -> bool:
+        """Whether a call of its recipe takes several partitions; of SQL if a join with the keys says who reads what."""
+        if target.kind != "sql":
+            return target.is_together
+        times = {self.time_among(target.dimensions)} - {None}
+        return target.has_keys and all(
+            given.dataset != target.name
+            and not given.rules
+            and self.form_of(given.dataset) != "view"
+            and (not times or {self.time_of(given.dataset)} <= {None, *times})
+            for given in target.inputs
+        )
 
     def form_of(self, dataset: str) -> str:
         """The format of a dataset's files; "view" of one that has none but can be read."""

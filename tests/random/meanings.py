@@ -18,7 +18,7 @@ class RecipeFails(Exception):
 def meaning(project: Project, target: Target) -> object:
     """Everything that counts as the recipe."""
     return (
-        _text(target),
+        (_text(target), project.is_together(target)),
         (target.uses, project.uses.get(target.uses)),
         project.shared if target.is_shared else None,
         [(one.name, _text(one.view)) for seen in seen_by(project, target) for one in seen.views() if one.view],
@@ -42,7 +42,6 @@ def _keys(project: Project, dimensions: tuple[str, ...]) -> object:
 def _text(target: Target) -> object:
     return (
         (target.kind, target.form, target.operation, target.constant, target.factor, target.reads, target.is_guarded),
-        target.is_together,
         [(given.name, given.reference) for given in target.inputs],
     )
 

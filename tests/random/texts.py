@@ -24,9 +24,9 @@ def remark(style: int) -> str:
 # -- SQL -----------------------------------------------------------------------------------------------------------
 
 
-def sql_text(target: Target) -> str:
+def sql_text(project: Project, target: Target) -> str:
     """The recipe in SQL, laid out in one of three ways."""
-    text = _view(target) if target.is_view else _query(target)
+    text = _view(target) if target.is_view else _query(project, target)
     if target.style % 3 == 1:
         return f"-- what it is for\n{text.replace(' FROM ', chr(10) + '  FROM ')} -- the end\n"
     if target.style % 3 == 2:
@@ -41,20 +41,43 @@ def _view(target: Target) -> str:
     return f"SELECT CAST({shifted} AS BIGINT) AS v FROM ({tables}) WHERE v = {POISON} OR v % {target.factor} <> 1"
 
 
-def _query(target: Target) -> str:
+def _query(project: Project, target: Target) -> str:
     constant = f"{target.constant}" + (" + $k" if target.reads == "always" else "")
     checked = f"CASE WHEN v = {POISON} THEN CAST(error('poison') AS BIGINT) ELSE v END"
+    if project.is_together(target):
+        return _together_query(project, target, constant, checked)
     tables = " UNION ALL ".join(f"SELECT {checked} AS v FROM {given.name}" for given in target.inputs)
-    number = {
+    own = "".join(f"${dim} AS {dim}, " for dim in target.dimensions) if target.has_keys else ""
+    number = _number(target, constant)
+    if target.operation == "distinct":
+        tables = f"SELECT v % {target.factor} AS v FROM ({tables}) UNION SELECT {constant}"
+    order = " ORDER BY v" if target.operation == "distinct" else ""
+    return f"SELECT {own}CAST({number} AS BIGINT) AS v FROM ({tables}){order}"
+
+
+def _together_query(project: Project, target: Target, constant: str, checked: str) -> str:
+    """The same of several partitions: rows find theirs by a join with the keys."""
+    dims = ", ".join(target.dimensions)
+    parts = []
+    for given in target.inputs:
+        shared = [dim for dim in target.dimensions if dim in project.dimensions_of(given.dataset)]
+        join = f"JOIN {given.name} USING ({', '.join(shared)})" if shared else f"CROSS JOIN {given.name}"
+        parts.append(f"SELECT {', '.join(f'keys.{dim}' for dim in target.dimensions)}, {checked} AS v FROM keys {join}")
+    tables = " UNION ALL ".join(parts)
+    if target.operation == "distinct":
+        tables = f"SELECT {dims}, v % {target.factor} AS v FROM ({tables}) UNION SELECT {dims}, {constant} FROM keys"
+        return f"SELECT {dims}, CAST(v AS BIGINT) AS v FROM ({tables}) ORDER BY v"
+    number = _number(target, constant)
+    return f"SELECT {dims}, CAST({number} AS BIGINT) AS v FROM keys LEFT JOIN ({tables}) USING ({dims}) GROUP BY {dims}"
+
+
+def _number(target: Target, constant: str) -> str:
+    return {
         "count": f"count(v) + {constant}",
         "sum": f"coalesce(sum(v), 0) % 7 + {constant}",
         "least": f"coalesce(min(v % {target.factor}), 0) + {constant}",
         "distinct": "v",
     }[target.operation]
-    if target.operation == "distinct":
-        tables = f"SELECT v % {target.factor} AS v FROM ({tables}) UNION SELECT {constant}"
-    order = " ORDER BY v" if target.operation == "distinct" else ""
-    return f"SELECT CAST({number} AS BIGINT) AS v FROM ({tables}){order}"
 
 
 # -- shell ---------------------------------------------------------------------------------------------------------

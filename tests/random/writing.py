@@ -16,7 +16,7 @@ def files_of(project: Project) -> dict[str, str]:
         if target.kind == "python":
             files[f"steps/{target.name}.py"] = module(target)
         elif target.kind == "sql" and is_in_file(target):
-            files[f"sql/{target.name}.sql"] = sql_text(target)
+            files[f"sql/{target.name}.sql"] = sql_text(project, target)
     files["steps/__init__.py"] = ""
     files["steps/shared.py"] = f"{remark(project.style)}BASE = {project.shared}\n"
     files |= {path: f"{number}\n" for path, number in project.uses.items()}
@@ -87,14 +87,14 @@ def _target(project: Project, target: Target) -> str:
         lines += [f'retries = {{ times = {target.times}, delay = "1ms" }}', *_causes(target)]
     if target.kind == "python":
         lines.append(f'python = "steps.{target.name}:make"')
-        lines += [f"batch = {target.batch}"] if target.is_together else []
     elif target.kind == "shell":
         mark = "'''" if target.style % 2 else '"""'
         lines.append(f"shell = {mark}\n{command(project, target)}{mark}")
     elif is_in_file(target):
         lines.append(f'sql = "sql/{target.name}.sql"')
     else:
-        lines.append(f'sql = """\n{sql_text(target)}"""')
+        lines.append(f'sql = """\n{sql_text(project, target)}"""')
+    lines += [f"batch = {target.batch}"] if project.is_together(target) else []
     lines += [f"inputs.{given.name} = {_options(given)}" for given in target.inputs]
     return "\n".join(lines)
 

@@ -73,6 +73,8 @@ def print_notes(*lines: str) -> None:
 
 def fitted(lines: Sequence[str], stream: TextIO) -> Sequence[str]:
     """The lines, folded at blanks where the stream is a terminal that is narrower."""
+    if not lines:  # of most events nothing is told, and the terminal needn't be asked
+        return lines
     columns = columns_of(stream)
     if columns is None or all(len(line) <= columns for line in lines):
         return lines

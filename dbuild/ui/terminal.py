@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -39,7 +39,7 @@ class TerminalSink:
     def __call__(self, event: Event) -> None:
         now = self._clock()
         self._progress.take(event, now)
-        lines = fitted(self._teller.lines(event), sys.stderr)
+        lines = self._teller.lines(event)
         self._waiting += lines
         if isinstance(event, RunStarted):
             self._next = now + _PATIENCE
@@ -48,8 +48,7 @@ class TerminalSink:
         elif now >= self._next:
             self._draw(now)
         elif lines and self._live is None:
-            tell(sys.stderr, *self._waiting)
-            self._waiting.clear()
+            tell(sys.stderr, *self._taken())
         elif lines and (_is_urgent(event) or len(self._waiting) > _MOST):
             self._draw(now)
 
@@ -72,18 +71,21 @@ class TerminalSink:
         if self._live is None:
             self._live = live_on(sys.stderr)
         size = self._live.size()
-        self._live.draw(picture(self._progress, now, size, has_unicode=self._live.has_unicode), self._waiting)
-        self._waiting.clear()
+        self._live.draw(picture(self._progress, now, size, has_unicode=self._live.has_unicode), self._taken())
         self._next = now + _BETWEEN
 
     def _end(self) -> None:
         """The run is over, or cut: nothing moves any more."""
         if self._live is not None:
-            self._live.clear(self._waiting, is_last=True)
+            self._live.clear(self._taken(), is_last=True)
         elif self._waiting:
-            tell(sys.stderr, *self._waiting, is_last=True)
-        self._waiting.clear()
+            tell(sys.stderr, *self._taken(), is_last=True)
         self._next, self._live = float("inf"), None
+
+    def _taken(self) -> Sequence[str]:
+        """The lines that waited, as they fit the terminal at this moment."""
+        lines, self._waiting = self._waiting, []
+        return fitted(lines, sys.stderr)
 
 
 def _is_urgent(event: Event) -> bool:

@@ -214,11 +214,16 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 class Recorder(io.StringIO):
-    """Counts what is written."""
+    """Counts what is written, and how often it is asked for its terminal."""
 
     def __init__(self) -> None:
         super().__init__()
         self.writes = 0
+        self.asked = 0
+
+    def fileno(self) -> int:
+        self.asked += 1
+        return super().fileno()
 
     def write(self, text: str) -> int:
         self.writes += 1
@@ -237,6 +242,7 @@ def test_thousands_of_short_tasks_cost_a_few_small_writes_a_second(
         clock.now += 0.001
         sink(TaskEnded("daily", key(number), "built", True, 0.001))
     assert stream.writes <= 10 * 10
+    assert stream.asked <= 2 * stream.writes
     assert len(stream.getvalue()) <= stream.writes * 200
     sink(Summary("1", 10_000, 0, 0, 0, 0, 0, 0, 10.0))
     assert stream.getvalue().endswith("10,000 built, 0 fresh in 10.0s\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -12,6 +13,8 @@ from dbuild.core.whynot import WhyNot
 from dbuild.ui.causes import Telling, behind_record, cause_record, first_text, run_record, unrouted_text
 from dbuild.ui.json import key_record
 from dbuild.ui.moments import clock
+from dbuild.ui.stream import paint
+from dbuild.ui.styles import standing_text
 from dbuild.ui.text import clean, clean_lines, duration, listed, partition_name
 
 SHOWN = 20  # partitions that are explained one by one
@@ -41,7 +44,7 @@ def told_lines(found: Sequence[Explanation] | Sequence[WhyNot], tell: Callable[[
         before = (each.target, each.standing, told)
     lines: list[str] = []
     for names, standing, body in groups:
-        lines += [f"{listed(names)}: {standing}", *body]
+        lines += [f"{paint(listed(names), '', sys.stdout, bold=True)}: {standing_text(standing)}", *body]
     return lines
 
 

@@ -9,6 +9,7 @@ from dbuild.core.plan import Plan, TargetPlan
 from dbuild.core.staleness import Reason
 from dbuild.ui.causes import changes_text
 from dbuild.ui.quiet import quiet_text
+from dbuild.ui.styles import standing_text
 from dbuild.ui.text import clean, counted, listed, set_text
 
 _SINGLE = 5  # up to so many partitions of a target get a line each
@@ -16,17 +17,19 @@ _SINGLE = 5  # up to so many partitions of a target get a line each
 
 def plan_lines(plan: Plan) -> list[str]:
     """What will run and why, what may run and after what, what waits for what; sets where there are many."""
-    lines = [f"will run: {counted(plan.will_run, 'partition')}"] if plan.will_run else []
+    lines = [f"{standing_text('will run')}: {counted(plan.will_run, 'partition')}"] if plan.will_run else []
     for target in plan.targets.values():
         lines += _will_lines(plan, target)
     if plan.may_run:
-        lines.append(f"may run: {counted(plan.may_run, 'partition')}")
+        lines.append(f"{standing_text('may run')}: {counted(plan.may_run, 'partition')}")
         lines += [_may_line(plan, target) for target in plan.targets.values() if target.may]
     if plan.waiting:
-        lines.append(f"waiting: {counted(plan.waiting, 'partition')}")
+        lines.append(f"{standing_text('waiting')}: {counted(plan.waiting, 'partition')}")
         for target in plan.targets.values():
             lines += _waiting_lines(plan, target)
-    return [*lines, f"fresh: {counted(plan.fresh, 'partition')}"] if lines else [quiet_text(plan.fresh)]
+    return (
+        [*lines, f"{standing_text('fresh')}: {counted(plan.fresh, 'partition')}"] if lines else [quiet_text(plan.fresh)]
+    )
 
 
 def _name(target: str, partitions: PartitionSet) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
 from typing import TextIO
 
 import click
 
 from dbuild.ui.drawing.canvas import Piece
-from dbuild.ui.stream import is_screen
+from dbuild.ui.stream import is_screen, paint
 
 FAINT = "faint"  # seen, but only where it is looked for
 BOLD = "bold"
@@ -26,6 +27,12 @@ STYLES = {  # of how partitions stand
     "awaited": "cyan",
     "fresh": "green",
 }
+_STANDINGS = STYLES | {"will run": "yellow", "may run": "cyan", "absent": "cyan"}  # words that plans have besides
+
+
+def standing_text(word: str) -> str:
+    """How partitions stand, in its colour on standard output."""
+    return paint(word, _STANDINGS[word], sys.stdout)
 
 
 def painted(rows: Iterable[Sequence[Piece]], stream: TextIO) -> list[str]:

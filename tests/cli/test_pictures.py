@@ -105,7 +105,8 @@ def _ending() -> list[str]:
     )
 
 
-def test_the_picture_of_a_build_is_what_a_terminal_shows_of_it() -> None:
+def test_the_picture_of_a_build_is_what_a_terminal_shows_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dbuild.ui.stream.is_screen", lambda stream: True)
     progress, lines = _running()
     during = [*lines, *(line.text for line in picture(progress, 120.0, Size(COLUMNS, 24)))]
     text = image("dbuild -k", "\n".join(during), COLUMNS)

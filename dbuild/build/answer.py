@@ -86,10 +86,13 @@ class Answer(NamedTuple):
 Row = dict[str, object]  # how a dataset stands, by the names of its fields
 
 
-def find_answer(root: str, state: State, question: Question, now: float, sight: Sight) -> Answer | None:
+def find_answer(
+    root: str, state: State, question: Question, now: float, sight: Sight, *, runs_programs: bool
+) -> Answer | None:
     """The last answer to this question, if it still holds; None where it has to be found anew.
 
-    What `sight` has seen on the way, the long way needn't look at again.
+    What `sight` has seen on the way, the long way needn't look at again. None also where programs would have to be
+    asked, and may not.
     """
     kept = state.answer(question.text)
     if kept is None:
@@ -106,7 +109,7 @@ def find_answer(root: str, state: State, question: Question, now: float, sight: 
         tuple((command, said) for command, said in found.get("programs", ())),
         tuple(found.get("withheld", ())),
     )
-    if not grounds.period.holds(now):
+    if not grounds.period.holds(now) or (grounds.programs and not runs_programs):
         return None
     if stamp != _stamp(root, grounds, state.generation()):
         return None

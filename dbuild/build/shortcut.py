@@ -27,7 +27,11 @@ def answer(
     What was looked at on the way, `sight` has seen.
     """
     question = Question(tuple(arguments), settings.params)
-    found = _ask(settings, lambda state: find_answer(settings.root, state, question, settings.clock(), sight))
+
+    def find(state: State) -> Answer | None:
+        return find_answer(settings.root, state, question, settings.clock(), sight, runs_programs=True)
+
+    found = _ask(settings, find)
     if found is None:
         return None
     if settings.tells_grounds:
@@ -48,7 +52,8 @@ def standing(settings: Settings, arguments: Sequence[str]) -> tuple[Answer, list
     def find(state: State) -> tuple[Answer, list[Row]] | None:
         if state.answer(question.rows) is None:
             return None
-        found = find_answer(settings.root, state, question, settings.clock(), Sight(settings.root))
+        sight = Sight(settings.root)
+        found = find_answer(settings.root, state, question, settings.clock(), sight, runs_programs=False)
         rows = find_rows(state, question, found) if found is not None else None
         return (found, rows) if found is not None and rows is not None else None
 

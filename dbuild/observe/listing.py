@@ -12,6 +12,7 @@ import errno
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import IO, NamedTuple
 
 from dbuild.errors import UserError
@@ -86,12 +87,18 @@ def list_trees(trees: Sequence[Tree]) -> list[bytes]:
     """
     find = _path_of("find") if sys.platform.startswith("linux") else None
     shares = [] if find is None or sum(tree.expected for tree in trees) < _MANY else list(_shares(trees))
-    started = [(share, *_start_find(find or "", share)) for share in shares]
+    started = _start_all(find or "", shares)
     found: dict[Tree, bytes] = {}
-    for tree in set(trees).difference(*shares):  # while the others are at it
-        found[tree] = list_slowly(tree)
-    for share, process, out in started:
-        found.update(zip(share, _finish_find(share, process, out), strict=True))
+    try:
+        for tree in set(trees).difference(*(share for share, *_ in started)):  # while the others are at it
+            found[tree] = list_slowly(tree)
+        while started:
+            share, process, out = started.pop()
+            found.update(zip(share, _finish_find(share, process, out), strict=True))
+    finally:
+        for _, process, out in started:  # nobody wants to know any more
+            _has_succeeded(process)
+            out.close()
     return [found[tree] for tree in trees]
 
 
@@ -123,6 +130,15 @@ def _path_of(program: str) -> str | None:
     return next((path for path in paths if os.access(path, os.X_OK) and os.path.isfile(path)), None)
 
 
+def _start_all(find: str, shares: Iterable[list[Tree]]) -> list[tuple[list[Tree], int, IO[bytes]]]:
+    """The processes, and the files that they write; of a share for which none can be started there is none."""
+    started = []
+    for share in shares:
+        with suppress(OSError):  # there may be no more, or the environment may leave no room for the paths
+            started.append((share, *_start_find(find, share)))
+    return started
+
+
 def _start_find(find: str, trees: Sequence[Tree]) -> tuple[int, IO[bytes]]:
     """The process, and the file that it writes."""
     # A file and not a pipe: all trees are walked at once while nobody reads.
@@ -142,7 +158,7 @@ def _temporary_file() -> IO[bytes]:
 
 def _finish_find(trees: Sequence[Tree], process: int, out: IO[bytes]) -> list[bytes]:
     with out:
-        is_whole = os.waitpid(process, 0)[1] == 0
+        is_whole = _has_succeeded(process)
         out.seek(0)
         found = out.read().split(_TREE)[1:] if is_whole else []
     if len(found) != len(trees):
@@ -151,6 +167,14 @@ def _finish_find(trees: Sequence[Tree], process: int, out: IO[bytes]) -> list[by
         mark = b"/%d\0" % depth
         found = [listing.replace(mark, b"") if mark in listing else listing for listing in found]
     return found
+
+
+def _has_succeeded(process: int) -> bool:
+    """Waits for a process. Of one nobody knows how it ended where whoever started us has had SIGCHLD ignored."""
+    try:
+        return os.waitpid(process, 0)[1] == 0
+    except ChildProcessError:
+        return False
 
 
 def list_slowly(tree: Tree) -> bytes:

@@ -101,6 +101,18 @@ def test_what_people_said_and_what_programs_print_is_looked_at_each_time(tmp_pat
     assert building.fresh(settings_of(shop), ()) is None
 
 
+def test_a_plan_runs_no_program_for_the_short_way(shop: Workshop, tmp_path: Path) -> None:
+    """Although how things stood was kept before the flow had a program."""
+    assert building.fresh(settings_of(shop), ()) is not None
+    told = tmp_path / "told"
+    cmd = f'environment = {{ cmd = "echo x >> {told}; echo 1" }}'
+    shop.swap("Dataflowfile", 'tags = ["nightly"]', f'tags = ["nightly"]\n{cmd}')
+    settle(shop)
+    before = told.read_text()
+    assert building.fresh(settings_of(shop), ()) is None
+    assert told.read_text() == before
+
+
 @pytest.mark.parametrize("command", ["plan", "status"])
 def test_with_nothing_to_do_nothing_of_the_project_is_loaded(shop: Workshop, command: str) -> None:
     code = f"""

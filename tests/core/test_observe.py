@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
@@ -195,6 +197,46 @@ def test_without_find_python_lists_everything(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setenv("PATH", str(tmp_path))
     (found,) = list_trees([Tree(str(tmp_path), 1, MANY)])
     assert list(names_of(found)) == ["a"]
+
+
+@pytest.mark.skipif(not has_gnu_find(), reason="needs GNU find")
+def test_no_process_is_left_where_a_folder_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "good").mkdir()
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "self").symlink_to("self")
+    trees = [Tree(str(tmp_path / "good"), 1, MANY), Tree(str(tmp_path / "bad"), 1, 0)]
+    before = len(os.listdir("/proc/self/fd")), children_of(os.getpid())
+    with pytest.raises(UserError, match="symbolic links"):
+        list_trees(trees)
+    assert (len(os.listdir("/proc/self/fd")), children_of(os.getpid())) == before
+
+
+@pytest.mark.skipif(not has_gnu_find(), reason="needs GNU find")
+def test_whoever_started_us_may_have_had_the_end_of_processes_ignored(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("")
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        (found,) = list_trees([Tree(str(tmp_path), 1, MANY)])
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+    assert list(names_of(found)) == ["a"]
+
+
+@pytest.mark.skipif(not has_gnu_find(), reason="needs GNU find")
+def test_where_no_process_can_be_started_python_lists_everything(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> int:
+        raise OSError(errno.E2BIG, "Argument list too long")
+
+    (tmp_path / "a").write_text("")
+    monkeypatch.setattr(os, "posix_spawn", refuse)
+    (found,) = list_trees([Tree(str(tmp_path), 1, MANY)])
+    assert list(names_of(found)) == ["a"]
+
+
+def children_of(process: int) -> str:
+    return Path(f"/proc/{process}/task/{process}/children").read_text()
 
 
 file_names = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1)

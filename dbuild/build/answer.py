@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from dbuild import __version__
@@ -18,7 +18,7 @@ from dbuild.build.sight import Sight, Wanted
 from dbuild.core.events import LookedAt
 from dbuild.observe.codepath import code_stamp
 from dbuild.observe.digests import digest_bytes, is_racy
-from dbuild.observe.listing import pack_record, stat_file
+from dbuild.observe.listing import pack_record, stat_file, stat_of
 from dbuild.observe.machine import boot_identity, engine_stamp
 from dbuild.state.store import State
 from dbuild.values import dataclass
@@ -151,16 +151,17 @@ def keep_answer(
     counts: dict[str, int],
     clock: int,
     rows: Sequence[Row] | None,
+    seen: Mapping[str, bytes],
 ) -> None:
-    """Keeps an answer, unless a file that it rests on is so young that it could change unseen.
+    """Keeps an answer, unless something that it rests on may have changed since the project was looked at.
 
-    `clock` is a time stamp of the file system from before the files were read; `rows` is how each dataset stands, where
-    that rests on nothing else.
+    `clock` is a time stamp of the file system from before anything was read; `seen` are the records of the single files
+    that were there then; `rows` is how each dataset stands, where that rests on nothing else.
     """
-    for path in grounds.singles:
-        stat = stat_file(os.path.join(root, path))
-        if stat is not None and is_racy(stat, clock):
-            return
+    if any(_record(root, path) != seen.get(path) for path in grounds.singles):
+        return
+    if any(_may_have_changed(os.path.join(root, path), clock) for path in (*grounds.singles, *_folders(root, grounds))):
+        return
     text = json.dumps(
         {
             "singles": grounds.singles,
@@ -178,6 +179,40 @@ def keep_answer(
     state.put_answer(question.text, stamp, text)
     if rows is not None:
         state.put_answer(question.rows, _identity(stamp, text), json.dumps(rows))
+
+
+def _record(root: str, path: str) -> bytes | None:
+    """A file's record without its NUL; None where there is none."""
+    stat = stat_file(os.path.join(root, path))
+    return pack_record(path, stat)[:-1] if stat is not None else None
+
+
+def _may_have_changed(path: str, clock: int) -> bool:
+    """Whether a file may have other contents, or a folder other names, than at that moment.
+
+    By both times, as the one of a change can't be set: a file that is moved or unpacked here has the mtime that it had.
+    """
+    try:
+        found = os.stat(path)
+    except OSError:
+        return False  # what isn't there has to be absent in what was seen; a folder that went is younger above
+    stat = stat_of(found)
+    return is_racy(stat, clock) or is_racy(stat._replace(mtime=stat.ctime), clock)
+
+
+def _folders(root: str, grounds: Grounds) -> Iterable[str]:
+    """The folders in which a new name would change something, and those above these in the project."""
+    inner = dict.fromkeys(grounds.folders)
+    if grounds.globs:
+        from glob import glob
+
+        for pattern in grounds.globs:
+            above = pattern
+            while above:  # with itself: `a/**` matches folders too
+                inner |= dict.fromkeys(glob(f"{above}/", root_dir=root, recursive=True))
+                above = os.path.dirname(above)
+        inner[""] = None
+    return (*inner, *grounds.packages)
 
 
 def _stamp(root: str, grounds: Grounds, generation: int) -> bytes:

@@ -42,7 +42,7 @@ def keep_quiet_answer(
     counts["provisional"] = sum(map(len, made))
     question = Question(tuple(arguments), settings.params)
     rows = plain_rows(looked, planned, arguments) if not grounds.programs else None  # who only reads runs no program
-    keep_answer(settings.root, state, question, grounds, counts, looked.clock, rows)
+    keep_answer(settings.root, state, question, grounds, counts, looked.clock, rows, survey.seen_singles())
 
 
 def grounds_of(looked: Looked, planned: Plan, until: float | None) -> Grounds:

@@ -116,6 +116,10 @@ class Survey:
         """The files that were looked at one by one."""
         return self._singles
 
+    def seen_singles(self) -> dict[str, bytes]:
+        """The records of those of them that were there."""
+        return {name_of(record): record for record in records_of(self.views[SINGLES].content)}
+
     # -- digests ---------------------------------------------------------------------------------------------------
 
     def file_digest(self, path: str, root: str) -> bytes | None:

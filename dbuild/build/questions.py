@@ -65,6 +65,8 @@ def ask(settings: Settings, statement: str, doubt: Callable[[str], None]) -> Ite
             for name, stream in streams.items():
                 session.register(name, stream)
             session.execute("SET enable_external_access = false")
+            # DuckDB draws one on standard output, where Python runs no file: it takes that for a notebook.
+            session.execute("SET enable_progress_bar = false")
             session.execute("SET lock_configuration = true")
             yield _answer(session, statement, streams)
         except (duckdb.Error, OSError) as error:

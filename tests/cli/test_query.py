@@ -72,6 +72,14 @@ def test_csv_and_json_have_everything(query: Callable[..., Done]) -> None:
     assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)?[+-]\d\d:\d\d", rows[1][1])
 
 
+def test_an_answer_has_no_progress_bar_in_it(built: Sandbox) -> None:
+    """DuckDB draws one on standard output, where Python runs neither a file nor a module."""
+    code = "import sys; from dbuild.cli.main import main; sys.exit(main(sys.argv[1:]))"
+    asking = ("query", "--csv", "SELECT current_setting('enable_progress_bar') AS bar")
+    done = subprocess.run([sys.executable, "-c", code, *asking], cwd=built.root, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "bar\nfalse\n")
+
+
 def test_files_by_their_endings(query: Callable[..., Done], tmp_path: Path) -> None:
     for ending in ("csv", "jsonl", "parquet", "txt"):
         assert query("FROM partitions", "-o", str(tmp_path / f"x.{ending}")) == (0, "", "")

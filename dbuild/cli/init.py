@@ -15,7 +15,7 @@ from dbuild.cli.options import Common, common_options
 from dbuild.errors import UsageError
 from dbuild.ui.json import print_record
 from dbuild.ui.proposals import found_lines, proposal_record
-from dbuild.ui.stream import print_lines, print_notes
+from dbuild.ui.stream import print_data, print_notes
 from dbuild.ui.text import clean
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def command(
         names_of_targets = [each.name for each in first.beginnings]
         print_record(proposal_record(first.draft, first.files, first.notes, names_of_targets, is_dry=dry_run))
     elif dry_run:
-        print_lines(first.files[settings.file].rstrip("\n"))
+        print_data(first.files[settings.file])
     elif not common.is_quiet:
         print_notes(
             "", f"wrote {clean(os.path.normpath(os.path.join(place, settings.file)))}", *_next(settings.file, place)

@@ -14,7 +14,7 @@ from dbuild import build as building
 from dbuild.cli.options import Common, common_options
 from dbuild.errors import DiskError, UsageError
 from dbuild.ui.doubts import Doubts
-from dbuild.ui.stream import print_lines, print_notes
+from dbuild.ui.stream import print_data, print_lines, print_notes
 
 if TYPE_CHECKING:
     from dbuild.build.questions import Answer
@@ -114,8 +114,7 @@ def _send(answer: Answer, kind: str) -> None:
         write_parquet(answer.columns, answer.batches, sys.stdout.buffer)
         return
     for piece in _pieces(answer, kind):
-        if piece:
-            print_lines(piece.removesuffix("\n"))
+        print_data(piece)
 
 
 def _pieces(answer: Answer, kind: str) -> Iterator[str]:

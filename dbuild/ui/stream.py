@@ -47,8 +47,13 @@ class ReaderGone(Exception):
 
 def print_lines(*lines: str) -> None:
     """Writes lines of a report to standard output. Raises ReaderGone when its reader has gone."""
+    print_data(_shown("".join(f"{line}\n" for line in lines), sys.stdout))
+
+
+def print_data(text: str) -> None:
+    """Writes a text to standard output as it is. Raises ReaderGone when its reader has gone."""
     try:
-        sys.stdout.write(_shown("".join(f"{line}\n" for line in lines), sys.stdout))
+        sys.stdout.write(text)
         sys.stdout.flush()
     except BrokenPipeError:
         silence(sys.stdout)

@@ -80,6 +80,17 @@ def test_an_answer_has_no_progress_bar_in_it(built: Sandbox) -> None:
     assert (done.returncode, done.stdout) == (0, "bar\nfalse\n")
 
 
+@pytest.mark.parametrize("form", ["csv", "json"])
+def test_data_is_what_it_is_also_where_reports_are_plain(
+    query: Callable[..., Done], form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DBUILD_ASCII", "1")
+    code, text, _ = query("SELECT 'a…b' AS a", "--format", form)
+    assert code == 0
+    assert (text.splitlines()[-1] if form == "csv" else json.loads(text)["a"]) == "a…b"
+    assert query("SELECT 'a…b' AS a")[1].splitlines()[-1] == "a~b"  # for people
+
+
 def test_files_by_their_endings(query: Callable[..., Done], tmp_path: Path) -> None:
     for ending in ("csv", "jsonl", "parquet", "txt"):
         assert query("FROM partitions", "-o", str(tmp_path / f"x.{ending}")) == (0, "", "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -97,6 +98,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # what the encoding lacks is written as an escape, never an error
             stream.reconfigure(errors="backslashreplace")
+    if signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:  # by whoever started it: nobody could wait for a recipe
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     try:
         code = dbuild.main(words, prog_name="dbuild", standalone_mode=False)
         sys.stdout.flush()

@@ -453,3 +453,15 @@ python = "plain:write"
     done = shop.run("-j1", "-k")
     assert done.returncode == 0, done.stderr
     assert shop.read("out/odd.txt") == "3"
+
+
+def test_whoever_starts_a_build_may_have_had_the_ends_of_processes_ignored(tmp_path: Path) -> None:
+    """As some schedulers and containers do: then nobody could wait for a recipe."""
+    shop = Workshop(tmp_path / "project", '[targets.a]\npath = "out/a.txt"\nshell = "echo hi > {output}"\n')
+    code = (
+        "import os, signal, sys\n"
+        "signal.signal(signal.SIGCHLD, signal.SIG_IGN)\n"
+        "os.execv(sys.executable, [sys.executable, '-m', 'dbuild'])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=shop.root, env=shop.environment(), capture_output=True)
+    assert (done.returncode, shop.read("out/a.txt")) == (0, "hi\n")

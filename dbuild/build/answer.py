@@ -39,7 +39,7 @@ class Question:
     @property
     def rows(self) -> str:
         """The same for how each dataset stands."""
-        return json.dumps([self.targets, self.params, "status"])
+        return json.dumps([self.targets, self.params, "standing"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +86,13 @@ class Answer(NamedTuple):
 Row = dict[str, object]  # how a dataset stands, by the names of its fields
 
 
+class Rows(NamedTuple):
+    """How each dataset stands, as long as nothing that an answer rests on changes."""
+
+    rows: Sequence[Row]
+    until: float | None  # seconds since the epoch; None: whatever the time is
+
+
 def find_answer(
     root: str, state: State, question: Question, now: float, sight: Sight, *, runs_programs: bool
 ) -> Answer | None:
@@ -120,13 +127,13 @@ def find_answer(
     return Answer(found["counts"], grounds, _identity(stamp, text)) if _say_the_same(grounds, sight) else None
 
 
-def find_rows(state: State, question: Question, found: Answer) -> list[Row] | None:
-    """How each dataset stands where an answer holds; None where that wasn't kept with it."""
+def find_rows(state: State, question: Question, found: Answer, now: float) -> list[Row] | None:
+    """How each dataset stands where an answer holds; None where that wasn't kept with it, or not for so long."""
     kept = state.answer(question.rows)
     if kept is None or kept[0] != found.identity:
         return None
-    rows: list[Row] = json.loads(kept[1])
-    return rows
+    until, rows = json.loads(kept[1])
+    return rows if until is None or now < until else None
 
 
 def _identity(stamp: bytes, text: str) -> bytes:
@@ -150,7 +157,7 @@ def keep_answer(
     grounds: Grounds,
     counts: dict[str, int],
     clock: int,
-    rows: Sequence[Row] | None,
+    rows: Rows | None,
     seen: Mapping[str, bytes],
 ) -> None:
     """Keeps an answer, unless something that it rests on may have changed since the project was looked at.
@@ -178,7 +185,7 @@ def keep_answer(
     stamp = _stamp(root, grounds, state.generation())
     state.put_answer(question.text, stamp, text)
     if rows is not None:
-        state.put_answer(question.rows, _identity(stamp, text), json.dumps(rows))
+        state.put_answer(question.rows, _identity(stamp, text), json.dumps((rows.until, rows.rows)))
 
 
 def _record(root: str, path: str) -> bytes | None:

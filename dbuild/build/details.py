@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dbuild.build.expected import lacking
 from dbuild.build.looks import Looked
 from dbuild.build.volumes import Volumes
 from dbuild.core.partitions import PartitionSet
@@ -27,9 +28,10 @@ class Details:
     def _of_source(self, name: str) -> Detail:
         world = self._looked.world
         domain = world.domains.of(name)
-        absence = world.absences.get(name)
+        absence = lacking(world).get(name)
         standing: list[tuple[str, PartitionSet]] = []
         if absence is not None:
+            domain = domain | absence.late  # also what no dimension reaches
             standing = [
                 ("late", absence.late),
                 ("missing", absence.missing - absence.late),

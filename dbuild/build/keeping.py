@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from datetime import UTC
 from typing import TYPE_CHECKING
 
-from dbuild.build.answer import Grounds, Period, Question, keep_answer
+from dbuild.build.answer import Grounds, Period, Question, Rows, keep_answer
 from dbuild.build.environments import rests_on_packages, withheld_of
 from dbuild.build.reports import plain_rows
 from dbuild.build.settings import Settings
+from dbuild.core.overdue import overdue_after
 from dbuild.core.plan import Plan
 from dbuild.observe.importpath import package_folders
 from dbuild.state.store import State
@@ -41,8 +42,16 @@ def keep_quiet_answer(
     counts = {"fresh": planned.fresh, "waiting": planned.waiting, "awaited": planned.awaited}
     counts["provisional"] = sum(map(len, made))
     question = Question(tuple(arguments), settings.params)
-    rows = plain_rows(looked, planned, arguments) if not grounds.programs else None  # who only reads runs no program
+    plain = plain_rows(looked, planned, arguments) if not grounds.programs else None  # who only reads runs no program
+    rows = Rows(plain, _counts_until(looked)) if plain is not None else None
     keep_answer(settings.root, state, question, grounds, counts, looked.clock, rows, survey.seen_singles())
+
+
+def _counts_until(looked: Looked) -> float | None:
+    """Until when the clock alone makes no more late of what nothing waits for."""
+    world = looked.world
+    moment = overdue_after(world.flow.project, world.reach.bounds, world.now)
+    return moment.replace(tzinfo=UTC).timestamp() if moment is not None and moment.year < 9999 else None
 
 
 def grounds_of(looked: Looked, planned: Plan, until: float | None) -> Grounds:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from dbuild.build.doubt import Doubt, ignore
+from dbuild.build.expected import lacking
 from dbuild.build.loading import idle_patterns, load_flow
 from dbuild.build.looks import Looked, forget, look, reading
 from dbuild.build.moments import local_time
@@ -78,7 +79,7 @@ def status(
 def _rows(looked: Looked, planned: Plan, arguments: Sequence[str]) -> list[DatasetStatus]:
     layers = _layers(looked.flow)
     needed = looked.flow.upstream(planned.targets)
-    absences = looked.world.absences
+    absences = lacking(looked.world)
     sources = [name for name in looked.flow.project.sources if name in needed]
     rows = [_source_status(looked, name, absences.get(name)) for name in sources]
     for name in looked.flow.order:

@@ -54,7 +54,7 @@ def standing(settings: Settings, arguments: Sequence[str]) -> tuple[Answer, list
             return None
         sight = Sight(settings.root)
         found = find_answer(settings.root, state, question, settings.clock(), sight, runs_programs=False)
-        rows = find_rows(state, question, found) if found is not None else None
+        rows = find_rows(state, question, found, settings.clock()) if found is not None else None
         return (found, rows) if found is not None and rows is not None else None
 
     return _ask(settings, find)

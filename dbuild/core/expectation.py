@@ -83,6 +83,14 @@ def newest_due(expectation: Expectation, grain: Grain, start: int, now: datetime
     return number if number >= start else None
 
 
+def next_due(expectation: Expectation, grain: Grain, start: int, now: datetime) -> datetime:
+    """An instant after `now`, not later than the first at which a period from `start` on becomes the newest due."""
+    begun = range(start, grain.index_at(now) + 1)
+    number = start + bisect_right(begun, now, key=lambda each: _deadline(expectation, grain, each))
+    deadline = _deadline(expectation, grain, number)
+    return deadline if deadline > now else grain.last(number - 1)  # due before it begins
+
+
 def time_of(dataset: Source | Target, dimensions: MappingOf[str, Dimension]) -> tuple[int, Grain]:
     """The position of a dataset's time dimension among its own, and its grain."""
     for position, name in enumerate(dataset.dimensions):

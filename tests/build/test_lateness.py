@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dbuild.build import Settings, late
+from dbuild.build import Settings, fresh, late, status
 from dbuild.core.lateness import Group, Lack, Lateness, Repair, SourceLateness, TargetLateness
 from dbuild.errors import UsageError
 from tests.build.workshop import DAYS, Workshop, seconds_of
@@ -87,6 +87,35 @@ def test_after_it_a_file_is_late_by_so_much(shop: Workshop) -> None:
     assert (found.late_count, found.late_keys) == (1, "2013-01-04")
     assert [(one.key, one.seconds) for one in found.late] == [((("day", "2013-01-04"),), 25 * 3600)]
     assert [one.key for one in found.awaited] == [(("day", "2013-01-06"),)]
+
+
+@pytest.mark.parametrize("is_kept", [False, True])
+@pytest.mark.parametrize(
+    ("now", "count"),
+    [
+        ("2013-01-05T05:59", 0),
+        ("2013-01-05T06:00", 1),
+        ("2013-01-06T05:59", 1),
+        ("2013-01-06T06:00", 2),
+        ("2013-01-09T07:00", 5),
+    ],
+)
+def test_status_counts_what_is_late_past_the_newest_too(shop: Workshop, now: str, count: int, is_kept: bool) -> None:
+    """Where a partner stops delivering no partitions are made; also where the answer of an earlier build is at hand."""
+    if is_kept:
+        for _ in range(3):
+            assert shop.build(now="2013-01-04T12:00").ran == []
+        moments = ("2013-01-04T12:00", now)
+        known, then = (fresh(Settings(str(shop.root), now=seconds_of(each)), ()) for each in moments)
+        assert (known, then) == (9, 9 if count == 0 else None)
+    settings = Settings(str(shop.root), now=seconds_of(now))
+    assert source(told(shop, now), "prices").late_count == count
+    for is_detailed in (False, True):
+        row = next(row for row in status(settings, (), is_detailed=is_detailed) if row.name == "prices")
+        assert (row.fresh, row.late, row.missing, row.total) == (3, count, 0, 3 + count)
+    standing = dict(row.detail.standing) if row.detail is not None else {}
+    assert len(standing.get("late", ())) == count
+    assert len(standing["fresh"]) == 3
 
 
 def test_of_many_the_newest_are_shown(shop: Workshop) -> None:

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 
 from dbuild.build.alarms import Alarms
 from dbuild.build.attempts import Attempt, Failing, said_of
@@ -25,6 +24,7 @@ from dbuild.build.resting import Rest, counted, find_rest, rest_after
 from dbuild.build.settlement import Settlement
 from dbuild.build.starter import Starter
 from dbuild.build.tasks import Prepared
+from dbuild.build.verdicts import Verdicts
 from dbuild.build.world import World
 from dbuild.core.backoff import delay_of, may_retry
 from dbuild.core.events import (
@@ -43,7 +43,6 @@ from dbuild.core.events import (
 )
 from dbuild.core.plan import Plan
 from dbuild.core.schedule import Node, State
-from dbuild.core.staleness import Reason, is_of_input
 from dbuild.core.task import Result
 from dbuild.errors import UserError
 from dbuild.execute.logs import append_lines
@@ -85,8 +84,7 @@ class Run:
         self._signals = 0
         self._keys: dict[Node, Key] = {}  # a few of those asked for last: each task's is asked for several times
         self._attempts: dict[Node, Attempt] = {}  # of those that failed before
-        self._remade: set[str] = set()  # targets of which something came out otherwise
-        self._undecided = plan.may_run  # tasks of which it isn't known yet whether they have to run
+        self._verdicts = Verdicts(world, plan)
         self._alarms = Alarms()
         self._groups = Groups(means.state, means.journal, number, means.pool.wake_descriptor, means.phases)
         self._entries = Entries(world, self._groups)
@@ -125,7 +123,7 @@ class Run:
             for node in self._alarms.retried():
                 self.schedule.move(node, State.READY)
             self._start_ready()
-            self._beats.turn(self._began, is_ending=self._is_stopping, may_skip=self._undecided > 0)
+            self._beats.turn(self._began, is_ending=self._is_stopping, may_skip=self._verdicts.undecided > 0)
             if not self._running and (self._is_stopping or self.schedule.is_over):
                 break
             if not self._running and not self._alarms.has_delayed:
@@ -181,7 +179,7 @@ class Run:
         if attempt is not None:
             return attempt
         try:
-            reasons = self._reasons(node)
+            reasons = self._verdicts.reasons(node)
         except UserError as error:
             self._fail(Attempt(node, 1, ()), 0.0, said_of(error), None)
             return None
@@ -197,27 +195,6 @@ class Run:
             self._emit(Resting(node[0], self._key(node), rest.failures, rest.until))
             return None
         return Attempt(node, 1, reasons)
-
-    def _reasons(self, node: Node) -> tuple[Reason, ...]:
-        """Why a task runs, now that all that it reads is settled; none: it doesn't have to.
-
-        Raises UserError where that can't be found out: rows of an input can't be told apart.
-        """
-        planned = self.plan.targets[node[0]].will.get(node[1])
-        if planned is not None:
-            return (*planned, *self._reasons_since(node, planned))
-        self._undecided -= 1
-        return self.world.judge(*node, {}).reasons
-
-    def _reasons_since(self, node: Node, planned: Sequence[Reason]) -> Iterator[Reason]:
-        """What of its inputs this run has made otherwise: no plan knew it, and people ask for it afterwards."""
-        reads = {given.dataset for given in self.world.flow.steps[node[0]].inputs}
-        if reads.isdisjoint(self._remade) or any(reason.kind == "never built" for reason in planned):
-            return
-        said = {(reason.kind, reason.subject) for reason in planned}
-        with suppress(UserError):  # what can't be found out is said when the task is prepared
-            found = self.world.judge(*node, {}).reasons
-            yield from (reason for reason in found if is_of_input(reason) and (reason.kind, reason.subject) not in said)
 
     def _start(self, attempts: list[Attempt]) -> None:
         number = self._starter.start(attempts)
@@ -287,6 +264,7 @@ class Run:
             assert attempt.prepared is not None
             self.published.discard(attempt.prepared)
             self.schedule.move(attempt.node, State.READY)
+            self._verdicts.reopen(attempt.node)
             spent = Spent(result.worker, result.cpu / len(attempts), result.peak)
             self._emit(TaskRegrouped(attempt.node[0], self._key(attempt.node), spent))
         self._gathering.halve([attempt.node for attempt in attempts])
@@ -314,7 +292,7 @@ class Run:
             else:
                 self.schedule.move(node, State.BUILT)
                 if changed:
-                    self._remade.add(node[0])
+                    self._verdicts.remade.add(node[0])
                 if self._gathering.is_batched(node):
                     self.schedule.note(node, result.seconds)  # a share of its call, which tells of all around it
                 else:

@@ -8,6 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from dbuild.build.verdicts import Verdicts
 from dbuild.errors import ProjectError
 from tests.build.workshop import DAYS, Workshop
 
@@ -289,3 +290,21 @@ def test_a_process_that_dies_of_too_many_is_given_fewer(tmp_path: Path) -> None:
     assert done.standing == (4, 0, 0, 0, 0)
     assert calls(project) == [[1, 2, 3, 4], [1, 2], [3, 4]]
     assert "copy: 4 partitions in one call failed, so each half is tried" in done.notices[0]
+
+
+def test_what_is_halved_is_decided_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How many may still turn out not to run is told with the time that is left."""
+    flow = PYTHON.replace(
+        "[targets.copy]", '[targets.raw]\npath = "mid/{day}.txt"\nshell = "cat {given} > {output}"\n[targets.copy]'
+    )
+    project = copying(tmp_path, flow.replace("[sources.raw]", "[sources.given]"))
+    assert project.build(jobs=1).standing[0] == 14
+    project.days("data", *WEEK[:4], text="other {day}\n")
+    project.write("data/2013-01-03.txt", "bad\n")
+    found: list[Verdicts] = []
+    start = Verdicts.__init__
+    monkeypatch.setattr(Verdicts, "__init__", lambda self, *given: found.append(self) or start(self, *given))
+    calls(project)
+    assert list(project.build(jobs=1, keep_going=True).errors) == ["copy@2013-01-03"]
+    assert calls(project) == [[1, 2, 3, 4], [1, 2], [3, 4], [3], [4]]
+    assert [one.undecided for one in found] == [0]

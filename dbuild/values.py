@@ -4,6 +4,11 @@ There, each class costs about seven compilations when it is defined, which was m
 started. Here a method is written when it is first called, which for most classes of a command is never. What comes out
 behaves the same: `dataclasses.fields`, `asdict` and `replace` work on it, and type checkers read it as theirs. Of what
 dataclasses can do, only what is used here is there: all fields are arguments, and none is a ClassVar.
+
+What differs: fields are compared as tuples in every Python, as the library did up to 3.12, so an object that isn't
+equal to itself is equal in its place; what subclasses of frozen classes add is frozen too; a value that contains itself
+is shown with one more turn of itself; a method that nobody called yet has the signature `(*given, **named)`, and
+`__init__` no annotations, while the class has its signature; a class without a docstring has none.
 """
 
 from __future__ import annotations
@@ -114,6 +119,22 @@ else:
         def _compared(self, whose: str) -> str:
             return "(" + "".join(f"{whose}.{name}, " for name, one in self.fields.items() if one.compare) + ")"
 
+    class _Signature:
+        """What `inspect.signature` asks a class for, and `help`; not where a subclass is made otherwise."""
+
+        __slots__ = ("_form",)
+
+        def __init__(self, form: _Form) -> None:
+            self._form = form
+
+        def __get__(self, instance: object, owner: type) -> Any:
+            cls = self._form.cls
+            if instance is not None or owner.__init__ is not cls.__init__ or owner.__new__ is not cls.__new__:
+                raise AttributeError("__signature__")
+            import inspect
+
+            return inspect.signature(_standard(self._form))
+
     class _Standard:
         """What the standard library's functions for dataclasses ask a class for, made when they do."""
 
@@ -124,15 +145,18 @@ else:
             self._name = name
 
         def __get__(self, instance: object, owner: type) -> Any:
-            import dataclasses
+            return getattr(_standard(self._form), self._name)
 
-            fields = []
-            for name, one in self._form.fields.items():
-                given = {"default": one.default, "default_factory": one.factory}
-                said = {key: value for key, value in given.items() if value is not _MISSING}
-                fields.append((name, one.kind, dataclasses.field(**said, repr=one.repr, compare=one.compare)))
-            made = dataclasses.make_dataclass(self._form.cls.__name__, fields, **self._form.flags)
-            return getattr(made, self._name)
+    def _standard(form: _Form) -> type:
+        """The class as the standard library makes it."""
+        import dataclasses
+
+        fields = []
+        for name, one in form.fields.items():
+            given = {"default": one.default, "default_factory": one.factory}
+            said = {key: value for key, value in given.items() if value is not _MISSING}
+            fields.append((name, one.kind, dataclasses.field(**said, repr=one.repr, compare=one.compare)))
+        return dataclasses.make_dataclass(form.cls.__name__, fields, **form.flags)
 
     _ORDER = {"__lt__": "<", "__le__": "<=", "__gt__": ">", "__ge__": ">="}
 
@@ -160,15 +184,22 @@ else:
         for base in reversed(cls.__mro__[1:]):
             form = vars(base).get("__form__")
             if form is not None:
+                if form.flags["frozen"] is not flags["frozen"]:
+                    raise TypeError(f"{cls.__name__} and {base.__name__} have to be frozen both, or neither")
                 fields.update(form.fields)
         for name, kind in cls.__annotations__.items():
             fields[name] = _declared(cls, name, kind, has_slots=has_slots)
+        _check_order(fields)
         form = _Form(fields, flags)
         if has_slots:
             cls = _with_slots(cls, fields)
         form.cls = cls
         cls.__form__ = form
         cls.__match_args__ = tuple(fields)
+        if "__init__" not in vars(cls):
+            cls.__signature__ = _Signature(form)
+        if "__replace__" not in vars(cls):
+            cls.__replace__ = replace  # for copy.replace, from Python 3.13 on
         cls.__dataclass_fields__ = _Standard(form, "__dataclass_fields__")
         cls.__dataclass_params__ = _Standard(form, "__dataclass_params__")
         if flags["frozen"]:
@@ -185,11 +216,22 @@ else:
         default = vars(cls).get(name, _MISSING)
         found = default if isinstance(default, _Field) else _Field(default, _MISSING, True, True)
         found.kind = kind
+        if found.default.__class__.__hash__ is None:
+            given = found.default.__class__
+            raise ValueError(f"mutable default {given} for field {name} is not allowed: use default_factory")
         if default is not _MISSING and (has_slots or found.default is _MISSING):
             delattr(cls, name)
         elif default is not found.default:
             setattr(cls, name, found.default)
         return found
+
+    def _check_order(fields: dict[str, _Field]) -> None:
+        has_default = False
+        for name, one in fields.items():
+            if one.default is not _MISSING or one.factory is not _MISSING:
+                has_default = True
+            elif has_default:
+                raise TypeError(f"non-default argument {name!r} follows default argument")
 
     def _with_slots(cls: type, fields: dict[str, _Field]) -> type:
         """The class made once more, as slots can't be given afterwards."""

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import inspect
 import pickle
+import pydoc
 import subprocess
 import sys
+import threading
+import weakref
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import pytest
 
@@ -36,6 +40,8 @@ def point(dataclass: Make, field: Make, **flags: bool) -> Any:
     """The same class by either of them."""
 
     class Point:
+        """A point."""
+
         x: int
         y: int = 2
         names: list[str] = field(default_factory=list)
@@ -65,6 +71,28 @@ def told(question: Callable[[Any, Any], object], cls: object, module: object) ->
     except Exception as error:
         said = f"{type(error).__name__}: {error}"
     return said.replace("point.<locals>.", "").split(" at 0x")[0]
+
+
+def matched(cls: Any, one: object) -> object:
+    match one:
+        case cls(x, y):  # type: ignore[misc]
+            return x, y
+    return None
+
+
+def heirs(cls: Any) -> object:
+    """How classes below it behave: one that adds nothing, one that is made otherwise."""
+
+    class Plain(cls):  # type: ignore[misc]
+        pass
+
+    class Other(cls):  # type: ignore[misc]
+        def __init__(self, z: int) -> None:
+            super().__init__(z, z)
+
+    is_equal = Plain(1) == cls(1), cls(1) == Plain(1), Plain(1) == Plain(1), Other(1) == Other(1)
+    signatures = [str(inspect.signature(each)) for each in (Plain, Other)]
+    return Plain(1), Other(3), is_equal, signatures, Plain.__match_args__
 
 
 def replaced(module: Any) -> Make:
@@ -103,6 +131,21 @@ def test_values_behave_as_dataclasses(flags: dict[str, bool]) -> None:
         lambda cls, module: cls.y if not hasattr(cls, "__slots__") else None,
         lambda cls, module: copy.deepcopy(cls(1, names=["a"])),
         lambda cls, module: cls.__hash__ is None,
+        lambda cls, module: copy.copy(cls(1, names=["a"])),
+        lambda cls, module: cls(1, x=2),
+        lambda cls, module: cls(1, other=2),
+        lambda cls, module: cls(y=2),
+        lambda cls, module: str(inspect.signature(cls)),
+        lambda cls, module: pydoc.render_doc(cls, renderer=pydoc.plaintext).splitlines()[3],
+        lambda cls, module: matched(cls, cls(1, 3)),
+        lambda cls, module: weakref.ref(cls(1))() is None,
+        lambda cls, module: dataclasses.is_dataclass(cls(1)),
+        lambda cls, module: dataclasses.astuple(cls(1, 5)),
+        lambda cls, module: copy.replace(cls(1, 5), y=6) if hasattr(copy, "replace") else None,  # from 3.13 on
+        lambda cls, module: inspect.signature(cls(1)),
+        lambda cls, module: heirs(cls),
+        lambda cls, module: cls.__init__.__qualname__ if cls(1) else None,
+        lambda cls, module: cls.__doc__,
     ]
     for number, question in enumerate(questions):
         assert told(question, here, values) == told(question, there, dataclasses), number
@@ -135,6 +178,63 @@ def test_a_class_inherits_fields_and_methods_of_its_own_stay() -> None:
         assert repr(child(1)).endswith("Child(a=1, b=5, c=2)")
         assert child.__slots__ == ("c",)
         assert child(1) != parent(1, 5)
+
+
+Held = TypeVar("Held")
+
+
+def test_a_generic_class_is_one() -> None:
+    @values.dataclass(frozen=True, slots=True)
+    class Box(Generic[Held]):
+        content: Held
+
+    assert Box[int](3) == Box(3)
+    assert Box[int].__args__ == (int,)  # type: ignore[attr-defined]
+
+
+MISTAKES: dict[str, Callable[[Any], object]] = {
+    "a mutable default": lambda module: module.dataclass(type("X", (), {"__annotations__": {"a": list}, "a": []})),
+    "a default before": lambda module: below(module, {}, {}, a=1),
+    "frozen below open": lambda module: below(module, {}, {"frozen": True}),
+    "open below frozen": lambda module: below(module, {"frozen": True}, {}),
+}
+
+
+def below(module: Any, first: dict[str, bool], then: dict[str, bool], **defaults: int) -> object:
+    parent = module.dataclass(**first)(type("Parent", (), {"__annotations__": {"a": int}, **defaults}))
+    return module.dataclass(**then)(type("Child", (parent,), {"__annotations__": {"b": int}}))
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_mistakes_are_told_where_a_class_is_defined(mistake: str) -> None:
+    kinds = []
+    for module in (values, dataclasses):
+        with pytest.raises((TypeError, ValueError)) as raised:
+            MISTAKES[mistake](module)
+        kinds.append(raised.type)
+    assert kinds[0] is kinds[1]
+
+
+def test_several_threads_may_be_the_first_to_call() -> None:
+    switched = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for _ in range(40):
+            cls, found, gate = point(values.dataclass, values.field, frozen=True), set(), threading.Barrier(4)
+
+            def call(cls: Any = cls, found: set[object] = found, gate: threading.Barrier = gate) -> None:
+                gate.wait()
+                found.add((repr(cls(1)), cls(1) == cls(1), cls(1) == cls(2)))
+
+            threads = [threading.Thread(target=call) for _ in range(4)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            assert {(equal, other) for _, equal, other in found} == {(True, False)}
+            assert len(found) == 1
+    finally:
+        sys.setswitchinterval(switched)
 
 
 def test_values_are_pickled_and_kept_without_slots() -> None:

@@ -17,7 +17,7 @@ from dbuild.core.trace import OutputRecord, Trace, joined_key, pack_inputs, pack
 from dbuild.errors import UserError
 from dbuild.execute.publish import Journal, discard, publish
 from dbuild.observe.digests import is_racy
-from dbuild.observe.listing import DOUBTFUL, Stat, is_unmoved, stat_file
+from dbuild.observe.listing import is_unmoved, stat_file
 from dbuild.state.files import FileRow
 from dbuild.state.leftovers import Orphan
 
@@ -26,7 +26,6 @@ class Publisher:
     """Publishes what the tasks of one run make."""
 
     def __init__(self, world: World, journal: Journal, groups: Groups, run: int) -> None:
-        self.made: dict[str, dict[str, Stat | None]] = {}  # root -> path -> stats of what this run put there, or None
         self.changed: dict[str, set[Index]] = {}  # target -> partitions whose outputs came out different
         self.notes: dict[Node, tuple[str, ...]] = {}  # what was found where outputs went
         self._world = world
@@ -126,7 +125,7 @@ class Publisher:
             files = list(_files(record, made[record.name]))
             survey.learn_folder(record.path, [path for path, _ in files])
             gone = before[record.name] - {path for path, _ in files}
-            self.made.setdefault(root, {}).update(dict.fromkeys(gone))
+            survey.made.remove(gone, root)
             for path, digest in files:
                 self._take_note(path, digest, root)
 
@@ -138,10 +137,9 @@ class Publisher:
         if stat is None:
             raise UserError(f"{path} went away while it was put there", hint="run dbuild again")
         row = FileRow(path, stat, digest, is_racy(stat, stat.ctime), survey.boot, stat.ctime)
-        survey.learn(row)
+        survey.learn(row, root)
         group.files.append(row)
         group.paths.append(whole)
-        self.made.setdefault(root, {})[path] = DOUBTFUL if row.is_racy else stat
 
     def _learn(self, node: Node, key: str, trace: Trace, changed: bool) -> None:
         target, index = node
@@ -150,7 +148,7 @@ class Publisher:
             # Others hold their types, so their digests tell.
             is_typed = output.schema is not None and format_of(output.path) in ("csv", "json")
             digest = typed_digest(output.digest, output.schema) if is_typed else output.digest
-            schemas.fresh_digests[target, output.name, index] = digest
+            schemas.note_fresh(target, output.name, index, digest)
         if any(output.schema is not None for output in trace.outputs):
             schemas.fresh_outputs[target, index] = pack_outputs(trace.outputs)
         if self._world.routing is not None:

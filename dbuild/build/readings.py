@@ -111,14 +111,12 @@ class Readings:
     ) -> list[bytes]:
         is_typed = dataset in self._world.flow.steps and format_of(location.pattern.text) in ("csv", "json")
         if unsettled is None and not is_typed:
-            fresh = self._world.schemas.fresh_digests
+            fresh = self._world.schemas.fresh_digests.get((dataset, location.output))
             kept = self._world.survey.partition_digests(location, keys)
             if not fresh:
                 return [digest or UNSETTLED for digest in kept]
-            made, output = fresh.get, location.output
-            return [
-                made((dataset, output, one)) or digest or UNSETTLED for one, digest in zip(indices, kept, strict=True)
-            ]
+            made = fresh.get
+            return [made(one) or digest or UNSETTLED for one, digest in zip(indices, kept, strict=True)]
         return [
             UNSETTLED
             if unsettled is not None and one in unsettled
@@ -133,9 +131,9 @@ class Readings:
 
     def partition_digest(self, dataset: str, location: Location, index: Index, key: tuple[str, ...]) -> bytes | None:
         """Identity of one partition of one output: its content, and the types that its file can't hold."""
-        fresh = self._world.schemas.fresh_digests.get((dataset, location.output, index))
-        if fresh is not None:
-            return fresh
+        fresh = self._world.schemas.fresh_digests.get((dataset, location.output))
+        if fresh is not None and index in fresh:
+            return fresh[index]
         digest = self._world.survey.partition_digest(location, key)
         if digest is None or dataset not in self._world.flow.steps:
             return digest

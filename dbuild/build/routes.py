@@ -80,8 +80,8 @@ class Routes:
         world, dataset = self._world, self.routed.given.dataset
         found = set(map(joined_key, world.changed(dataset).keys()))
         if dataset in world.flow.steps:
-            made = (index for name, _, index in world.schemas.fresh_digests if name == dataset)
-            found |= {joined_key(world.domains.of(dataset).key(index)) for index in made}
+            made = (one for (name, _), fresh in world.schemas.fresh_digests.items() if name == dataset for one in fresh)
+            found |= {joined_key(world.domains.of(dataset).key(index)) for index in {*made}}
         return {partition for partition in found if not self._is_kept(partition)}
 
     def _is_kept(self, partition: str) -> bool:

@@ -21,6 +21,8 @@ from dbuild.observe.digests import digest_bytes
 from dbuild.state.store import State
 from dbuild.values import dataclass
 
+_NONE: dict[Index, bytes] = {}
+
 
 @dataclass(frozen=True, slots=True)
 class Schema:
@@ -36,7 +38,7 @@ class Schemas:
     def __init__(
         self, flow: Flow, survey: Survey, state: State, domains: Domains, present: dict[str, PartitionSet]
     ) -> None:
-        self.fresh_digests: dict[tuple[str, str, Index], bytes] = {}  # outputs made in this run
+        self.fresh_digests: dict[tuple[str, str], dict[Index, bytes]] = {}  # of outputs made in this run
         self.fresh_outputs: dict[tuple[str, Index], str] = {}  # their packed OutputRecords
         self.new_memos: list[tuple[str, bytes, str]] = []  # that a build is to keep
         self._flow = flow
@@ -119,9 +121,16 @@ class Schemas:
         made = self._made_digest(dataset.name, output, first)
         return self._inferred(dataset, location, location.pattern.path(key), form, made) if made else None
 
+    def note_fresh(self, target: str, output: str, index: Index, digest: bytes) -> None:
+        """Takes note of the digest of an output that this run made."""
+        fresh = self.fresh_digests.get((target, output))
+        if fresh is None:
+            fresh = self.fresh_digests[target, output] = {}
+        fresh[index] = digest
+
     def _made_digest(self, target: str, output: str, index: Index) -> bytes | None:
         """The digest of an output as its recipe made it, whatever has become of the file; None where it never did."""
-        fresh = self.fresh_digests.get((target, output, index))
+        fresh = self.fresh_digests.get((target, output), _NONE).get(index)
         if fresh is not None:
             return fresh
         packed = self._outputs_of(target, index)
@@ -165,7 +174,7 @@ class Schemas:
 
     def output_schema(self, target: str, output: str, index: Index) -> tuple[Column, ...] | None:
         """The columns that a target's recipe gave for one partition of one output."""
-        if (target, output, index) in self.fresh_digests and (target, index) not in self.fresh_outputs:
+        if index in self.fresh_digests.get((target, output), _NONE) and (target, index) not in self.fresh_outputs:
             return None  # made in this run, and not as a table
         packed = self._outputs_of(target, index)
         if packed is None:

@@ -50,7 +50,7 @@ def seal(world: World, plan: Plan, run: Run | None) -> None:
             store.put_memo(kind, subject, value)
         _keep_news(news, store)
         store.put_files(world.survey.hashed.values())
-        world.survey.keep(store, run.published.made if run else {})
+        world.survey.keep(store)
 
 
 def is_declared_anew(world: World, name: str) -> bool:

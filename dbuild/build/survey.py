@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from collections.abc import Mapping as MappingOf
 
 from dbuild.build.folders import SETTLE, Folders, View, prefix_of
 from dbuild.build.locations import SINGLES, Location, marker_of
+from dbuild.build.offspring import Offspring
 from dbuild.build.sight import Sight
 from dbuild.observe.digests import combine, digest_bytes, hash_file, is_racy, probe_clock
 from dbuild.observe.listing import (
@@ -54,6 +54,7 @@ class Survey:
         self.locations = locations
         self.boot = boot_identity()
         self.hashed: dict[str, FileRow] = {}  # hashed now, not yet kept
+        self.made = Offspring(self.boot)  # put there by this run, and kept as it goes on
         self._state = state
         self._sight = sight
         self._clock: int | None = None
@@ -129,7 +130,7 @@ class Survey:
 
     def row(self, path: str, root: str) -> FileRow | None:
         """The digest of a file with the stats that it had then."""
-        fresh = self.hashed.get(path)
+        fresh = self.hashed.get(path) or self.made.row(path)
         if fresh is not None:
             return fresh
         view = self.views[root]
@@ -204,9 +205,10 @@ class Survey:
             is_foreign = False
         return self._clock - SETTLE if is_foreign else self._clock
 
-    def learn(self, row: FileRow) -> None:
-        """Takes note of a file that was just made, so that it isn't hashed again in this run."""
-        self.hashed[row.path] = row
+    def learn(self, row: FileRow, root: str) -> None:
+        """Takes note of a file that was just made, so that it isn't hashed again in this run. Others keep its row."""
+        self.hashed.pop(row.path, None)
+        self.made.add(row, root)
 
     # -- partitions ------------------------------------------------------------------------------------------------
 
@@ -266,9 +268,10 @@ class Survey:
         known = self._rows.get
         paths = location.pattern.paths(keys)
         found = [known(path) for path in paths]
-        others = view.changed.keys() | self.hashed.keys()
+        changed, hashed, made = view.changed, self.hashed, self.made
         for position, (path, row) in enumerate(zip(paths, found, strict=True)):
-            if row is None or row.is_racy or path in others or path[cut:] not in names:
+            is_other = path in changed or path in hashed or path in made
+            if row is None or is_other or row.is_racy or path[cut:] not in names:
                 found[position] = self.row(path, root)
         return found
 
@@ -321,10 +324,8 @@ class Survey:
 
     # -- keeping ---------------------------------------------------------------------------------------------------
 
-    def keep(self, state: State, made: MappingOf[str, MappingOf[str, Stat | None]]) -> None:
+    def keep(self, state: State) -> None:
         """Keeps the listings as they were seen, with what this run itself made.
-
-        `made`: root -> path -> stats, None for what it took away (of a folder that was made anew).
 
         Not as they are now: what others changed meanwhile has to differ next time. Files whose stats vouch for
         nothing are kept with stats that no file has: they are looked at again, and are missed when they are gone.
@@ -332,14 +333,14 @@ class Survey:
         racy = {path for path, row in self.hashed.items() if row.is_racy} | self._doubted
         for root, view in self.views.items():
             self._doubt_outdated(state, view)
-            own = made.get(root, {})
+            own = self.made.below(root)
             prefix = prefix_of(root)
-            doubtful = {path for path in racy if path.startswith(prefix)} - own.keys()
+            doubtful = {path for path in racy if path.startswith(prefix)} - set(own)
             if view.is_known and not own and not doubtful:
                 continue
             content = view.content if root != SINGLES else self._with_unseen(state, view)
             if own or doubtful:
-                content = _patched(content, prefix, own, doubtful)
+                content = _patched(content, prefix, self.made.stats(root), doubtful)
             digest = digest_bytes(content)
             state.put_listing(root, digest, self.boot, content.count(b"\0"), content)
             if root != SINGLES:
@@ -348,7 +349,8 @@ class Survey:
 
     def _doubt_outdated(self, state: State, view: View) -> None:
         """Doubts digests of files that changed and that nobody asked for: the new listing mustn't vouch for them."""
-        paths = [path for path in view.changed if path not in self.hashed and not is_temporary(path)]
+        known, made = self.hashed, self.made
+        paths = [path for path in view.changed if path not in known and path not in made and not is_temporary(path)]
         rows = state.files([path for path in paths if _is_text(path)])
         outdated = [path for path, row in rows.items() if not self._vouches(row, view.changed[path])]
         state.doubt_files(outdated)
@@ -360,7 +362,7 @@ class Survey:
         return view.content + b"".join(record + b"\0" for record in kept)
 
 
-def _patched(content: bytes, prefix: str, own: MappingOf[str, Stat | None], doubtful: Iterable[str]) -> bytes:
+def _patched(content: bytes, prefix: str, own: Iterable[tuple[str, Stat | None]], doubtful: Iterable[str]) -> bytes:
     """A listing with other stats of some files, each in its place: where a file is written anew, a folder keeps it too.
 
     What is doubtful and not there any more isn't added.
@@ -370,7 +372,7 @@ def _patched(content: bytes, prefix: str, own: MappingOf[str, Stat | None], doub
     for path in doubtful:
         if path[cut:] in records:
             records[path[cut:]] = pack_record(path[cut:], DOUBTFUL)[:-1]
-    for path, stat in own.items():
+    for path, stat in own:
         if stat:
             records[path[cut:]] = pack_record(path[cut:], stat)[:-1]
         else:

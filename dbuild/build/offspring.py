@@ -20,26 +20,22 @@ class Offspring:
 
     def __init__(self, boot: str) -> None:
         self._boot = boot
-        self._rows: dict[str, bytes | None] = {}  # path -> a packed row; None: taken away
+        self.rows: dict[str, bytes | None] = {}  # path -> a row as `row` reads it; None: taken away
         self._below: dict[str, list[str]] = {}  # root -> paths in the order in which they were noted
-
-    def __contains__(self, path: str) -> bool:
-        """Whether this run made a file."""
-        return self._rows.get(path) is not None
 
     def add(self, row: FileRow, root: str) -> None:
         """Takes note of a file that has just got its place."""
         self._note(row.path, root)
-        self._rows[row.path] = _ROW.pack(*row.stat, row.hashed, row.is_racy) + row.digest
+        self.rows[row.path] = _ROW.pack(*row.stat, row.hashed, row.is_racy) + row.digest
 
     def remove(self, paths: Iterable[str], root: str) -> None:
         """Takes note of files that the run took away (of a folder that was made anew)."""
         for path in paths:
             self._note(path, root)
-            self._rows[path] = None
+            self.rows[path] = None
 
     def _note(self, path: str, root: str) -> None:
-        if path not in self._rows:
+        if path not in self.rows:
             below = self._below.get(root)
             if below is None:
                 below = self._below[root] = []
@@ -47,7 +43,7 @@ class Offspring:
 
     def row(self, path: str) -> FileRow | None:
         """The row of a file that this run made."""
-        packed = self._rows.get(path)
+        packed = self.rows.get(path)
         if packed is None:
             return None
         size, mtime, ctime, inode, hashed, is_racy = _ROW.unpack_from(packed)

@@ -29,8 +29,10 @@ def schedule_of(world: World, plan: Plan, durations: Durations, allotments: Allo
 
 def _in_order(plan: Plan, part: TargetPlan) -> Iterable[Index]:
     """The partitions that will or may run, each after those of its target that it reads."""
-    indices = (part.will_set | part.may).indices()
     chain = chain_of(plan.flow, plan.domains, part.target)
+    if not (chain or part.may or part.refused):
+        return part.will  # in order, and its indices are objects that are there already
+    indices = (part.will_set | part.may).indices()
     return chain.ordered(indices) if chain else indices
 
 

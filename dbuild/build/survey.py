@@ -130,7 +130,9 @@ class Survey:
 
     def row(self, path: str, root: str) -> FileRow | None:
         """The digest of a file with the stats that it had then."""
-        fresh = self.hashed.get(path) or self.made.row(path)
+        fresh = self.hashed.get(path)
+        if fresh is None and path in self.made.rows:
+            fresh = self.made.row(path)
         if fresh is not None:
             return fresh
         view = self.views[root]
@@ -268,7 +270,7 @@ class Survey:
         known = self._rows.get
         paths = location.pattern.paths(keys)
         found = [known(path) for path in paths]
-        changed, hashed, made = view.changed, self.hashed, self.made
+        changed, hashed, made = view.changed, self.hashed, self.made.rows
         for position, (path, row) in enumerate(zip(paths, found, strict=True)):
             is_other = path in changed or path in hashed or path in made
             if row is None or is_other or row.is_racy or path[cut:] not in names:
@@ -349,8 +351,8 @@ class Survey:
 
     def _doubt_outdated(self, state: State, view: View) -> None:
         """Doubts digests of files that changed and that nobody asked for: the new listing mustn't vouch for them."""
-        known, made = self.hashed, self.made
-        paths = [path for path in view.changed if path not in known and path not in made and not is_temporary(path)]
+        known, made = self.hashed, self.made.rows
+        paths = [path for path in view.changed if path not in known and not made.get(path) and not is_temporary(path)]
         rows = state.files([path for path in paths if _is_text(path)])
         outdated = [path for path, row in rows.items() if not self._vouches(row, view.changed[path])]
         state.doubt_files(outdated)

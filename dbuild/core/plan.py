@@ -188,11 +188,12 @@ def make_plan(
     """
     needed = needed_of(flow, domains, wanted, observed)
     plans: dict[str, TargetPlan] = {}
+    same: dict[Index, Index] = {}
     for name in flow.steps:
         if name in needed:
             axes = domains.of(name).axes
             plans[name] = _plan_target(
-                flow, domains, name, needed[name], absent.get(name, PartitionSet.empty(axes)), plans, observed
+                flow, domains, name, needed[name], absent.get(name, PartitionSet.empty(axes)), plans, observed, same
             )
     return Plan(flow, domains, plans, observed.supply, notices)
 
@@ -205,6 +206,7 @@ def _plan_target(
     absent: PartitionSet,
     plans: MappingOf[str, TargetPlan],
     observed: Observed,
+    same: dict[Index, Index],
 ) -> TargetPlan:
     axes, supply = needed.axes, observed.supply
     frozen = observed.frozen(name) & needed
@@ -220,7 +222,7 @@ def _plan_target(
         will, may = _judge_chain(flow, name, chain, suspects, undecided | refused, frozen, unsettled, observed)
         may = (may & needed) - waiting - refused
     else:
-        will, decided_later = _judge_all(name, suspects, unsettled, observed)
+        will, decided_later = _judge_all(name, suspects, unsettled, observed, same)
         may = undecided | PartitionSet.of_indices(axes, decided_later)
     will.update((index, tuple(_wants(flow, supply, name, index))) for index in refused.indices())
     will_set = PartitionSet.of_indices(axes, will)
@@ -307,14 +309,23 @@ def _hold(name: str, suspects: PartitionSet, observed: Observed) -> dict[Index, 
 
 
 def _judge_all(
-    name: str, suspects: PartitionSet, unsettled: MappingOf[str, PartitionSet], observed: Observed
+    name: str,
+    suspects: PartitionSet,
+    unsettled: MappingOf[str, PartitionSet],
+    observed: Observed,
+    same: dict[Index, Index],
 ) -> tuple[dict[Index, tuple[Reason, ...]], list[Index]]:
+    """Which suspects will run, and which may. One index is one object for all targets (`same`), and so are equal
+    reasons of neighbours: there may be a million of both."""
     will: dict[Index, tuple[Reason, ...]] = {}
     undecided: list[Index] = []
+    last: tuple[Reason, ...] = ()
     for index in suspects.indices():
         verdict = observed.judge(name, index, unsettled)
         if verdict.reasons:
-            will[index] = verdict.reasons
+            if verdict.reasons != last:
+                last = verdict.reasons
+            will[same.setdefault(index, index)] = last
         elif verdict.is_undecided:
             undecided.append(index)
     return will, undecided

@@ -124,6 +124,7 @@ class Schedule:
         self._nodes = list(self.states) if together else []
         self._riders: set[Node] = set()
         self._line = self._line_of(0 if together else foresight)
+        self._gates.clear()  # who waits holds its gates; what they are called isn't asked for again
         for node, entry in self._entries.items():
             if not entry.waits:
                 self.move(node, State.READY)
@@ -148,17 +149,22 @@ class Schedule:
         """Longest path first, then building order. Each gate's waiters are gone through once, for all its members."""
         totals = dict.fromkeys(self._claims, 0.0)
         position = len(self._entries)
+        path_before = own_before = 0.0
         for node, entry in reversed(self._entries.items()):
             position -= 1
             longest = 0.0
             for gate in entry.gates:
-                path = gate.path
-                if path is None:
-                    path = gate.path = min([waiter.rank[0] for waiter in gate.waiters])
-                if path < longest:
-                    longest = path
+                if gate.path is None:
+                    gate.path = min([waiter.rank[0] for waiter in gate.waiters])
+                if gate.path < longest:
+                    longest = gate.path
             own = seconds(node)
-            entry.rank = (longest - own, position, own, node)
+            path = longest - own
+            if path == path_before and own == own_before:  # as mostly of neighbours: no need of numbers of its own
+                path, own = path_before, own_before
+            else:
+                path_before, own_before = path, own
+            entry.rank = (path, position, own, node)
             totals[node[0]] += own
         for target, count in Counter(name for name, _ in self._entries).items():
             self._loads.add(self._claims[target], totals[target])
@@ -295,13 +301,15 @@ class Schedule:
 
     def _open(self, node: Node) -> list[tuple[Node, State]]:
         freed: list[tuple[Node, State]] = []
-        for gate in self._entries[node].gates:
+        entry = self._entries[node]
+        for gate in entry.gates:
             gate.left -= 1
             if gate.left == 0:
                 for waiter in gate.waiters:
                     waiter.waits -= 1
                     if not waiter.waits and self.states[waiter.node] is State.PENDING:
                         freed.append((waiter.node, State.READY))
+        entry.gates = ()  # it has ended: what lies behind it is done with
         return freed
 
     def _shut(self, node: Node) -> list[tuple[Node, State]]:

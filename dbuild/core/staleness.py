@@ -53,6 +53,7 @@ class Reason:
         return f"{self.kind}{' ' + self.subject if self.subject else ''}{change}"
 
 
+_NEVER_BUILT = (Reason("never built"),)  # one object, however many were never built
 _OF_INPUTS = frozenset(
     {
         "input changed",
@@ -138,7 +139,7 @@ def judge(
     if failed is not None:
         reasons.append(Reason("failed before", f"in run {failed}"))
     if trace is None:
-        return Verdict((*reasons, Reason("never built")), _is_unsettled(declared))
+        return Verdict((*reasons, *_NEVER_BUILT) if reasons else _NEVER_BUILT, _is_unsettled(declared))
     is_same = trace.fingerprint in (declared.fingerprint, *declared.former)
     _hear(heard, "recipe", "", trace.fingerprint, trace.fingerprint if is_same else declared.fingerprint)
     if not is_same:

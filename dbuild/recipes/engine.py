@@ -1,7 +1,8 @@
 """A warm DuckDB session of a worker: inputs as SELECTs and relations, and the columns of files.
 
 The session can open files of the directories that it was given and nothing else. What a task creates (temporary
-tables, views, macros, registered tables) lives in a cursor that `reset` closes. Knows nothing of graph or state.
+tables, views, macros, registered tables) lives in a cursor that `reset` closes; one in which nothing was created goes
+on to the next task. Knows nothing of graph or state.
 """
 
 from __future__ import annotations
@@ -53,6 +54,7 @@ class Engine:
         self._memory: int | None = None  # None: DuckDB's own limit
         self._root: duckdb.DuckDBPyConnection | None = None
         self._cursor: duckdb.DuckDBPyConnection | None = None
+        self._is_clean = True  # whether the cursor holds nothing that a later task could meet
         self._timezone = ""
         self._registered: dict[str, str] = {}  # names of tables that are no files of a reader -> their paths
         self._undoing: list[str] = []
@@ -72,6 +74,12 @@ class Engine:
     @property
     def cursor(self) -> duckdb.DuckDBPyConnection:
         """The current task's connection: what is temporary in it ends with `reset`."""
+        self._is_clean = False
+        return self.bare_cursor
+
+    @property
+    def bare_cursor(self) -> duckdb.DuckDBPyConnection:
+        """The same connection, for a statement that creates nothing and sets nothing: `reset` leaves it be."""
         if self._cursor is None:
             self._cursor = self.root.cursor()
         return self._cursor
@@ -114,7 +122,7 @@ class Engine:
 
         if name == self._timezone:
             return
-        self.reset()
+        self.reset(ends_cursor=True)
         try:
             self.root.execute(f"SET GLOBAL TimeZone = {literal(name)}")
         except duckdb.Error as error:
@@ -125,11 +133,12 @@ class Engine:
         """Have `reset` run a statement, for what the end of the task's cursor doesn't drop."""
         self._undoing.append(statement)
 
-    def reset(self) -> None:
-        """End a task: drop all that was created in its cursor."""
-        if self._cursor is not None:
+    def reset(self, *, ends_cursor: bool = False) -> None:
+        """End a task: drop all that was created in its cursor, with the cursor; without need only if `ends_cursor`."""
+        if self._cursor is not None and (ends_cursor or not self._is_clean):
             self._cursor.close()
             self._cursor = None
+        self._is_clean = True
         self._registered.clear()
         while self._undoing:
             self.root.execute(self._undoing.pop())
@@ -143,7 +152,7 @@ class Engine:
 
     def close(self) -> None:
         """End the session; it connects again when it is used."""
-        self.reset()
+        self.reset(ends_cursor=True)
         if self._root is not None:
             self._root.close()
             self._root = None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from dbuild.core.batching import KEYS
@@ -14,14 +15,14 @@ from dbuild.errors import Place, RecipeError, nearest
 from dbuild.recipes.composition import Step, Text, added, written
 from dbuild.recipes.engine import Engine, columns_of
 from dbuild.recipes.inspection import Findings
-from dbuild.recipes.keys import time_value
+from dbuild.recipes.keys import moment
 from dbuild.recipes.macros import Macro
 from dbuild.recipes.meaning import meaning_of
 from dbuild.recipes.scopes import Parsed, names_in, parsed, scope_of
 from dbuild.recipes.sqltext import integer_type
 from dbuild.recipes.statements import Statement, place_of
 from dbuild.recipes.tables import check_names, copy_text, write_arrow
-from dbuild.recipes.views import Reading, execute
+from dbuild.recipes.views import Reading, execute, execute_query
 
 _MOST_RESULTS = 5_000
 _PROVISIONAL = "provisional"  # the name that tells whether a partition is built without something expected
@@ -91,10 +92,13 @@ def run(task: Task, engine: Engine) -> tuple[Column, ...] | None:
     outputs = task.outputs if task.parts is None else task.parts[0].outputs
     if not isinstance(task.recipe, SqlRecipe) or len(outputs) != 1:
         raise ValueError(f"{task.label} is no SQL task with one output")
+    is_done = False
     try:
         engine.set_timezone(task.timezone)
         job = Job(task, task.recipe, engine)
-        return job.run(outputs[0]) if task.parts is None else job.run_batch(task.parts)
+        columns = job.run(outputs[0]) if task.parts is None else job.run_batch(task.parts)
+        is_done = True
+        return columns
     except RecursionError:
         raise RecipeError("the SQL is nested too deeply", task.recipe.place) from None
     except RecipeError as error:
@@ -102,7 +106,7 @@ def run(task: Task, engine: Engine) -> tuple[Column, ...] | None:
             raise
         raise RecipeError(error.what, task.recipe.place, error.hint, error.causes) from None
     finally:
-        engine.reset()
+        engine.reset(ends_cursor=not is_done)
 
 
 class Job:
@@ -213,7 +217,7 @@ class Job:
         text = str(query.text)
         copy = Step(query.text.within(*copy_text(output)), query.place, query.values)
         if output.format == "parquet":
-            execute([copy], self._engine)
+            execute_query(copy, self._engine)
             return None
         self._check_format(output)
         try:
@@ -228,7 +232,7 @@ class Job:
         except (duckdb.Error, OSError) as error:
             raise query.failure(error) from None
         if output.format != "arrow":
-            execute([copy], self._engine)
+            execute_query(copy, self._engine)
         return columns
 
     def _columns(self, query: Step, text: str) -> tuple[Column, ...]:
@@ -268,7 +272,7 @@ class Job:
             if name not in known:
                 what = f'"${name}" is neither a dimension of {self._task.target} nor a param'
                 raise RecipeError(what, self._place(statement), nearest(name, known))
-        return {name: known[name] for name in names}
+        return {name: known[name]() for name in names}
 
 
 def _joined(ctes: Text | None, last: Statement, place: Place) -> Text:
@@ -287,18 +291,16 @@ def _joined(ctes: Text | None, last: Statement, place: Place) -> Text:
     return "WITH " + ctes + ",\n" + written(words, place)
 
 
-def _bindings(task: Task) -> Mapping[str, object]:
-    """All values that a task's statements may bind: its params, and its key above them."""
-    values: dict[str, object] = {name: _typed(value) for name, value in task.params}
+def _bindings(task: Task) -> Mapping[str, Callable[[], object]]:
+    """What gives the values that a task's statements may bind: its params, and its key above them."""
+    values: dict[str, Callable[[], object]] = {name: partial(_typed, value) for name, value in task.params}
     if task.parts is not None:  # no value is that of all its partitions
         return values
     for dimension, text in zip(task.dimensions, task.key, strict=True):
-        if dimension.grain is None:
-            values[dimension.name] = text
-        else:
-            values[dimension.name] = time_value(dimension.grain, text)
-            values[f"{dimension.name}_end"] = time_value(dimension.grain, text, 1)
-    values[_PROVISIONAL] = task.provisional
+        values[dimension.name] = partial(moment, dimension, text)
+        if dimension.grain is not None:
+            values[f"{dimension.name}_end"] = partial(moment, dimension, text, 1)
+    values[_PROVISIONAL] = partial(bool, task.provisional)
     return values
 
 

@@ -158,15 +158,24 @@ def _content(given: TaskInput) -> tuple[object, ...]:
 
 def execute(steps: Iterable[Step], engine: Engine) -> None:
     """Execute steps in their order, each before the next is made; RecipeError at the place that an error points at."""
-    import duckdb
-
     for step in steps:
         if step.undo:
             engine.undo_later(step.undo)
-        try:
-            engine.cursor.execute(str(step.text), dict(step.values))
-        except duckdb.Error as error:
-            raise step.failure(error) from None
+        _execute(step, engine.cursor)
+
+
+def execute_query(step: Step, engine: Engine) -> None:
+    """Execute a query or the COPY of one, which leave nothing in the session; errors as `execute`."""
+    _execute(step, engine.bare_cursor)
+
+
+def _execute(step: Step, cursor: duckdb.DuckDBPyConnection) -> None:
+    import duckdb
+
+    try:
+        cursor.execute(str(step.text), dict(step.values))
+    except duckdb.Error as error:
+        raise step.failure(error) from None
 
 
 def relations(task: Task, names: Iterable[str], engine: Engine) -> dict[str, duckdb.DuckDBPyRelation]:

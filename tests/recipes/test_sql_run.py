@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -369,3 +370,41 @@ def test_recorded_columns_follow_the_inputs_and_the_data(engine: Engine, tmp_pat
         csv = tmp_path / "c.csv"
         csv.write_text("x\n1\n")
         assert run(task("FROM a", out, given("a", csv, schema=(("x", kind),))), engine) == (("x", kind),)
+
+
+def test_a_statement_that_creates_nothing_leaves_its_connection_to_the_next(
+    engine: Engine, tmp_path: Path, numbers: TaskInput
+) -> None:
+    def run_through(text: str) -> object:
+        rows(engine, text, tmp_path, numbers, params=(("low", 7),))
+        return engine.bare_cursor
+
+    first = run_through("SELECT n FROM numbers WHERE n > $low")
+    assert run_through("SELECT g FROM numbers") is first
+    second = run_through("CREATE TEMP TABLE t AS FROM numbers; FROM t")
+    assert second is not first
+    with pytest.raises(RecipeError):
+        run_through("SELECT error('no') FROM numbers")
+    assert run_through("SELECT g FROM numbers") is not second
+    shown = "SELECT TIMESTAMPTZ '2013-01-01 00:00:00+00'::VARCHAR AS x"
+    for zone, hour in (("UTC", "00"), ("Asia/Tokyo", "09"), ("Europe/Berlin", "01")):
+        assert rows(engine, shown, tmp_path, timezone=zone) == [(f"2013-01-01 {hour}:00:00+{hour}",)]
+
+
+def test_a_task_calls_few_functions(engine: Engine, tmp_path: Path, numbers: TaskInput) -> None:
+    """Values that its statement doesn't name aren't made."""
+    more: dict[str, Any] = {
+        "dimensions": (DAY, HOUR, ORIGIN),
+        "key": ("2013-02-28", "2013-02-28T23", "EWR"),
+        "params": tuple((f"p{number}", number) for number in range(20)),
+    }
+    one = task("SELECT n FROM numbers WHERE n > $p3", tmp_path / "result.parquet", numbers, **more)
+    run(one, engine)
+    called: list[str] = []
+    sys.setprofile(lambda frame, event, _: called.append(frame.f_code.co_name) if event == "call" else None)
+    try:
+        run(one, engine)
+    finally:
+        sys.setprofile(None)
+    assert "time_value" not in called
+    assert len(called) <= 140, (len(called), sorted(called))

@@ -31,7 +31,7 @@ import sys
 import dbuild.build.groups as groups
 from dbuild.execute.publish import Flusher
 groups.SECONDS = groups._SHARE = 0
-Flusher.is_busy = property(lambda flusher: flusher._thread.join())
+Flusher.is_busy = property(lambda flusher: flusher._thread and flusher._thread.join())
 turn = groups.Groups.turn
 groups.Groups.turn = lambda self: (turn(self), turn(self))  # what has begun is committed before another task can end
 from dbuild.cli.main import main

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from dbuild.core.model import Scalar
 from dbuild.core.task import Column, TaskInput
 from dbuild.errors import RecipeError
-from dbuild.recipes import readers
+from dbuild.recipes import readers, syntax
 from dbuild.recipes.failures import MEMORY_HINT as MEMORY_HINT
 from dbuild.recipes.failures import failure
 from dbuild.recipes.filecheck import FileMemo, HeaderCheck
@@ -98,6 +98,7 @@ class Engine:
         root.execute(f"SET allowed_directories = [{listed}]")
         root.execute("SET enable_external_access = false")
         self._timezone = ""
+        syntax.lend(root)
         return root
 
     def set_resources(self, threads: int, memory: int | None) -> None:
@@ -154,8 +155,10 @@ class Engine:
         """End the session; it connects again when it is used."""
         self.reset(ends_cursor=True)
         if self._root is not None:
+            syntax.take_back(self._root)
             self._root.close()
             self._root = None
+            self._timezone = ""
 
     def relation(self, given: TaskInput) -> duckdb.DuckDBPyRelation:
         """The rows of an input, with its dimensions as columns; errors as `select`."""

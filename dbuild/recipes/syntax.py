@@ -53,14 +53,33 @@ class Mistake(Exception):
         self.hint = hint
 
 
-@lru_cache(maxsize=1)
+_parsers: list[tuple[duckdb.DuckDBPyConnection, duckdb.DuckDBPyConnection | None]] = []  # one; whose cursor it is
+
+
 def parser() -> duckdb.DuckDBPyConnection:
-    """A session that only parses; it can open no file."""
+    """A session that only parses; it can open no file, or none but those of the session that was lent."""
     import duckdb
 
-    session = duckdb.connect(":memory:", config={"threads": 1, "enable_external_access": False})
-    session.execute("SET errors_as_json = true")
-    return session
+    if not _parsers:
+        _keep(duckdb.connect(":memory:", config={"threads": 1, "enable_external_access": False}), None)
+    return _parsers[0][0]
+
+
+def lend(session: duckdb.DuckDBPyConnection) -> None:
+    """Have a cursor of a session that is there anyhow parse, where nothing does yet: another costs 20 ms."""
+    if not _parsers:
+        _keep(session.cursor(), session)
+
+
+def take_back(session: duckdb.DuckDBPyConnection) -> None:
+    """Let go of a session that was lent, before it is closed."""
+    if _parsers and _parsers[0][1] is session:
+        _parsers.pop()[0].close()
+
+
+def _keep(cursor: duckdb.DuckDBPyConnection, lent: duckdb.DuckDBPyConnection | None) -> None:
+    cursor.execute("SET errors_as_json = true")  # of this cursor alone
+    _parsers.append((cursor, lent))
 
 
 @lru_cache(maxsize=1)

@@ -482,3 +482,11 @@ def test_an_engine_works_again_after_it_was_closed(engine: Engine, tmp_path: Pat
     assert fetch(engine, given("a", path)) == [(1,)]
     engine.close()
     assert fetch(engine, given("a", path)) == [(1,)]
+
+
+def test_an_engine_that_was_closed_has_the_same_zone_again(engine: Engine) -> None:
+    shown = "SELECT TIMESTAMPTZ '2013-01-01 00:00:00+00'::VARCHAR"
+    for _ in range(2):
+        engine.set_timezone("Asia/Tokyo")
+        assert engine.cursor.execute(shown).fetchall() == [("2013-01-01 09:00:00+09",)]
+        engine.close()

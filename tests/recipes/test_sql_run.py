@@ -12,10 +12,11 @@ import pytest
 
 from dbuild.core.task import TaskInput, TaskOutput, format_of
 from dbuild.errors import RecipeError
+from dbuild.recipes import syntax
 from dbuild.recipes.engine import Engine
 from dbuild.recipes.readers import WRITTEN_CSV
 from dbuild.recipes.sql import run
-from tests.recipes.sqltasks import DAY, HOUR, ORIGIN, given, read_parquet, rows, task, write
+from tests.recipes.sqltasks import DAY, HOUR, ORIGIN, given, read_parquet, rows, session, task, write
 
 
 @pytest.fixture
@@ -408,3 +409,24 @@ def test_a_task_calls_few_functions(engine: Engine, tmp_path: Path, numbers: Tas
         sys.setprofile(None)
     assert "time_value" not in called
     assert len(called) <= 140, (len(called), sorted(called))
+
+
+def test_what_parses_is_a_cursor_of_the_session_that_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To connect takes 20 ms; a session that is closed is let go of, and DuckDB's errors stay texts in the others."""
+    import duckdb
+
+    monkeypatch.setattr(syntax, "_parsers", [])
+    connected: list[object] = []
+    real = duckdb.connect
+    monkeypatch.setattr(duckdb, "connect", lambda *words, **more: connected.append(words) or real(*words, **more))  # type: ignore[func-returns-value]
+    engine = Engine([str(tmp_path)])
+    session()
+    before = len(connected)
+    assert rows(engine, "SELECT 11 AS unlike_others", tmp_path) == [(11,)]
+    assert len(connected) - before == 1
+    with pytest.raises(RecipeError, match='Referenced column "nothing"'):
+        rows(engine, "SELECT nothing", tmp_path)
+    engine.close()
+    assert syntax._parsers == []
+    assert rows(engine, "SELECT 12 AS unlike_others", tmp_path) == [(12,)]
+    assert len(connected) - before == 2

@@ -37,14 +37,15 @@ def analyse(recipe: SqlRecipe) -> Analysis:
     Of the macros of files only those count that the statements use, through other macros too.
     """
     found = parsed(recipe)
+    forms = [] if found.script.problems else [statement.form for statement in found.script.statements]
     return Analysis(
-        fingerprint=_fingerprint(found),
+        fingerprint=_fingerprint(found, forms),
         reads=_first_of_each(found.findings),
         params=tuple(name for name in found.findings.params if name != _PROVISIONAL),
         calls=frozenset({_PROVISIONAL} & set(found.findings.params)),
         problems=tuple(dict.fromkeys(found.problems)),
         is_single=all(statement.kind == "query" for statement in found.script.statements),
-        parts=() if found.script.problems else parts_of(found.recipe, _forms(found), found.macros),
+        parts=() if found.script.problems else parts_of(found.recipe, forms, found.macros),
     )
 
 
@@ -52,16 +53,12 @@ def _first_of_each(findings: Findings) -> tuple[Any, ...]:
     return tuple({reference.name.lower(): reference for reference in reversed(findings.reads)}.values())[::-1]
 
 
-def _fingerprint(found: Parsed) -> bytes:
+def _fingerprint(found: Parsed, forms: list[Any]) -> bytes:
     if found.script.problems:  # there is no canonical form of what can't be parsed
         from xxhash import xxh3_128
 
         return xxh3_128(found.recipe.text.encode(errors="surrogateescape")).digest()
-    return fingerprint_of(_forms(found), found.macros)
-
-
-def _forms(found: Parsed) -> list[Any]:
-    return [statement.form for statement in found.script.statements]
+    return fingerprint_of(forms, found.macros)
 
 
 def fingerprint_of(forms: list[Any], macros: Sequence[Macro]) -> bytes:

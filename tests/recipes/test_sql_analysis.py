@@ -11,6 +11,7 @@ import pytest
 from dbuild.core.model import Analysis, SqlRecipe
 from dbuild.errors import Place
 from dbuild.recipes.sql import analyse
+from dbuild.recipes.statements import Statement
 from tests.recipes.sqltasks import sql
 
 
@@ -200,3 +201,11 @@ def test_a_fingerprint_has_16_bytes_and_is_the_same_in_another_process() -> None
 def test_importing_the_module_imports_no_engine() -> None:
     code = "import sys, dbuild.recipes.sql; assert not {'duckdb', 'pyarrow', 'numpy'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])
+
+
+def test_the_canonical_form_of_a_statement_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Statement] = []
+    real = Statement.form.fget  # type: ignore[attr-defined]
+    monkeypatch.setattr(Statement, "form", property(lambda self: made.append(self) or real(self)))  # type: ignore[func-returns-value]
+    analyse(sql("CREATE TEMP TABLE t AS SELECT 1 AS formed_once; FROM t"))
+    assert len(made) == 2

@@ -101,7 +101,7 @@ def test_a_narrow_status_leaves_no_count_out(run: Run, monkeypatch: pytest.Monke
     monkeypatch.setenv("COLUMNS", "40")
     assert run("status")[:5] == [
         "dataset         partitions",
-        "raw             3 fresh",
+        "raw             3 fresh, 1 late",
         "daily_by_place  9 fresh",
         "total           1 fresh",
         "fails           1 stale (1 failed)",

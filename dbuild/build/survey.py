@@ -356,7 +356,7 @@ class Survey:
         rows = state.files([path for path in paths if _is_text(path)])
         outdated = [path for path, row in rows.items() if not self._vouches(row, view.changed[path])]
         state.doubt_files(outdated)
-        state.drop_files(path for path in view.gone if _is_text(path))
+        state.drop_files(path for path in view.gone if _is_text(path) and not made.get(path))
 
     def _with_unseen(self, state: State, view: View) -> bytes:
         seen = {name_of(record) for record in records_of(view.content)} | view.gone

@@ -155,3 +155,18 @@ def test_a_file_that_is_made_anew_keeps_its_place_in_the_kept_listing(shop: Work
         shop.write(f"data/{day}.txt", "another\n")
         assert shop.build("copy").counts == {"copy": 1}
         assert kept() == before
+
+
+def test_what_is_built_again_after_it_was_gone_is_known(shop: Workshop) -> None:
+    """Its digest is kept with it: who reads it later needn't read it to know it."""
+    for day in ("2013-01-01", "2013-01-03"):
+        shop.path(f"out/{day}.txt").unlink()
+    shop.path("data/2013-01-02.txt").unlink()
+    assert shop.build("copy").counts == {"copy": 2}
+    state = open_state(str(shop.root), "Dataflowfile", is_reader=True)
+    try:
+        known = {*state.files_below("data/"), *state.files_below("out/2013")}
+    finally:
+        state.close()
+    days = ("data/2013-01-01", "data/2013-01-03", "out/2013-01-01", "out/2013-01-02", "out/2013-01-03")
+    assert known == {f"{day}.txt" for day in days}

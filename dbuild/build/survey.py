@@ -96,8 +96,8 @@ class Survey:
 
     @property
     def has_differences(self) -> bool:
-        """Whether any file differs from what was kept."""
-        return any(view.changed or view.gone for view in self.views.values())
+        """Whether any file differs from what was kept, or will: one whose stats vouch for nothing is kept so."""
+        return any(view.changed or view.gone for view in self.views.values()) or bool(self._doubtful())
 
     def trees(self) -> tuple[tuple[str, int, int, str], ...]:
         """Root, depth, number of files and digest in hex of each folder that was listed."""
@@ -332,7 +332,7 @@ class Survey:
         Not as they are now: what others changed meanwhile has to differ next time. Files whose stats vouch for
         nothing are kept with stats that no file has: they are looked at again, and are missed when they are gone.
         """
-        racy = {path for path, row in self.hashed.items() if row.is_racy} | self._doubted
+        racy = self._doubtful()
         for root, view in self.views.items():
             self._doubt_outdated(state, view)
             own = self.made.below(root)
@@ -348,6 +348,10 @@ class Survey:
             if root != SINGLES:
                 self._sight.note(root, self._depths[root], digest)
         self._sight.vouch()
+
+    def _doubtful(self) -> set[str]:
+        """The files whose stats vouch for nothing."""
+        return {path for path, row in self.hashed.items() if row.is_racy} | self._doubted
 
     def _doubt_outdated(self, state: State, view: View) -> None:
         """Doubts digests of files that changed and that nobody asked for: the new listing mustn't vouch for them."""

@@ -14,6 +14,8 @@ import pytest
 from dbuild import build as building
 from dbuild.build import Settings, answer, looks, session
 from dbuild.build.answer import Grounds, Period, Question
+from dbuild.build.folders import SETTLE
+from dbuild.build.survey import Survey
 from dbuild.observe.digests import TICK
 from dbuild.observe.listing import pack_record, stat_of
 from dbuild.state.opening import open_state
@@ -151,6 +153,26 @@ def test_without_a_change_it_is_left_again(shop: Workshop) -> None:
     forget_answers(shop)
     shop.build()
     assert building.fresh(settings_of(shop), ()) == 2
+
+
+def test_no_answer_rests_on_a_file_whose_stats_vouch_for_nothing(
+    shop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on another file system, whose clock may differ: no file is trusted that is younger than two minutes.
+
+    A build that didn't need it has kept its folder as it is now, so that nothing differs from what was kept.
+    """
+    with open(shop.path("Dataflowfile"), "a") as flow:
+        flow.write('[sources.given]\npath = "given/*.txt"\n[targets.copy]\npath = "out/copy.txt"\n')
+        flow.write('shell = "cat {given} > {output}"\n')
+    shop.write("given/a.txt", "x")
+    assert shop.build().ran == ["copy"]
+    clock = Survey._clock_of
+    monkeypatch.setattr(Survey, "_clock_of", lambda self, path: clock(self, path) - SETTLE)
+    shop.write("given/a.txt", "x")
+    assert shop.build("made").ran == []
+    assert shop.build().ran == []
+    assert building.fresh(settings_of(shop), ()) is None
 
 
 # -- the moments themselves --------------------------------------------------------------------------------------------

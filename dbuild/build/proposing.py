@@ -81,7 +81,7 @@ def look(directory: str) -> Look:
         notes.append(f"{_counted(len(made), 'file')} left out that dbuild made")
     if families and len(paths) > taken:
         notes.append(f"{_counted(len(paths) - taken, 'other file')} left out")
-    elif paths and not families:
+    elif paths and not families and not tables:
         named = ", ".join([*paths[:3], "…"] if len(paths) > 3 else paths)
         notes.append(f"of {_counted(len(paths), 'file')} here ({named}) none is CSV, JSON, Parquet or Arrow")
     return Look(os.path.basename(root), tuple(families), contents, (*more, *notes), not families)

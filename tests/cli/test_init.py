@@ -462,6 +462,14 @@ def test_what_isnt_data_is_told(folder: Sandbox) -> None:
     ]
 
 
+def test_what_is_no_table_is_told_once(folder: Sandbox) -> None:
+    folder.write("a.csv", "")
+    assert folder.run("init", "-n").stderr.splitlines() == [
+        "no data files in .: a small flow with data of its own",
+        "note: a.csv is no table: it is empty",
+    ]
+
+
 def test_what_builds_made_is_no_data(folder: Sandbox) -> None:
     write_csv(folder.root)
     text, _ = propose(folder)

@@ -22,11 +22,11 @@ class Beats:
         self,
         schedule: Schedule,
         known: Collection[str],
-        board: Board | None,
+        board: Board,
         emit: Callable[[Event], None],
         key_of: Callable[[Node], Key],
     ) -> None:
-        """`known` are the targets that ran before. Without a board, other processes hear nothing."""
+        """`known` are the targets that ran before; on the board other processes read what runs."""
         self.due = 0.0  # when the next one is
         self._schedule = schedule
         self._known = known
@@ -57,6 +57,6 @@ class Beats:
         running = {node: now - began for node, began in started().items()}
         left = self._schedule.left(running, self._known, is_ending=is_ending, may_skip=may_skip)
         self._emit(Beat(left.seconds, left.bound, self._schedule.counts[State.READY], is_ending))
-        if self._board is not None and self._count % _SHOWN == 0:
+        if self._count % _SHOWN == 0:
             self._board.show((node[0], self._key_of(node), elapsed) for node, elapsed in running.items())
         self._count += 1

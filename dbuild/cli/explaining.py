@@ -7,8 +7,8 @@ from typing import TypeVar
 
 from dbuild.cli.options import Common
 from dbuild.ui.doubts import Doubts
-from dbuild.ui.folding import print_report
 from dbuild.ui.json import print_record
+from dbuild.ui.screen import print_report
 from dbuild.ui.stream import print_notes
 from dbuild.ui.text import clean
 

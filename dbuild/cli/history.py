@@ -8,11 +8,10 @@ import click
 
 from dbuild import build as building
 from dbuild.cli.options import Common, common_options
-from dbuild.ui.folding import print_report
 from dbuild.ui.history import history_lines, history_record
 from dbuild.ui.json import print_record
 from dbuild.ui.moments import When
-from dbuild.ui.tables import room
+from dbuild.ui.screen import print_report, room
 
 HELP = """Show what happened to a dataset or to partitions, newest first: runs that built it or failed, marks, arrivals.
 

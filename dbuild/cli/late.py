@@ -10,10 +10,9 @@ from dbuild import build as building
 from dbuild.cli.options import Common, common_options, strict_option
 from dbuild.core.lateness import Lateness
 from dbuild.ui.doubts import Doubts
-from dbuild.ui.folding import print_report
 from dbuild.ui.json import print_record
 from dbuild.ui.late import late_lines, late_record
-from dbuild.ui.tables import room
+from dbuild.ui.screen import print_report, room
 
 HELP = """Show what is missing or late, what was built without it, how late data comes, and what arrivals caused.
 

@@ -10,9 +10,8 @@ from dbuild import build as building
 from dbuild.cli.options import Common, common_options
 from dbuild.ui.datasets import list_lines, list_record
 from dbuild.ui.doubts import Doubts
-from dbuild.ui.folding import print_report
 from dbuild.ui.json import print_record
-from dbuild.ui.tables import room
+from dbuild.ui.screen import print_report, room
 
 HELP = """List the datasets, or those that are named, sources too: kind, recipe, dimensions, keys, description.
 

@@ -15,8 +15,8 @@ from dbuild.ui.json import print_record
 from dbuild.ui.ledger import ledger_record, run_lines, run_record, task_lines
 from dbuild.ui.logs import LogPrinter
 from dbuild.ui.moments import When
+from dbuild.ui.screen import room
 from dbuild.ui.stream import print_lines, print_notes
-from dbuild.ui.tables import room
 from dbuild.ui.text import clean
 
 _PIECE = 1 << 20  # bytes of a log that are read at once

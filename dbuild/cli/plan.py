@@ -9,8 +9,8 @@ import click
 from dbuild import build as building
 from dbuild.build import Settings
 from dbuild.cli.options import Common, common_options, provisional_option, reopen_option, strict_option
-from dbuild.ui.folding import print_report
 from dbuild.ui.json import print_record
+from dbuild.ui.screen import print_report
 from dbuild.ui.stream import print_notes
 from dbuild.ui.text import clean
 

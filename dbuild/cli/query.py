@@ -85,8 +85,7 @@ def _list_views(*, is_json: bool) -> None:
     from dbuild.core.catalogue import VIEWS
     from dbuild.ui.json import print_record
     from dbuild.ui.results import view_lines, views_record
-    from dbuild.ui.screen import print_long
-    from dbuild.ui.tables import room
+    from dbuild.ui.screen import print_long, room
 
     if is_json:
         print_record(views_record(VIEWS))
@@ -96,7 +95,7 @@ def _list_views(*, is_json: bool) -> None:
 
 def _show(answer: Answer, *, is_quiet: bool) -> None:
     from dbuild.ui.results import count_text, table_of
-    from dbuild.ui.tables import room
+    from dbuild.ui.screen import room
 
     lines, count = table_of(answer.columns, answer.batches, room())
     print_lines(*lines)

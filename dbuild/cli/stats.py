@@ -9,11 +9,10 @@ import click
 from dbuild import build as building
 from dbuild.cli.options import Common, common_options
 from dbuild.errors import UsageError
-from dbuild.ui.folding import print_report
 from dbuild.ui.json import print_record
 from dbuild.ui.moments import When
+from dbuild.ui.screen import print_report, room
 from dbuild.ui.statistics import statistics_lines, statistics_record
-from dbuild.ui.tables import room
 
 HELP = """Show which targets take longest, what was saved, what failed by chance, how much is stored and how it grew.
 

@@ -13,10 +13,10 @@ from dbuild.cli.options import Common, common_options, strict_option
 from dbuild.core.report import DatasetStatus
 from dbuild.ui.datasets import said_lines, status_lines, status_record
 from dbuild.ui.doubts import Doubts
-from dbuild.ui.folding import folded_all, print_report
+from dbuild.ui.folding import folded_all
 from dbuild.ui.json import print_record
+from dbuild.ui.screen import print_long, print_report, room, width_of_output
 from dbuild.ui.stream import is_plain, print_lines
-from dbuild.ui.tables import room
 
 if TYPE_CHECKING:
     from dbuild.build import Settings
@@ -94,7 +94,6 @@ def command(
 def _draw(datasets: Sequence[DatasetStatus], form: str | None, now: float, *, is_whole: bool) -> None:
     from dbuild.ui import diagrams
     from dbuild.ui.flow import Look, flow_rows
-    from dbuild.ui.screen import print_long, width_of_output
     from dbuild.ui.styles import painted
 
     match form:

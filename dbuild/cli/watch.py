@@ -13,8 +13,8 @@ from dbuild import watch as watching
 from dbuild.cli.options import Common, common_options, provisional_option
 from dbuild.core.vigil import Hours, Rules
 from dbuild.errors import UsageError
-from dbuild.ui.folding import print_report
 from dbuild.ui.json import print_record
+from dbuild.ui.screen import print_report
 from dbuild.ui.watch import status_lines, teller
 
 HELP = """Keep targets fresh: build, then build again whenever a file or the time asks for it, until stopped.

@@ -5,22 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from dbuild.ui.stream import print_lines
-from dbuild.ui.tables import room
 from dbuild.ui.widths import width_of
 
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*m")  # what `paint` writes; nothing else of that kind is in a line
 _HANGING = 4  # columns by which what follows is indented: what belongs below a line is by two
 _LEAST = 16  # columns of text: with less of them a line is left to the terminal
 _VERBATIM = re.compile(r"\S* *\| |[-+] ?|@@")  # what others wrote: output of a recipe, a difference of texts
-
-
-def print_report(*lines: str) -> None:
-    """Writes a report that is no table to standard output, folded where that is a terminal.
-
-    Raises ReaderGone when its reader has gone.
-    """
-    print_lines(*folded_all(lines, room()))
 
 
 def folded_all(lines: Iterable[str], width: int | None) -> list[str]:

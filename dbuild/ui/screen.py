@@ -1,4 +1,4 @@
-"""What standard output can show: how wide and high it is, which characters; and a pager for what is higher."""
+"""Reports as standard output can show them: folded where it is narrow, through a pager where it is low."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import click
 
+from dbuild.ui.folding import folded_all
 from dbuild.ui.stream import ReaderGone, is_screen, print_lines, silence
 
 WIDTH = 80  # columns of a report that goes to a file or another program, unless COLUMNS says otherwise
@@ -17,6 +18,19 @@ WIDTH = 80  # columns of a report that goes to a file or another program, unless
 def width_of_output() -> int:
     """The columns that a report may have."""
     return shutil.get_terminal_size((WIDTH, 24)).columns
+
+
+def room() -> int | None:
+    """The columns that a table may have: those of the terminal, or COLUMNS; None where nothing has to be cut."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() or os.environ.get("COLUMNS") else None
+
+
+def print_report(*lines: str) -> None:
+    """Writes a report to standard output, folded where that is a terminal; tables are fitted before, by `room`.
+
+    Raises ReaderGone when its reader has gone.
+    """
+    print_lines(*folded_all(lines, room()))
 
 
 def print_long(lines: Sequence[str]) -> None:

@@ -6,8 +6,6 @@ enough it is left out. Columns of rank 0, mostly names that somebody may want to
 
 from __future__ import annotations
 
-import os
-import shutil
 import sys
 from collections.abc import Sequence
 
@@ -47,11 +45,6 @@ class Column:
     rank: int = 0  # 0: it stays
     least: int = 0  # characters that it is cut to at most; 0: it isn't cut
     is_right: bool = False  # to the right, as columns whose first cell is a number are
-
-
-def room() -> int | None:
-    """The columns that a table may have: those of the terminal, or COLUMNS; None where nothing has to be cut."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() or os.environ.get("COLUMNS") else None
 
 
 def table(heads: Sequence[str | Column], rows: Sequence[Sequence[Cell]], width: int | None = None) -> list[str]:

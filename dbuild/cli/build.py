@@ -12,7 +12,8 @@ from dbuild import build as building
 from dbuild.cli.options import Common, build_options, common_options
 from dbuild.core.events import Summary
 from dbuild.errors import UsageError, UserError, nearest
-from dbuild.ui.sinks import Sink, sink
+from dbuild.ui.choice import sink
+from dbuild.ui.sinks import Sink
 
 if TYPE_CHECKING:
     from dbuild.build import Settings

@@ -12,9 +12,9 @@ from dbuild.build import Settings
 from dbuild.cli.options import Common, common_options
 from dbuild.core.cleaning import Cleaning, Wanted
 from dbuild.errors import UsageError
+from dbuild.ui.choice import sink
 from dbuild.ui.clean import amount, cleaning_lines, cleaning_record, kept_lines
 from dbuild.ui.json import print_record
-from dbuild.ui.sinks import sink
 from dbuild.ui.stream import print_lines, print_notes
 
 HELP = """Remove what dbuild made; list it first, and ask.

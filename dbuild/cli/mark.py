@@ -13,10 +13,10 @@ from dbuild.cli.options import Common, common_options
 from dbuild.core.mark import WORDS, Saying, Word
 from dbuild.core.report import MarkRecord
 from dbuild.errors import UsageError, nearest
+from dbuild.ui.choice import sink
 from dbuild.ui.explanations import mark_record, mark_text
 from dbuild.ui.json import print_record
 from dbuild.ui.screen import print_report
-from dbuild.ui.sinks import sink
 from dbuild.ui.stream import print_notes
 from dbuild.ui.text import clean, counted
 

@@ -7,11 +7,11 @@ import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from math import ceil
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 from dbuild.core.events import Event, Key, Lacking, LookedAt, Notice, Resting, Summary, TaskEnded, TaskRetried, Traced
 from dbuild.ui.plain import PlainSink
+from dbuild.ui.sinks import Sink
 from dbuild.ui.stream import print_lines, tell
 from dbuild.ui.undeclared import traced_records
 
@@ -177,7 +177,7 @@ def event_record(event: Event) -> dict[str, object] | None:
             return None
 
 
-class JsonSink:
+class JsonSink(Sink):
     """Tasks and the summary as JSON on standard output; notices and failures as lines on standard error."""
 
     def __init__(self, *, is_quiet: bool = False, is_verbose: bool = False) -> None:
@@ -191,14 +191,3 @@ class JsonSink:
         record = event_record(event)
         if record is not None:
             tell(sys.stdout, encode(record), is_last=isinstance(event, Summary))
-
-    def __enter__(self) -> JsonSink:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Nothing is left to be written."""

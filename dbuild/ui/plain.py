@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
-from types import TracebackType
 
 from dbuild.core.events import Event, Summary
+from dbuild.ui.sinks import Sink
 from dbuild.ui.stream import tell
 from dbuild.ui.teller import Teller
 
 
-class PlainSink:
+class PlainSink(Sink):
     """Writes what happens as it happens. With `is_quiet`, failures alone; with `is_verbose`, why each task starts, and
     what recipes print."""
 
@@ -22,14 +22,3 @@ class PlainSink:
         lines = self._teller.lines(event)
         if lines:
             tell(sys.stderr, *lines, is_last=isinstance(event, Summary))
-
-    def __enter__(self) -> PlainSink:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Nothing is left to be written."""

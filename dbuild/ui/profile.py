@@ -10,24 +10,26 @@ import resource
 import sys
 import time
 from collections.abc import Callable
-from types import TracebackType
-from typing import TYPE_CHECKING
 
 from dbuild.core.events import Event, Phase, Spent, Summary, TaskEnded, TaskRegrouped, TaskRetried, TaskStopped
 from dbuild.ui.json import encode
+from dbuild.ui.sinks import Sink
 from dbuild.ui.stream import tell
 from dbuild.ui.tables import Cell, Column, table
 from dbuild.ui.text import clean, counted, duration
 from dbuild.values import dataclass, field
-
-if TYPE_CHECKING:
-    from dbuild.ui.sinks import Sink
 
 _TASKS = ("execute", "publish", "record", "show")  # what dbuild does for tasks, beside what it does once
 _ORDER = ("answer", "import", "lock", "recover", "load", "observe", "plan", "execute", "publish", "record", "show")
 _OTHER = "other"
 _NAMED = 5  # targets that have a line of their own
 _ENOUGH = 20  # tasks of which one can be told what each takes
+_HEADS = (
+    Column("where the time went"),
+    Column("wall", is_right=True),
+    Column("processor", is_right=True),
+    Column("times", is_right=True),
+)
 
 
 @dataclass(slots=True)
@@ -76,7 +78,7 @@ class Profile:
         return (own / tasks, self.beside / tasks) if tasks else None
 
 
-class Profiler:
+class Profiler(Sink):
     """Times the phases of a build as events come, and tells the profile when all is over; events go on to a screen."""
 
     def __init__(
@@ -117,16 +119,6 @@ class Profiler:
         self._leave()
         if isinstance(event, Summary):
             self._tell()
-
-    def __enter__(self) -> Profiler:
-        self._screen.__enter__()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._screen.__exit__(kind, error, trace)
-        self._tell()
 
     def close(self) -> None:
         """Tells also of a build that was cut off."""
@@ -195,14 +187,6 @@ def profile_lines(profile: Profile) -> list[str]:
         own, beside = (f"{seconds * 1000:.2f}ms" for seconds in each)
         more.append(f"a task took {own} of dbuild itself, {beside} of its worker beside the recipe")
     return [*table(_HEADS, rows), *more]
-
-
-_HEADS = (
-    Column("where the time went"),
-    Column("wall", is_right=True),
-    Column("processor", is_right=True),
-    Column("times", is_right=True),
-)
 
 
 def _row(name: str, part: Took) -> list[Cell]:

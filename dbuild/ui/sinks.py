@@ -1,45 +1,27 @@
-"""Which screen the events of a build go to."""
+"""What the events of a build go to: a screen, or what hands them on to one."""
 
 from __future__ import annotations
 
-import sys
 from types import TracebackType
-from typing import Protocol
+from typing import Self
 
 from dbuild.core.events import Event
-from dbuild.ui.plain import PlainSink
-from dbuild.ui.stream import is_screen
 
 
-class Sink(Protocol):
+class Sink:
     """Takes events. As a context manager it leaves the screen in order, however the build ends."""
 
-    def __call__(self, event: Event) -> None: ...
+    def __call__(self, event: Event) -> None:
+        """Takes one; each sink says what it does with it."""
+        raise NotImplementedError
 
-    def __enter__(self) -> Sink: ...
+    def __enter__(self) -> Self:
+        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
+    ) -> None:
+        self.close()
 
-    def close(self) -> None: ...
-
-
-def sink(json: bool, quiet: bool, verbose: bool, events: int | None = None) -> Sink:
-    """JSON lines if asked for; a live screen where standard error is one; else plain lines.
-
-    With `events`, the descriptor of a watch that hears of everything, what it says itself is left out.
-    """
-    if events is not None:
-        from dbuild.ui.watched import WatchedSink
-
-        return WatchedSink(sink(json, quiet, verbose), events)
-    if json:
-        from dbuild.ui.json import JsonSink
-
-        return JsonSink(is_quiet=quiet, is_verbose=verbose)
-    if quiet or not is_screen(sys.stderr):
-        return PlainSink(is_quiet=quiet, is_verbose=verbose)
-    from dbuild.ui.terminal import TerminalSink
-
-    return TerminalSink(is_verbose=verbose)
+    def close(self) -> None:
+        """Writes what is left, of most sinks nothing, and leaves the screen in order."""

@@ -9,11 +9,11 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Sequence
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 from dbuild.core.events import Event, Notice, RunStarted, Summary, TaskEnded
 from dbuild.ui.progress import Progress
+from dbuild.ui.sinks import Sink
 from dbuild.ui.stream import fitted, tell
 from dbuild.ui.teller import Teller
 
@@ -25,7 +25,7 @@ _PATIENCE = 0.3  # seconds that a run takes before it is drawn
 _MOST = 500  # lines that wait for the next frame
 
 
-class TerminalSink:
+class TerminalSink(Sink):
     """Draws on standard error. With `is_verbose`, tasks stay there: why they start, what they print, how they end."""
 
     def __init__(self, *, is_verbose: bool = False, clock: Callable[[], float] = time.monotonic) -> None:
@@ -51,14 +51,6 @@ class TerminalSink:
             tell(sys.stderr, *self._taken())
         elif lines and (_is_urgent(event) or len(self._waiting) > _MOST):
             self._draw(now)
-
-    def __enter__(self) -> TerminalSink:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Takes the moving lines off the screen."""

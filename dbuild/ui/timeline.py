@@ -12,8 +12,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping
-from types import TracebackType
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
 from dbuild.core.events import (
     Beat,
@@ -30,17 +29,15 @@ from dbuild.core.events import (
     TaskStopped,
 )
 from dbuild.errors import UsageError
+from dbuild.ui.sinks import Sink
 from dbuild.ui.stream import tell
 from dbuild.ui.text import clean, partition_name
-
-if TYPE_CHECKING:
-    from dbuild.ui.sinks import Sink
 
 _GROUP = 256  # events that are written together
 _BETWEEN = 1.0  # seconds after which those that there are get written
 
 
-class Timeline:
+class Timeline(Sink):
     """Writes a trace to a file as events come; they go on to a screen."""
 
     def __init__(self, screen: Sink, path: str, clock: Callable[[], float] = time.monotonic) -> None:
@@ -94,16 +91,6 @@ class Timeline:
         if len(self._lines) >= _GROUP or (self._lines and now - self._written >= _BETWEEN):
             self._write(now)
         self._screen(event)
-
-    def __enter__(self) -> Timeline:
-        self._screen.__enter__()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._end()
-        self._screen.__exit__(kind, error, trace)
 
     def close(self) -> None:
         """Writes what is left, also of what was cut off."""

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from types import TracebackType
-from typing import TYPE_CHECKING
 
 from dbuild.core.events import Event, Lacking, LookedAt, Notice, Resting, Summary, TaskEnded
 from dbuild.ui.json import encode, event_record, notice_record
-
-if TYPE_CHECKING:
-    from dbuild.ui.sinks import Sink
+from dbuild.ui.sinks import Sink
 
 
-class WatchedSink:
+class WatchedSink(Sink):
     """Hands tasks on to a screen; what a build would say again and again is for the watch to say once."""
 
     def __init__(self, screen: Sink, descriptor: int) -> None:
@@ -32,15 +28,6 @@ class WatchedSink:
             self._has_run or not isinstance(event, Summary)
         ):
             self._screen(event)
-
-    def __enter__(self) -> WatchedSink:
-        self._screen.__enter__()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._screen.__exit__(kind, error, trace)
 
     def close(self) -> None:
         """Leaves the screen in order."""

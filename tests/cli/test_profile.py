@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from dbuild.core.events import Event, Phase, Spent, Summary, TaskEnded, TaskRegrouped, TaskRetried
+from dbuild.ui.choice import sink
 from dbuild.ui.profile import Profile, Profiler, Took, profile_lines, profile_record, span
-from dbuild.ui.sinks import sink
 from tests.cli.sandbox import FLOW, Sandbox
 
 Record = dict[str, Any]

@@ -6,12 +6,12 @@ import json
 import os
 from itertools import pairwise
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import pytest
 
 from dbuild.core.events import Beat, Event, Phase, RunStarted, Spent, TaskEnded, TaskStarted
+from dbuild.ui.sinks import Sink
 from dbuild.ui.timeline import Timeline
 from tests.cli.sandbox import Sandbox
 
@@ -116,19 +116,10 @@ def test_a_full_disk_ends_it_and_not_the_build(sandbox: Sandbox) -> None:
     assert (sandbox.root / "out/total.txt").exists()
 
 
-class Silence:
+class Silence(Sink):
     """A screen that shows nothing."""
 
     def __call__(self, event: Event) -> None: ...
-
-    def __enter__(self) -> Silence:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
-
-    def close(self) -> None: ...
 
 
 def test_a_build_that_is_cut_off_leaves_what_there_was(tmp_path: Path) -> None:

@@ -172,13 +172,13 @@ def _used() -> tuple[float, float]:
 
 def profile_lines(profile: Profile) -> list[str]:
     """The profile as a table, for people."""
-    rows: list[list[Cell]] = [["start", "", span(profile.start), ""]]
+    rows: list[list[Cell]] = [["start", "", fine_duration(profile.start), ""]]
     rows += [_row(name, profile.phases[name]) for name in _in_order(profile)]
-    rows.append(["dbuild itself", span(profile.wall), span(profile.own), ""])
+    rows.append(["dbuild itself", fine_duration(profile.wall), fine_duration(profile.own), ""])
     each, recipes = profile.of_each(), profile.recipe
     if each is None:  # no recipe ran
         return table(_HEADS, rows)
-    rows.append(["workers, beside recipes", "", span(profile.beside), ""])
+    rows.append(["workers, beside recipes", "", fine_duration(profile.beside), ""])
     rows.append(_row("recipes", recipes))
     named = sorted(profile.recipes.items(), key=lambda found: (-found[1].wall, found[0]))
     rows += [_row(f"  {clean(name)}", part) for name, part in named[:_NAMED]]
@@ -190,7 +190,7 @@ def profile_lines(profile: Profile) -> list[str]:
 
 
 def _row(name: str, part: Took) -> list[Cell]:
-    return [name, span(part.wall), span(part.cpu), f"{part.times:,}" if part.times > 1 else ""]
+    return [name, fine_duration(part.wall), fine_duration(part.cpu), f"{part.times:,}" if part.times > 1 else ""]
 
 
 def _in_order(profile: Profile) -> list[str]:
@@ -198,7 +198,7 @@ def _in_order(profile: Profile) -> list[str]:
     return [*(name for name in _ORDER if name in profile.phases), _OTHER]
 
 
-def span(seconds: float) -> str:
+def fine_duration(seconds: float) -> str:
     """A length of time that may be short: 0.4ms, 12ms, 3.4s."""
     if seconds >= 0.9995:
         return duration(max(1.0, seconds))

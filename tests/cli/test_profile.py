@@ -13,7 +13,7 @@ import pytest
 
 from dbuild.core.events import Event, Phase, Spent, Summary, TaskEnded, TaskRegrouped, TaskRetried
 from dbuild.ui.choice import sink
-from dbuild.ui.profile import Profile, Profiler, Took, profile_lines, profile_record, span
+from dbuild.ui.profile import Profile, Profiler, Took, fine_duration, profile_lines, profile_record
 from tests.cli.sandbox import FLOW, Sandbox
 
 Record = dict[str, Any]
@@ -181,6 +181,6 @@ def test_of_many_tasks_it_is_told_what_each_took() -> None:
         "a task took 1.00ms of dbuild itself, 2.00ms of its worker beside the recipe",
     ]
     assert profile_record(profile)["task_cpu"] == {"dbuild": 0.001, "worker": 0.002}
-    assert [span(seconds) for seconds in (0, 0.0004, 0.0099, 0.01, 0.9994, 0.9996, 61)] == [
+    assert [fine_duration(seconds) for seconds in (0, 0.0004, 0.0099, 0.01, 0.9994, 0.9996, 61)] == [
         *("0.0ms", "0.4ms", "9.9ms", "10ms", "999ms", "1.0s", "1m01s")
     ]

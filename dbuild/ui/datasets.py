@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from dbuild.core.report import DatasetStatus
+from dbuild.ui.drawing.canvas import Piece
 from dbuild.ui.explanations import failed_lines, failure_record, mark_record, mark_text
-from dbuild.ui.styles import STYLES
+from dbuild.ui.styles import COUNTED, painted, wrapped
 from dbuild.ui.tables import Cell, Column, Painted, headed, table
 from dbuild.ui.text import clean, clip, counted, listed, partition_name
 from dbuild.ui.widths import filled, width_of
@@ -58,7 +60,7 @@ def status_lines(datasets: Sequence[DatasetStatus], width: int | None = None) ->
 def _count(each: DatasetStatus, state: str) -> Cell:
     """A count, in the colour that its state has everywhere where it needs attention."""
     number = count_of(each, state)
-    return Painted(f"{number:,}", STYLES[state]) if number and state != "fresh" else number
+    return Painted(f"{number:,}", COUNTED[state]) if number and COUNTED[state] else number
 
 
 def _narrow_lines(datasets: Sequence[DatasetStatus], width: int) -> list[str]:
@@ -68,34 +70,22 @@ def _narrow_lines(datasets: Sequence[DatasetStatus], width: int) -> list[str]:
     lines = [f"{filled('dataset', edge)}partitions"]
     for name, each in zip(names, datasets, strict=True):
         counts = [_counted(each, state) for state in STATES if count_of(each, state) and not _is_within(each, state)]
-        first, *more = _filled_lines(counts or ["-"], max(1, width - edge))
+        first, *more = painted(wrapped(counts or [Piece("-")], width - edge), sys.stdout)
         lines += [filled(name, edge) + first] if width_of(name) < edge else [name, " " * edge + first]
         lines += [" " * edge + line for line in more]
     return lines
 
 
-def _counted(each: DatasetStatus, state: str) -> str:
+def _counted(each: DatasetStatus, state: str) -> Piece:
     inner = [one for one in STATES if _WITHIN.get(one) == state and count_of(each, one) and _is_within(each, one)]
     told = ", ".join(f"{count_of(each, one):,} {one}" for one in inner)
-    return f"{count_of(each, state):,} {state}{f' ({told})' if told else ''}"
+    return Piece(f"{count_of(each, state):,} {state}{f' ({told})' if told else ''}", COUNTED[state])
 
 
 def _is_within(each: DatasetStatus, state: str) -> bool:
     """Whether the partitions of a state are counted in another one too."""
     outer = _WITHIN.get(state)
     return each.kind == "target" and outer is not None and count_of(each, outer) >= count_of(each, state)
-
-
-def _filled_lines(parts: Sequence[str], width: int) -> list[str]:
-    """The parts with commas, as many to a line as it takes."""
-    lines = [""]
-    for number, part in enumerate(parts, 1):
-        text = part if number == len(parts) else f"{part},"
-        if lines[-1] and len(lines[-1]) + 1 + len(text) > width:
-            lines.append(text)
-        else:
-            lines[-1] = f"{lines[-1]} {text}".lstrip()
-    return lines
 
 
 def said_lines(datasets: Sequence[DatasetStatus]) -> list[str]:

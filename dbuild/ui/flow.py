@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from textwrap import wrap
+from itertools import chain
 
 from dbuild.core.report import DatasetStatus
 from dbuild.ui.drawing.canvas import Piece
@@ -13,7 +14,7 @@ from dbuild.ui.drawing.collapse import Group, collapsed
 from dbuild.ui.drawing.lanes import laned
 from dbuild.ui.drawing.layering import Layering, layered
 from dbuild.ui.drawing.strips import PLAIN_SHAPES, SHAPES, Strip, shares_of, strip_of
-from dbuild.ui.styles import BOLD, FAINT, STYLES
+from dbuild.ui.styles import BOLD, COUNTED, FAINT, STYLES, wrapped
 from dbuild.ui.text import age, clean, clip, duration, size_text
 from dbuild.ui.widths import filled, width_of
 from dbuild.values import dataclass
@@ -148,8 +149,7 @@ class _Picture:
         for at, row in enumerate(strip.rows):
             label = [Piece(filled(strip.labels[at], edge), FAINT)] if edge else []
             yield [*label, *self._strip(row)]
-        for line in wrap(self._counts(node).replace(", ", ",\0").replace(" ", "\xa0").replace("\0", " "), width):
-            yield [Piece(line.replace("\xa0", " "), "")]
+        yield from wrapped(self._counts(node), width)
         facts = self._facts(node, width)
         if facts:
             yield [Piece(facts, FAINT)]
@@ -159,8 +159,8 @@ class _Picture:
         found = laned(reads)
         name = min(_WIDEST_NAME, max(len(node.title) for node in self._nodes.values()))
         kind = max(len(node.kind) for node in self._nodes.values())
-        counts = {key: self._counts(node) for key, node in self._nodes.items()}
-        numbers = max(map(len, counts.values()))
+        counts = {key: [*chain(*wrapped(self._counts(node), sys.maxsize))] for key, node in self._nodes.items()}
+        numbers = max(map(_length, counts.values()))
         # What is said last is left out first; the strip takes what is left, and goes where that is next to nothing.
         room = self._look.width - found.width - name - 4
         has_kind = room > kind + 24
@@ -178,8 +178,8 @@ class _Picture:
             if has_strip:
                 shown = (*node.strip(strip, 1).rows, ())[0]
                 row += [*self._strip(shown), Piece(" " * (strip - len(shown) + 2), "")]
-            row.append(Piece(counts[key].ljust(numbers + 2), ""))
-            row.append(Piece(self._facts(node, self._look.width - sum(len(piece.text) for piece in row)), FAINT))
+            row += [*counts[key], Piece(" " * (numbers + 2 - _length(counts[key])))]
+            row.append(Piece(self._facts(node, self._look.width - _length(row)), FAINT))
             rows.append(_cut(row, self._look.width))
         return rows
 
@@ -206,10 +206,10 @@ class _Picture:
                 yield Piece(self._shapes.get(state, " ") * (at - start), STYLES.get(state, ""))
                 start = at
 
-    def _counts(self, node: _Node) -> str:
+    def _counts(self, node: _Node) -> list[Piece]:
         if not node.counts:
-            return "" if node.kind in ("view", "action") else "no partitions"
-        return ", ".join(f"{number:,} {state}" for state, number in node.counts)
+            return [] if node.kind in ("view", "action") else [Piece("no partitions")]
+        return [Piece(f"{number:,} {state}", COUNTED[state]) for state, number in node.counts]
 
     def _facts(self, node: _Node, width: int) -> str:
         """As many of the facts as there is room for."""
@@ -232,6 +232,10 @@ class _Picture:
         if self._look.is_plain:
             return text if len(text) <= width else text[: max(0, width - 2)] + ".."
         return clip(text, width)
+
+
+def _length(row: Sequence[Piece]) -> int:
+    return sum(len(piece.text) for piece in row)
 
 
 def _marked(line: Sequence[Piece], column: int, mark: Piece, width: int) -> list[Piece]:

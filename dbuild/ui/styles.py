@@ -27,12 +27,31 @@ STYLES = {  # of how partitions stand
     "awaited": "cyan",
     "fresh": "green",
 }
+COUNTED = STYLES | {"fresh": ""}  # of how many stand so: what needs no attention has no colour
 _STANDINGS = STYLES | {"will run": "yellow", "may run": "cyan", "absent": "cyan"}  # words that plans have besides
 
 
 def standing_text(word: str) -> str:
     """How partitions stand, in its colour on standard output."""
     return paint(word, _STANDINGS[word], sys.stdout)
+
+
+def wrapped(pieces: Sequence[Piece], width: int) -> list[list[Piece]]:
+    """Rows of the pieces, with commas between them, as many to a row as it takes; what is wider is broken at blanks."""
+    rows: list[list[Piece]] = []
+    left = 0
+    for number, piece in enumerate(pieces, 1):
+        text = piece.text if number == len(pieces) else f"{piece.text},"
+        for word in [text] if len(text) <= width else text.split(" "):
+            if left > len(word):
+                rows[-1].append(Piece(" "))
+                left -= 1
+            else:
+                rows.append([])
+                left = width
+            rows[-1].append(Piece(word, piece.style))
+            left -= len(word)
+    return rows
 
 
 def painted(rows: Iterable[Sequence[Piece]], stream: TextIO) -> list[str]:

@@ -19,10 +19,10 @@ from dbuild.core.grain import Grain
 from dbuild.core.partitions import Axis, ListAxis, PartitionSet, TimeAxis
 from dbuild.core.report import DatasetStatus, Detail
 from dbuild.ui.diagrams import dot_lines, mermaid_lines, svg_lines
-from dbuild.ui.drawing.canvas import LINES, plain_text
+from dbuild.ui.drawing.canvas import LINES, Piece, plain_text
 from dbuild.ui.drawing.focus import around
 from dbuild.ui.flow import Look, flow_rows
-from dbuild.ui.styles import STYLES
+from dbuild.ui.styles import COUNTED, STYLES, wrapped
 from tests.cli.sandbox import Sandbox
 from tests.cli.terminals import Terminal
 
@@ -151,6 +151,29 @@ def test_states_differ_without_colours() -> None:
     shapes = [piece.text for piece in legend[::2]]
     assert len(set(shapes)) == len(shapes) == 10
     assert {piece.text.strip() for piece in legend[1::2]} == STYLES.keys() - {"unsettled", "running"}
+
+
+@pytest.mark.parametrize(("flow", "width"), [("5", 130), ("5", 60), ("50", 150)])
+def test_a_count_has_the_colour_of_its_state(flow: str, width: int) -> None:
+    pieces = [piece for row in flow_rows(FLOWS[flow], Look(width, NOW)) for piece in row]
+    found = {(word, piece.style) for piece in pieces for word in re.findall(r"\d ([a-z]+)\b", piece.text)}
+    counted = {(word, style) for word, style in found if word in STYLES}
+    states = {state for each in FLOWS[flow] for state, _ in (each.detail.standing if each.detail else ())}
+    assert counted == {(state, COUNTED[state]) for state in states}
+    assert COUNTED["fresh"] == ""  # so that what needs attention is seen
+
+
+def test_a_count_that_is_wider_than_its_room_is_broken_at_blanks() -> None:
+    pieces = [Piece("12 stale", "yellow"), Piece("1,234 provisional", "magenta"), Piece("3 fresh")]
+    for width, texts in (
+        (80, ["12 stale, 1,234 provisional, 3 fresh"]),
+        (27, ["12 stale,", "1,234 provisional, 3 fresh"]),
+        (16, ["12 stale, 1,234", "provisional,", "3 fresh"]),
+        (1, ["12", "stale,", "1,234", "provisional,", "3", "fresh"]),
+    ):
+        assert plain_text(wrapped(pieces, width)).split("\n") == texts
+    assert [piece.style for piece in wrapped(pieces, 80)[0]] == ["yellow", "", "magenta", "", ""]
+    assert wrapped([], 80) == []
 
 
 # -- for other programs ------------------------------------------------------------------------------------------------

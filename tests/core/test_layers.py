@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 import dbuild
+from dbuild.state.schema import STEPS
 
 ROOT = Path(dbuild.__file__).parent
 ORDER = (
@@ -219,6 +220,13 @@ def test_the_page_on_design_has_these_rooms_and_modules() -> None:
     assert re.findall(r"^\| `(\w+)` \|", rooms, re.MULTILINE) == [room for room in ORDER if room != "__main__"]
     named = re.findall(r"`(\w+)`", re.sub(r"\(`\w+`\)", "", rest))
     assert sorted(named) == sorted(path.stem for path in (ROOT / "build").glob("[!_]*.py"))
+
+
+def test_the_page_on_design_has_all_tables_of_the_state() -> None:
+    tables = section("The state on disk").partition("| table |")[2]
+    rows = re.findall(r"^\| (`\w+`(?:, `\w+`)*) \|", tables, re.MULTILINE)
+    made = re.findall(r"CREATE TABLE (\w+)", "".join(STEPS.values()))
+    assert sorted(name for row in rows for name in re.findall(r"\w+", row)) == sorted(set(made))
 
 
 def test_the_page_on_design_says_why_each_dependency_is_there() -> None:

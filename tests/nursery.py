@@ -236,10 +236,15 @@ def _received(told: socket.socket, size: int) -> bytes:
     return data
 
 
+def can_be_had() -> bool:
+    """Whether there is a nursery here."""
+    return sys.platform.startswith("linux") and hasattr(os, "pidfd_open") and "DBUILD_TESTS_START" not in os.environ
+
+
 @contextlib.contextmanager
 def opened() -> Iterator[Nursery | None]:
     """A nursery, which begins when it is first needed, and ends with this; None where there can be none."""
-    if not sys.platform.startswith("linux") or not hasattr(os, "pidfd_open") or "DBUILD_TESTS_START" in os.environ:
+    if not can_be_had():
         yield None
         return
     nursery = Nursery(f"dbuild-nursery-{os.getpid()}-{time.monotonic_ns()}", is_begun=False)

@@ -15,7 +15,7 @@ import pytest
 
 from tests import nursery
 
-pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux has it")
+pytestmark = pytest.mark.skipif(not nursery.can_be_had(), reason="every process is started")
 
 WORLD = """
 import gc, json, locale, os, resource, signal, stat, sys, tempfile, threading, time

@@ -86,7 +86,8 @@ def test_a_python_recipe_ends_with_what_it_started(tmp_path: Path, at_once: bool
         assert is_well(made)
     if not at_once:  # where it stood
         assert "recipe1.py" in made.printed(task)
-        assert made.printed(task).endswith("child.wait()\nInterrupted: it was told to end here\n")
+        lines = [line for line in made.printed(task).splitlines() if line.strip(" ~^")]  # without Python 3.13's marks
+        assert lines[-2:] == ["    child.wait()", "Interrupted: it was told to end here"]
 
 
 def test_what_a_recipe_makes_once_its_child_was_killed_does_not_count(

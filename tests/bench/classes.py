@@ -15,17 +15,8 @@ import tempfile
 from pathlib import Path
 
 from tests.bench.measuring import measure
+from tests.cli.sandbox import FLOW
 
-FLOW = """
-[partitions.day]
-every = "day"
-start = 2013-01-01
-[sources.raw]
-path = "data/{day}.txt"
-[targets.copy]
-path = "out/{day}.txt"
-shell = "cp {raw} {output}"
-"""
 MODULES = ("dataclasses", "dbuild.values")
 _ROUNDS = 7
 _DEFINE = """

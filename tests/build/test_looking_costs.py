@@ -15,7 +15,6 @@ from dbuild.build import Settings, reports
 from dbuild.observe.listing import all_names_of
 from dbuild.state.opening import open_state
 from tests.build.workshop import DAYS, Workshop
-from tests.cli.sandbox import Sandbox
 
 FLOW = f"""
 {DAYS}
@@ -93,7 +92,7 @@ def test_after_any_change_all_is_looked_at(shop: Workshop, edit: str, monkeypatc
     assert building.status(settings, ()) == reports.status(settings, ())
 
 
-def test_what_people_said_and_what_programs_print_is_looked_at_each_time(tmp_path: Path) -> None:
+def test_what_programs_print_is_looked_at_each_time(tmp_path: Path) -> None:
     flow = FLOW.replace('tags = ["nightly"]', 'tags = ["nightly"]\nenvironment = { cmd = "echo 1" }')
     shop = Workshop(tmp_path / "project", flow)
     shop.days("data", "01-01")
@@ -129,11 +128,9 @@ print([name for name in ("tomli", "dbuild.project", "dbuild.core.plan", "dbuild.
 
 
 def test_a_command_line_prints_the_same_by_both_ways(shop: Workshop) -> None:
-    sandbox: Sandbox = shop
-
     def said() -> list[str]:
         commands = (("plan",), ("plan", "--json"), ("status",), ("status", "--json"), ("plan", "--strict"))
-        return [f"{done.returncode} {done.stdout} {done.stderr}" for done in (sandbox.run(*one) for one in commands)]
+        return [f"{done.returncode} {done.stdout} {done.stderr}" for done in (shop.run(*one) for one in commands)]
 
     short = said()
     shop.path(".dbuild/intents.Dataflowfile").write_text("{")  # something to mend: the short way isn't taken

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.build.workshop import Workshop
+from tests.cli.pages import blocks, page
 
-TEXT = (Path(__file__).parents[2] / "docs/comparison.md").read_text(encoding="utf-8")
+TEXT = page("docs/comparison.md")
 TOOLS = ("make", "Snakemake", "DVC", "dbt", "SQLMesh", "Dagster")
 SUM = """
 BEGIN { FS = OFS = "," }
@@ -26,10 +27,6 @@ def section(tool: str) -> str:
     found = re.search(rf"^### From {tool}\n(.*?)(?=^##)", TEXT, re.MULTILINE | re.DOTALL)
     assert found
     return found[1]
-
-
-def blocks(kind: str, text: str) -> list[str]:
-    return re.findall(rf"^```{kind}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
 def shop(root: Path, flow: str = "") -> Workshop:

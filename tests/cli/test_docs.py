@@ -11,7 +11,7 @@ import click
 import pytest
 
 from dbuild.build import Settings, lint
-from dbuild.cli.main import COMMANDS, main
+from dbuild.cli.main import COMMANDS, dbuild, main
 from dbuild.cli.topics import TOPICS
 from tests.build.installed import Site
 from tests.build.workshop import DAYS, Workshop
@@ -173,8 +173,6 @@ def test_drawings_fit_a_terminal_of_80_columns(path: str) -> None:
 
 def _commands() -> dict[str, set[str]]:
     """The options that each command has."""
-    from dbuild.cli.main import dbuild
-
     found = {}
     for name in COMMANDS:
         command = dbuild.get_command(click.Context(dbuild), name)

@@ -8,13 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.build.workshop import DAYS
 from tests.cli.sandbox import Sandbox
 from tests.cli.terminals import PATIENCE, Terminal
 
 FLOW = """
-[partitions.day]
-every = "day"
-start = 2013-01-01
 [sources.raw]
 path = "data/{day}.txt"
 [targets.copy]
@@ -36,7 +34,7 @@ shell = "echo what was done; : {copy}; exit 3"
 def shop(tmp_path: Path) -> Sandbox:
     """Three days, copied; a task that ends when there is a file `go`; one that fails."""
     made = Sandbox(tmp_path / "p")
-    made.write("Dataflowfile", FLOW)
+    made.write("Dataflowfile", DAYS + FLOW)
     for day in (1, 2, 3):
         made.write(f"data/2013-01-0{day}.txt", f"day {day}\n")
     return made

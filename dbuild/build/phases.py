@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 
 from dbuild.core.events import Event, Phase
 
@@ -16,18 +16,30 @@ class Phases:
     def __init__(self, emit: Callable[[Event], None], *, is_told: bool) -> None:
         self.is_told = is_told
         self._emit = emit
+        self._named: dict[str, _Told] = {}
 
     def __call__(self, name: str) -> AbstractContextManager[None]:
         """What is done in it is one phase; phases may lie in each other."""
-        return self._phase(name) if self.is_told else _UNTOLD
+        if not self.is_told:
+            return _UNTOLD
+        told = self._named.get(name)
+        if told is None:
+            told = self._named[name] = _Told(self._emit, name)
+        return told
 
-    @contextmanager
-    def _phase(self, name: str) -> Iterator[None]:
-        self._emit(Phase(name, is_over=False))
-        try:
-            yield
-        finally:
-            self._emit(Phase(name, is_over=True))
+
+class _Told:
+    """Tells of one phase, however often it begins: some do with every task."""
+
+    def __init__(self, emit: Callable[[Event], None], name: str) -> None:
+        self._emit = emit
+        self._begun, self._over = Phase(name, is_over=False), Phase(name, is_over=True)
+
+    def __enter__(self) -> None:
+        self._emit(self._begun)
+
+    def __exit__(self, *_: object) -> None:
+        self._emit(self._over)
 
 
 def untold() -> Phases:

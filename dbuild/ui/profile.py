@@ -21,6 +21,7 @@ from dbuild.values import dataclass, field
 
 _TASKS = ("execute", "publish", "record", "show")  # what dbuild does for tasks, beside what it does once
 _ORDER = ("answer", "import", "lock", "recover", "load", "observe", "plan", "execute", "publish", "record", "show")
+_WORKING = "execute"  # the phase in which workers live: what processes worked that end in it was for tasks
 _OTHER = "other"
 _NAMED = 5  # targets that have a line of their own
 _ENOUGH = 20  # tasks of which one can be told what each takes
@@ -87,25 +88,33 @@ class Profiler(Sink):
         *,
         is_json: bool,
         clock: Callable[[], float] = time.monotonic,
-        processors: Callable[[], tuple[float, float]] | None = None,
+        processor: Callable[[], float] = time.process_time,
+        ended: Callable[[], float] | None = None,
     ) -> None:
-        """`processors` tells the seconds that this process has worked, and those of processes that have ended."""
+        """`processor` tells the seconds that this process has worked, `ended` those of its processes that have ended.
+
+        What it is told of phases stays here: no screen shows them.
+        """
         self.profile = Profile()
         self._screen = screen
         self._is_json = is_json
         self._clock = clock
-        self._processors = processors or _used
+        self._processor = processor
+        self._ended = ended or _ended
         self._open = [_OTHER]  # phases that have begun, each in the one before
+        self.profile.phases[_OTHER] = Took()
         self._is_told = False
-        self._at, (self._own, self._children) = clock(), self._processors()
+        self._at, self._own, self._children = clock(), processor(), self._ended()
         self.profile.start = self._own
 
     def __call__(self, event: Event) -> None:
-        match event:
-            case Phase(name, is_over=False):
-                self._enter(name)
-            case Phase():
+        if isinstance(event, Phase):
+            if event.is_over:
                 self._leave()
+            else:
+                self._enter(event.name)
+            return
+        match event:
             case TaskEnded() | TaskRetried():
                 self._add(event.target, event.spent, event.seconds)
             case TaskStopped() | TaskRegrouped():
@@ -128,23 +137,30 @@ class Profiler(Sink):
     def _enter(self, name: str) -> None:
         self._note()
         self._open.append(name)
-        self.profile.phases.setdefault(name, Took()).times += 1
+        part = self.profile.phases.get(name)
+        if part is None:
+            part = self.profile.phases[name] = Took()
+        part.times += 1
 
     def _leave(self) -> None:
         self._note()
-        self._open.pop()
+        if self._open.pop() == _WORKING:
+            self.profile.workers += self._of_children()
 
     def _note(self) -> None:
         """What was done since the last time is of the phase that is open."""
-        now, (own, children) = self._clock(), self._processors()
-        part = self.profile.phases.setdefault(self._open[-1], Took())
+        now, own = self._clock(), self._processor()
+        part = self.profile.phases[self._open[-1]]
         part.wall += now - self._at
         part.cpu += own - self._own
-        if "execute" in self._open:
-            self.profile.workers += children - self._children
-        else:  # what it has others do for it, as listing folders
-            part.cpu += children - self._children
-        self._at, self._own, self._children = now, own, children
+        self._at, self._own = now, own
+        if _WORKING not in self._open:
+            part.cpu += self._of_children()  # what it has others do for it, as listing folders
+
+    def _of_children(self) -> float:
+        """What the processes worked that have ended since the last time."""
+        before, self._children = self._children, self._ended()
+        return self._children - before
 
     def _add(self, target: str, spent: Spent | None, seconds: float) -> None:
         if spent is None:
@@ -159,15 +175,17 @@ class Profiler(Sink):
             return
         self._is_told = True
         self._note()
+        if _WORKING in self._open:  # it was cut off
+            self.profile.workers += self._of_children()
         if self._is_json:
             tell(sys.stdout, encode(profile_record(self.profile)))
         else:
             tell(sys.stderr, *profile_lines(self.profile), is_last=True)
 
 
-def _used() -> tuple[float, float]:
-    own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
-    return own.ru_utime + own.ru_stime, children.ru_utime + children.ru_stime
+def _ended() -> float:
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return children.ru_utime + children.ru_stime
 
 
 def profile_lines(profile: Profile) -> list[str]:

@@ -7,12 +7,15 @@ import os
 import signal
 import subprocess
 import sys
+from collections import Counter
+from functools import partial
 from typing import Any
 
 import pytest
 
-from dbuild.core.events import Event, Phase, Spent, Summary, TaskEnded, TaskRegrouped, TaskRetried
+from dbuild.core.events import Event, Phase, Spent, Summary, TaskEnded, TaskRegrouped, TaskRetried, TaskStarted
 from dbuild.ui.choice import sink
+from dbuild.ui.plain import PlainSink
 from dbuild.ui.profile import Profile, Profiler, Took, fine_duration, profile_lines, profile_record
 from tests.cli.sandbox import FLOW, Sandbox
 
@@ -133,7 +136,8 @@ def test_what_lies_in_another_phase_is_its_own(capsys: pytest.CaptureFixture[str
         sink(True, False, False),
         is_json=False,
         clock=lambda: clocks.now,
-        processors=lambda: (clocks.own, clocks.children),
+        processor=lambda: clocks.own,
+        ended=lambda: clocks.children,
     )
 
     def step(event: Event, seconds: float, own: float, children: float = 0.0) -> None:
@@ -169,6 +173,29 @@ def test_what_lies_in_another_phase_is_its_own(capsys: pytest.CaptureFixture[str
     said = capsys.readouterr().err.splitlines()
     assert ["b\\x1b", "4.0s", "2.0s"] in [line.split() for line in said]
     assert not any("a task took" in line for line in said)  # of so few it would say little
+
+
+def test_a_task_is_timed_by_six_looks_at_the_clock() -> None:
+    looks: Counter[str] = Counter()
+    shown: list[Event] = []
+
+    def look(what: str) -> float:
+        looks[what] += 1
+        return 0.0
+
+    class Screen(PlainSink):
+        def __call__(self, event: Event) -> None:
+            shown.append(event)
+
+    clocks = {name: partial(look, name) for name in ("clock", "processor", "ended")}
+    profiler = Profiler(Screen(), is_json=False, **clocks)
+    profiler(Phase("execute", is_over=False))
+    looks.clear()
+    of_a_task = [TaskStarted("a", (), "never built"), TaskEnded("a", (), "built", True, 1.0, spent=Spent(7))]
+    for event in (of_a_task[0], Phase("publish", is_over=False), Phase("publish", is_over=True), of_a_task[1]):
+        profiler(event)
+    assert looks == {"clock": 6, "processor": 6}  # what ended is asked for when all have
+    assert shown == of_a_task
 
 
 def test_of_many_tasks_it_is_told_what_each_took() -> None:

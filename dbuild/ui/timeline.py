@@ -2,7 +2,8 @@
 
 It is a trace in the Trace Event Format (docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU), in
 its form of an array, whose end may be missing: so what a killed build leaves can be looked at too. There is a lane for
-the build itself, with its phases in each other, and one for each worker, with its tasks one after the other.
+the build itself, with its phases in each other, and one for each worker, with its tasks one after the other; those that
+one call made share its time.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping
-from typing import IO
+from typing import IO, NamedTuple
 
 from dbuild.core.events import (
     Beat,
@@ -37,6 +38,17 @@ _GROUP = 256  # events that are written together
 _BETWEEN = 1.0  # seconds after which those that there are get written
 
 
+class _Execution(NamedTuple):
+    """What a worker has ended."""
+
+    target: str
+    spent: Spent
+    name: str
+    began: float
+    ended: float
+    told: dict[str, object]
+
+
 class Timeline(Sink):
     """Writes a trace to a file as events come; they go on to a screen."""
 
@@ -56,7 +68,8 @@ class Timeline(Sink):
         self._has_written = False
         self._phases: list[tuple[str, float]] = []  # that have begun, each in the one before
         self._tasks: dict[tuple[str, Key], tuple[float, TaskStarted]] = {}
-        self._workers: set[int] = set()
+        self._workers: dict[int, float] = {}  # until when its lane is taken
+        self._call: list[_Execution] = []  # that have ended, and of which more may be of the same call
         self._name("process_name", self._pid, f"dbuild {' '.join(sys.argv[1:])}".strip())
         self._name("thread_name", self._pid, "dbuild")
         self._sort(self._pid, 0)
@@ -72,17 +85,19 @@ class Timeline(Sink):
             case RunStarted():
                 self._count(now, 0)
             case TaskStarted():
+                self._end_call()
                 self._tasks[event.target, event.key] = (now, event)
             case TaskEnded():
                 self._task(event, now, event.status, event.spent, _told_at_end(event))
             case TaskRetried():
-                said = {"recipe_seconds": event.seconds, "attempt": event.attempt, "error": clean(event.error)}
-                self._task(event, now, "retried", event.spent, said)
+                said = {"recipe_seconds": round(event.seconds, 6), "attempt": event.attempt}
+                self._task(event, now, "retried", event.spent, {**said, "error": clean(event.error)})
             case TaskStopped():
                 self._task(event, now, "stopped", event.spent, {})
             case TaskRegrouped():
                 self._task(event, now, "regrouped", event.spent, {})
             case Beat():
+                self._end_call()
                 self._count(now, event.ready)
             case Summary():
                 self._count(now, 0)
@@ -107,7 +122,10 @@ class Timeline(Sink):
         spent: Spent | None,
         said: Mapping[str, object],
     ) -> None:
-        """One execution, on the lane of the worker that it had; on the build's own where it had none."""
+        """One execution, on the lane of the worker that it had; on the build's own where it had none.
+
+        Those of one call end together, and have spent the same: equal parts of what it spent.
+        """
         began, started = self._tasks.pop((event.target, event.key), (now, None))
         told: dict[str, object] = {"status": status}
         if started is not None:
@@ -116,15 +134,33 @@ class Timeline(Sink):
         if spent is not None:
             told["cpu_seconds"] = round(spent.cpu, 6)
             told |= {"memory_bytes": spent.memory} if spent.memory else {}
-        lane = self._lane(spent.worker) if spent is not None and spent.worker else self._pid
-        self._slice(partition_name(event.target, event.key), "task", lane, began, now, {**told, **said})
+        name = partition_name(event.target, event.key)
+        if spent is None or not spent.worker:
+            self._slice(name, "task", self._pid, began, now, {**told, **said})
+            return
+        if self._call and (self._call[-1].target, self._call[-1].spent) != (event.target, spent):
+            self._end_call()
+        self._open_lane(spent.worker)
+        self._call.append(_Execution(event.target, spent, name, began, now, {**told, **said}))
 
-    def _lane(self, worker: int) -> int:
+    def _end_call(self) -> None:
+        """Notes what one call made: one after the other, as slices of a lane that overlap are dropped by viewers."""
+        if not self._call:
+            return
+        lane, many = self._call[0].spent.worker, len(self._call)
+        began, ended = max(self._call[0].began, self._workers[lane]), self._call[-1].ended
+        share = (ended - began) / many
+        for number, one in enumerate(self._call):
+            told = one.told | {"batch": many} if many > 1 else one.told
+            self._slice(one.name, "task", lane, began + number * share, began + (number + 1) * share, told)
+        self._workers[lane] = ended
+        self._call.clear()
+
+    def _open_lane(self, worker: int) -> None:
         if worker not in self._workers:
-            self._workers.add(worker)
+            self._workers[worker] = self._zero
             self._name("thread_name", worker, f"worker {len(self._workers)}")
             self._sort(worker, len(self._workers))
-        return worker
 
     def _slice(self, name: str, category: str, lane: int, began: float, ended: float, told: dict[str, object]) -> None:
         times = {"ts": self._moment(began), "dur": self._moment(ended) - self._moment(began)}
@@ -149,6 +185,7 @@ class Timeline(Sink):
 
     def _end(self) -> None:
         now = self._clock()
+        self._end_call()
         for _, started in list(self._tasks.values()):  # the build was cut off
             self._task(started, now, "unknown", None, {})
         while self._phases:

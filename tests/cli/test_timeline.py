@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from dbuild.core.events import Beat, Event, Phase, RunStarted, Spent, TaskEnded, TaskStarted
+from dbuild.core.events import Beat, Event, Phase, RunStarted, Spent, TaskEnded, TaskRegrouped, TaskStarted
 from dbuild.ui.sinks import Sink
 from dbuild.ui.timeline import Timeline
 from tests.cli.sandbox import Sandbox
@@ -21,6 +21,13 @@ FAILING = """
 path = "out/broken.txt"
 shell = "exit 3"
 retries = { times = 1, delay = "0s" }
+"""
+BATCHED = """
+[targets.many]
+path = "out/many/{day}.txt"
+python = "recipes:many"
+inputs = ["raw"]
+batch = "all"
 """
 
 
@@ -120,6 +127,40 @@ class Silence(Sink):
     """A screen that shows nothing."""
 
     def __call__(self, event: Event) -> None: ...
+
+
+def test_partitions_of_one_call_stand_one_after_the_other(tmp_path: Path) -> None:
+    """They run at the same time, but on a lane what overlaps and isn't in each other is dropped by viewers."""
+    path, moments = tmp_path / "out.json", iter(range(1000))
+    call, alone = Spent(77, 0.25), Spent(77, 0.5)
+    days = [(("day", f"2013-01-0{day}"),) for day in (1, 2, 3)]
+    with Timeline(Silence(), str(path), lambda: float(next(moments))) as timeline:
+        for day in days:
+            timeline(TaskStarted("a", day, "new"))
+        timeline(TaskRegrouped("a", days[0], call))
+        timeline(TaskRegrouped("a", days[1], call))
+        timeline(TaskEnded("a", days[2], "built", True, 0.5, spent=alone))
+        timeline(TaskStarted("b", (), "new"))
+        timeline(TaskEnded("b", (), "built", True, 0.5, spent=call))
+    records = read(path)
+    check_nesting(records)
+    found = {one["name"]: (one["ts"], one["dur"], one["args"].get("batch")) for one in slices(records, "task")}
+    assert found == {
+        "a@2013-01-01": (1_000_000, 2_000_000, 2),
+        "a@2013-01-02": (3_000_000, 2_000_000, 2),
+        "a@2013-01-03": (5_000_000, 1_000_000, None),
+        "b": (7_000_000, 1_000_000, None),
+    }
+
+
+def test_a_build_in_batches_has_nothing_that_overlaps(sandbox: Sandbox) -> None:
+    sandbox.write("Dataflowfile", sandbox.read("Dataflowfile") + BATCHED)
+    sandbox.write("recipes.py", "def many(raw, output): yield from ((key, 'x') for key in output)\n")
+    done = sandbox.run("-j2", "--timeline", "out.json", "many")
+    assert done.returncode == 0, done.stderr
+    records = read(sandbox.root / "out.json")
+    check_nesting(records)
+    assert [one["args"]["batch"] for one in slices(records, "task")] == [3, 3, 3]
 
 
 def test_a_build_that_is_cut_off_leaves_what_there_was(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from dbuild.core.task import Task, TaskInput, TaskOutput
 T = TypeVar("T")
 
 _PIECE = 1 << 16  # bytes that are read at once
-_HEAD = 4  # bytes that say how long a message is
+_HEAD = 8  # bytes that say how long a message is: one may have millions of paths
 _MOST = 256  # targets of which a process keeps what their tasks have alike
 
 
@@ -36,11 +36,12 @@ class Channel:
     def send(self, value: object) -> None:
         """Sends a value that can be pickled. Raises OSError where the other end is gone."""
         data = pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
-        left = len(data).to_bytes(_HEAD, "little") + data
-        count = os.write(self._descriptor, left)
-        while count < len(left):
-            left = left[count:]
-            count = os.write(self._descriptor, left)
+        whole = len(data).to_bytes(_HEAD, "little") + data
+        count = os.write(self._descriptor, whole)
+        if count < len(whole):  # more than the socket holds; what is left of it isn't copied for each piece
+            left = memoryview(whole)
+            while left := left[count:]:
+                count = os.write(self._descriptor, left)
 
     def receive(self) -> Any:
         """The next value; waits for it. Raises EOFError where the other end is gone, or OSError."""

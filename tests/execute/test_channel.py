@@ -113,7 +113,7 @@ def test_messages_are_whole_however_they_are_cut(ends: tuple[Channel, Channel, i
     _, other, descriptor = ends
     random = Random(3)
     values = [random.randbytes(size) for size in (0, 1, 3, 70, 5_000)] * 20
-    stream = b"".join(len(data).to_bytes(4, "little") + data for data in map(pickle.dumps, values))
+    stream = b"".join(len(data).to_bytes(8, "little") + data for data in map(pickle.dumps, values))
     got: list[object] = []
     while stream:
         size = random.choice((1, 2, 3, 5, 100, 7_000))
@@ -132,6 +132,24 @@ def test_a_value_that_is_larger_than_what_a_socket_holds(ends: tuple[Channel, Ch
     assert len(other.receive()) == 5_000_000
     assert other.receive() == "last"
     os.wait()
+
+
+def test_what_is_left_of_a_large_value_is_not_copied_for_each_piece(
+    ends: tuple[Channel, Channel, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other, _ = ends
+    written: list[bytes | memoryview] = []
+    write = os.write
+
+    def write_some(descriptor: int, data: bytes | memoryview) -> int:
+        written.append(data)
+        return write(descriptor, data[:100])
+
+    monkeypatch.setattr(os, "write", write_some)
+    one.send("x" * 10_000)
+    assert other.receive() == "x" * 10_000
+    assert len(written) > 100
+    assert [type(data) for data in written[1:]] == [memoryview] * (len(written) - 1)
 
 
 def test_several_values_at_once_are_received_one_by_one(ends: tuple[Channel, Channel, int]) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ctypes
 import os
-import shutil
 import signal
 import subprocess
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
 from functools import lru_cache
+from itertools import takewhile
 
 from dbuild.observe.processes import IS_LINUX, children, descendants, files_written_by, group_of, is_running, name_of
 from dbuild.values import dataclass
@@ -91,20 +92,20 @@ def _start(arguments: list[str], environment: Mapping[bytes, bytes], folder: str
             start_new_session=True,
         )
 
-    known = _place_of(arguments[0], environment.get(b"PATH", b""))
-    if known is not None:
-        try:
-            return started(known)
-        except OSError:  # it isn't there any more, or is none that can be run: the next one on the path may be
-            _place_of.cache_clear()
+    # Python itself would have the new process try each folder of the path, which costs more than to look.
+    for place in _places(arguments[0], environment.get(b"PATH", b"")):
+        if os.access(place, os.X_OK):
+            with suppress(OSError):  # it is a folder, or none that can be run: another one on the path may be
+                return started(place)
+            break
     return started(None)
 
 
 @lru_cache(maxsize=64)
-def _place_of(program: str, path: bytes) -> str | None:
-    """Where a program is found: looked for once, and not by each task in all folders of the path."""
-    found = shutil.which(program, path=os.fsdecode(path)) if path and "/" not in program else None
-    return found if found is not None and os.path.isabs(found) else None
+def _places(program: str, path: bytes) -> tuple[str, ...]:
+    """Where on a path a program may be, as far as that doesn't depend on the folder that it starts in."""
+    folders = os.fsdecode(path).split(os.pathsep) if "/" not in program else []
+    return tuple(os.path.join(folder, program) for folder in takewhile(os.path.isabs, folders))
 
 
 def _reap(process: subprocess.Popen[bytes]) -> int:

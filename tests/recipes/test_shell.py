@@ -200,12 +200,16 @@ def test_env_finds_the_interpreter(tmp_path: Path) -> None:
 
 
 def test_a_program_is_the_first_of_its_name_on_the_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also when the one that was found before is gone, can't be run any more, or the task has a path of its own."""
-    for name in ("one", "two", "three"):
+    """Also when the one before is gone, can't be run any more, or isn't the first any more; or with a path of its own.
+
+    The tasks of another target may make such a program, and which of them this process ran before mustn't count.
+    """
+    for name in ("zero", "one", "two", "three"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "mine").write_text(f"#!/bin/sh\necho {name} $0\n")
         (tmp_path / name / "mine").chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}/one:{tmp_path}/two:/usr/bin:/bin")
+    (tmp_path / "zero" / "mine").rename(tmp_path / "mine")
+    monkeypatch.setenv("PATH", f"{tmp_path}/zero:{tmp_path}/one:{tmp_path}/two:/usr/bin:/bin")
     made = task(tmp_path, "", interpreter="mine")
     own = replace(made, env=(("PATH", f"{tmp_path}/three:/usr/bin:/bin"),))
     assert [execute(one).split()[0] for one in (made, own, made)] == ["one", "three", "one"]
@@ -213,6 +217,12 @@ def test_a_program_is_the_first_of_its_name_on_the_path(tmp_path: Path, monkeypa
     assert execute(made).split()[0] == "two"
     (tmp_path / "one" / "mine").unlink()
     assert execute(made).split()[0] == "two"
+    (tmp_path / "mine").rename(tmp_path / "zero" / "mine")
+    assert execute(made).split()[0] == "zero"
+    monkeypatch.setenv("PATH", f"four:{tmp_path}/two:/usr/bin:/bin")  # below the folder that it starts in
+    assert execute(made).split()[0] == "two"
+    (tmp_path / "three").rename(tmp_path / "four")
+    assert execute(made).split()[0] == "three"
     assert execute(task(tmp_path, "echo $0", interpreter="sh")) == "sh\n"  # as it was written, not where it was found
 
 

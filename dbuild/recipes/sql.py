@@ -214,7 +214,7 @@ class Job:
         text = str(query.text)
         copy = Step(query.text.within(*copy_text(output)), query.place, query.values)
         if output.format == "parquet":
-            execute_query(copy, self._engine)
+            self._copy(copy)
             return None
         self._check_format(output)
         try:
@@ -229,8 +229,14 @@ class Job:
         except (duckdb.Error, OSError) as error:
             raise query.failure(error) from None
         if output.format != "arrow":
-            execute_query(copy, self._engine)
+            self._copy(copy)
         return columns
+
+    def _copy(self, copy: Step) -> None:
+        if self._scope.has_columns_of_data:  # DuckDB makes a type of what it finds, and leaves it there
+            execute([copy], self._engine)
+        else:
+            execute_query(copy, self._engine)
 
     def _columns(self, query: Step, text: str) -> tuple[Column, ...]:
         """The result's columns: bound once for all tasks of one recipe whose inputs have the same columns."""

@@ -387,6 +387,8 @@ def test_a_statement_that_creates_nothing_leaves_its_connection_to_the_next(
     with pytest.raises(RecipeError):
         run_through("SELECT error('no') FROM numbers")
     assert run_through("SELECT g FROM numbers") is not second
+    run_through("FROM (PIVOT numbers ON g USING count(*))")
+    assert engine.cursor.execute("SELECT type_name FROM duckdb_types() WHERE NOT internal").fetchall() == []
     shown = "SELECT TIMESTAMPTZ '2013-01-01 00:00:00+00'::VARCHAR AS x"
     for zone, hour in (("UTC", "00"), ("Asia/Tokyo", "09"), ("Europe/Berlin", "01")):
         assert rows(engine, shown, tmp_path, timezone=zone) == [(f"2013-01-01 {hour}:00:00+{hour}",)]

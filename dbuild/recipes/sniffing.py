@@ -6,6 +6,7 @@ For proposals: nothing here decides how a build reads a file. Knows nothing of f
 from __future__ import annotations
 
 import re
+from codecs import getincrementaldecoder
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -114,9 +115,9 @@ def _is_latin(path: str) -> bool:
     if b"\0" in data or data.startswith((b"\x1f\x8b", b"\x28\xb5\x2f\xfd")):
         return False
     try:
-        data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        return error.start < len(data) - 4  # the last letter may have been cut
+        getincrementaldecoder("utf-8")().decode(data, final=len(data) < _LOOKED)  # else the last letter may be cut
+    except UnicodeDecodeError:
+        return True
     return False
 
 

@@ -403,6 +403,27 @@ def test_many_files_are_opened_a_few_at_a_time(folder: Sandbox, monkeypatch: pyt
     assert len(set(opened)) == len(opened)
 
 
+@pytest.mark.parametrize(
+    ("text", "encoding", "found"),
+    [
+        ("name\nJosé\n", "latin-1", True),
+        ("name\nJosé", "latin-1", True),
+        ("name\nJosé", "utf-8", False),
+        ("name\n" + "é" * 40_000, "utf-8", False),  # cut within a letter
+        ("name\n" + "e" * 65_529 + "é" * 2, "latin-1", True),
+    ],
+)
+def test_letters_of_one_byte_are_known_wherever_they_stand(
+    tmp_path: Path, text: str, encoding: str, found: bool
+) -> None:
+    from dbuild.recipes.sniffing import Sniffer
+
+    path = tmp_path / "names.csv"
+    path.write_bytes(f"{text}\n".encode(encoding))
+    head = Sniffer([str(tmp_path)]).head(str(path))
+    assert ((("encoding", "latin-1") in head.read), head.columns) == (found, (("name", "VARCHAR"),))
+
+
 def test_of_huge_files_only_the_beginning_is_read(folder: Sandbox) -> None:
     limit = 1 << 30
     for day in DAYS[:2]:

@@ -84,10 +84,10 @@ class Programs:
     def _start(self, one: Asked, withheld: Collection[str]) -> _Started:
         from subprocess import DEVNULL, Popen
 
-        from dbuild.recipes.shell import BASH, surroundings
+        from dbuild.recipes.shell import BASH, bare_environment
 
         arguments = [*BASH, "-c", one.command]
-        given = surroundings({os.fsencode(name) for name in withheld})
+        given = bare_environment({os.fsencode(name) for name in withheld})
         said, path = tempfile.mkstemp(prefix="dbuild-")
         os.unlink(path)
         try:

@@ -20,9 +20,9 @@ from dbuild.recipes.reach import reach_of
 from dbuild.recipes.reached import Widening
 from dbuild.recipes.returns import write_returned
 from dbuild.recipes.sources import Sources
-from dbuild.recipes.surroundings import variables
 from dbuild.recipes.together import gather_together, write_together
 from dbuild.recipes.tracebacks import causes_of, trim_traceback
+from dbuild.recipes.variables import variables
 from dbuild.values import dataclass
 
 if TYPE_CHECKING:

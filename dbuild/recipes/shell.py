@@ -41,7 +41,7 @@ from dbuild.recipes.keys import moment
 from dbuild.recipes.placeholders import Placeholder, parse, placeholders
 from dbuild.recipes.processes import GRACE, run_in_group
 from dbuild.recipes.quotes import Scanner, Spot, is_inside_string, is_shell, literal, place_word
-from dbuild.recipes.surroundings import inherited
+from dbuild.recipes.variables import inherited
 from dbuild.values import dataclass, field
 
 _PROVISIONAL = "DBUILD_PROVISIONAL"  # set only for commands that name it, as only these are run anew when it changes
@@ -319,16 +319,16 @@ def environment_of(task: Task, withheld: Collection[str] = ()) -> dict[str, str]
 
     `withheld` are variables of this process's own environment that recipes don't see (the secrets of all targets).
     """
-    found = _surroundings(render(task), {os.fsencode(name) for name in withheld})
+    found = _full_environment(render(task), {os.fsencode(name) for name in withheld})
     return {os.fsdecode(name): os.fsdecode(value) for name, value in found.items()}
 
 
-def surroundings(withheld: Collection[bytes]) -> dict[bytes, bytes]:
+def bare_environment(withheld: Collection[bytes]) -> dict[bytes, bytes]:
     """The environment of a command that belongs to no task: dbuild's own without these variables, and in UTC."""
     return inherited(_OURS, withheld) | {b"TZ": b"UTC", b"LC_ALL": _LOCALE.encode()}
 
 
-def _surroundings(command: Command, withheld: Collection[bytes] = ()) -> dict[bytes, bytes]:
+def _full_environment(command: Command, withheld: Collection[bytes] = ()) -> dict[bytes, bytes]:
     given = (*command.environment, *command.secrets)
     return inherited(_OURS, withheld) | {os.fsencode(name): os.fsencode(value) for name, value in given}
 
@@ -344,7 +344,7 @@ def run(task: Task, started: Callable[[int], None], log: int, grace: Callable[[]
     with _scripted(command) as arguments:
         try:
             paths = [output.path for output in task.outputs]
-            ended = run_in_group(arguments, _surroundings(command), task.root, log, started, grace, paths)
+            ended = run_in_group(arguments, _full_environment(command), task.root, log, started, grace, paths)
         except OSError as error:
             raise _start_error(error, arguments[0]) from None
     if ended.status:

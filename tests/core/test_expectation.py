@@ -18,6 +18,7 @@ from dbuild.core.expectation import (
     is_expected,
     newest_due,
     next_deadline,
+    next_due,
 )
 from dbuild.core.grain import Grain
 from dbuild.core.model import Dimension, Expectation, TimeDimension
@@ -213,6 +214,9 @@ def test_what_is_due_by_now_reaches_as_far_as_the_last_that_is(
     dues = {number: due_at(expectation, grain, number) for number in known}
     expected = max((number for number, each in dues.items() if each is not None and each <= now), default=None)
     assert newest_due(expectation, grain, start, now) == expected
+    later = next_due(expectation, grain, start, now)
+    assert later > now
+    assert newest_due(expectation, grain, start, later - timedelta(microseconds=1)) == expected
 
 
 # -- what is absent ------------------------------------------------------------------------------------------------

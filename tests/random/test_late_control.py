@@ -189,8 +189,9 @@ WRONG: dict[str, tuple[Wrong, int]] = {
 @pytest.mark.parametrize("wrong", WRONG)
 def test_a_wrong_system_is_found_out(wrong: str, stage: Path) -> None:
     system, first = WRONG[wrong]
-    with system(), pytest.raises(AssertionError):
+    with system(), pytest.raises(AssertionError) as found:
         _play_all(range(first, first + ENOUGH), stage)
+    assert Path(found.traceback[-1].path).parent == Path(__file__).parent, "it didn't do wrong, it broke"
 
 
 def _play_all(seeds: range, folder: Path) -> None:

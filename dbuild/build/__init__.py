@@ -123,9 +123,9 @@ def plan(settings: Settings, arguments: Sequence[str], *, force: bool = False) -
 
 
 def fresh(settings: Settings, arguments: Sequence[str]) -> int | None:
-    """How many partitions a plan for these targets has if nothing is to run and nothing waits.
+    """How many partitions a plan for these targets has, where nothing is to run and nothing waits.
 
-    None where that isn't known without planning.
+    None where something is or does, or where only a plan can tell.
     """
     from dbuild.build.shortcut import standing
 

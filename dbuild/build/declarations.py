@@ -24,10 +24,10 @@ class Declarations:
         self._fingerprints = fingerprints
         self._schemas = schemas
         self._routing = routing
-        # What is asked for each partition, with the step that it was found for:
+        # What is asked for each partition; of steps that may be others than the flow's, with the step:
         self._params: dict[str, tuple[Step, Mapping[str, str]]] = {}
-        self._asking: dict[str, bool] = {}
         self._uncounted: dict[str, tuple[Step, frozenset[str]]] = {}
+        self._asking: dict[str, bool] = {}
 
     def basis(self, target: str) -> bytes:
         """Identity of everything that a verdict on the target depends on, besides files and traces."""

@@ -144,6 +144,22 @@ class Engine:
         while self._undoing:
             self.root.execute(self._undoing.pop())
 
+    def recover(self) -> None:
+        """End a task that failed: as `reset`; where DuckDB takes no more statements, the next task has a session anew.
+
+        After a fault of its own it takes none, and then neither would what parses in a cursor of the same session.
+        """
+        if self._root is None:  # DuckDB may not even be imported
+            return self.reset()
+        import duckdb
+
+        try:
+            self.reset(ends_cursor=True)
+            self.root.execute("SELECT 1")
+        except duckdb.Error:
+            self._undoing.clear()
+            self.close()
+
     def interrupt(self) -> None:
         """Called by another thread: the statement that runs now, if any, fails."""
         for connection in (self._cursor, self._root):

@@ -201,6 +201,9 @@ def run(task: Task, engine: Engine) -> Produced:
         prepare_imports(task.root, task.snapshot, task.bounds.code if task.bounds and task.is_confined else None)
         try:
             return _run(task, engine)
+        except BaseException:
+            engine.recover()
+            raise
         finally:
             os.chdir(before)
     finally:

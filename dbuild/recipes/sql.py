@@ -103,7 +103,10 @@ def run(task: Task, engine: Engine) -> tuple[Column, ...] | None:
             raise
         raise RecipeError(error.what, task.recipe.place, error.hint, error.causes) from None
     finally:
-        engine.reset(ends_cursor=not is_done)
+        if is_done:
+            engine.reset()
+        else:
+            engine.recover()
 
 
 class Job:

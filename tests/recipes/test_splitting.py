@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -12,11 +14,12 @@ from random import Random
 import pytest
 
 from dbuild.core.task import Task, TaskOutput, TaskPart, format_of
-from dbuild.recipes import splitting
+from dbuild.errors import RecipeError
+from dbuild.recipes import splitting, syntax
 from dbuild.recipes.composition import Step
 from dbuild.recipes.engine import Engine
 from dbuild.recipes.sql import run
-from tests.recipes.sqltasks import DAY, ORIGIN, read_parquet, task
+from tests.recipes.sqltasks import DAY, ORIGIN, read_parquet, rows, task
 
 ORIGINS = ("EWR", "JFK", "LGA", "a/b", "=", "é")
 ROWS = (
@@ -133,6 +136,24 @@ def test_rows_keep_their_order_whatever_their_columns_are(tmp_path: Path, kind: 
         alone = tmp_path / f"alone{ending}"
         run(task(f"SELECT * FROM ({text}) WHERE origin = '{key}'", alone), engine)
         assert content(tmp_path / f"{key}{ending}") == content(alone)
+
+
+def test_a_task_at_which_duckdb_fails_leaves_a_session_to_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a fault of its own DuckDB takes no statement any more, not even to parse it."""
+    monkeypatch.setattr(splitting, "_UNSORTABLE", re.compile(r"(?!)"))
+    monkeypatch.setattr(syntax, "_parsers", [])
+    engine = Engine([str(tmp_path)])
+    session = engine.root
+    path = str(tmp_path / "x.parquet")
+    made = task("SELECT n::BIT AS v, 'EWR' AS origin FROM range(2) t(n)", tmp_path / "x.parquet", dimensions=(ORIGIN,))
+    parts = (TaskPart(("EWR",), (), (TaskOutput("", path, path, "parquet"),)),)
+    with suppress(RecipeError):  # once DuckDB has learnt it, there is nothing to recover from
+        run(replace(made, outputs=(), parts=parts), engine)
+        pytest.skip("this DuckDB can do it")
+    assert rows(engine, "SELECT 'no other' AS says_so", tmp_path) == [("no other",)]
+    assert engine.root is not session
 
 
 def content(path: Path) -> object:

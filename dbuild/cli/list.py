@@ -25,7 +25,7 @@ Examples:
 
 
 @click.command("list", help=HELP)
-@click.argument("targets", nargs=-1, metavar="[TARGET[@KEYS]]...")
+@click.argument("targets", nargs=-1, metavar="[SOURCE|TARGET[@KEYS]]...")
 @common_options
 def command(
     targets: Sequence[str],

@@ -15,7 +15,6 @@ from dbuild.cli.topics import TOPICS
 from dbuild.core.completion import Command, Option
 
 FILE = Path(__file__).with_name("words.py")
-_WITH_SOURCES = ("list", "status", "late", "history")  # commands whose targets may be sources
 _HEAD = '''"""All commands and options. Written by dbuild.cli.wordlist: change the commands, then run that."""
 
 from __future__ import annotations
@@ -49,18 +48,18 @@ def command_words(name: str) -> Command:
     parent = click.Context(dbuild, **dbuild.context_settings)
     for parameter in command.get_params(click.Context(command, parent=parent)):
         if isinstance(parameter, click.Argument):
-            takes = _arguments(name, parameter.metavar or "")
+            takes = _arguments(parameter.metavar or "")
         elif isinstance(parameter, click.Option) and not parameter.hidden:
             options.append(_option(parameter))
     return Command(COMMANDS[name][1], takes, tuple(options))
 
 
-def _arguments(name: str, metavar: str) -> str:
+def _arguments(metavar: str) -> str:
     if "stale|fresh" in metavar:
         return "marks"
     if "TOPIC" in metavar:
         return "topics"
-    if "SOURCE" in metavar or ("TARGET" in metavar and name in _WITH_SOURCES):
+    if "SOURCE" in metavar:
         return "datasets"
     if "TARGET" in metavar:
         return "targets"

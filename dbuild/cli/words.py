@@ -54,7 +54,7 @@ COMMANDS = {
     ),
     "status": Command(
         "Show how every dataset stands.",
-        "datasets",
+        "targets",
         (
             Option(("--graph",), "", "Draw the flow"),
             Option(("--focus",), "text", "Draw only what lies around DATASET"),

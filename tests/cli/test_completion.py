@@ -79,6 +79,8 @@ def offered(project: Workshop, capsys: pytest.CaptureFixture[str], monkeypatch: 
         ("dbuild copy", ["copy", "copy@"]),
         ("dbuild ra", ["raw+"]),
         ("dbuild list ra", ["raw"]),
+        ("dbuild history ra", ["raw"]),
+        ("dbuild status ra", ["raw+"]),  # it stands among what it is needed for, and isn't asked for alone
         ("dbuild tag:", ["tag:nightly"]),
         ("dbuild +owner:", ["+owner:data?team"]),
         ("dbuild mor", ["more"]),

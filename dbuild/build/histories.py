@@ -15,7 +15,7 @@ from dbuild.core.keytext import shortened_set
 from dbuild.core.mark import Mark
 from dbuild.core.partitions import PartitionSet
 from dbuild.core.reasons import texts_of
-from dbuild.core.selection import parse_selector, partitions_of, select
+from dbuild.core.selection import named_by, parse_selector, partitions_of, select
 from dbuild.core.trace import joined_key
 from dbuild.errors import UsageError
 from dbuild.state.ledger import TaskRow
@@ -47,11 +47,13 @@ def histories(settings: Settings, arguments: Sequence[str], limit: int) -> tuple
 
 
 def _sorted(flow: Flow, arguments: Iterable[str]) -> tuple[list[str], list[str]]:
-    """The arguments that name sources, and the others."""
+    """The arguments that name sources, and the others. Raises UsageError for names of nothing."""
     sources: list[str] = []
     targets: list[str] = []
     for text in arguments:
-        (sources if parse_selector(text).name in flow.project.sources else targets).append(text)
+        selector = parse_selector(text)
+        named_by(flow, selector, with_sources=True)
+        (sources if selector.name in flow.project.sources else targets).append(text)
     return sources, targets
 
 

@@ -25,6 +25,7 @@ from dbuild.core.lateness import Deadline, Group, Lack, Lateness, Repair, Source
 from dbuild.core.model import Source
 from dbuild.core.partitions import Body, Index, PartitionSet
 from dbuild.core.plan import Plan, TargetPlan, inputs_of
+from dbuild.core.selection import named_by, parse_selector
 from dbuild.core.staleness import partition_name
 from dbuild.core.trace import joined_key, split_key
 from dbuild.errors import UsageError
@@ -67,6 +68,7 @@ def _sorted(flow: Flow, arguments: Sequence[str]) -> tuple[tuple[str, ...], tupl
     sources = tuple(dict.fromkeys(name for name in arguments if name in flow.project.sources))
     targets = tuple(name for name in arguments if name not in flow.project.sources)
     for name in targets:
+        named_by(flow, parse_selector(name), with_sources=True)
         source = name.partition("@")[0]
         if source in flow.project.sources:
             raise UsageError(f'"{name}": of a source all is told, late or not', hint=f"dbuild late {source}")

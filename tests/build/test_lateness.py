@@ -188,8 +188,10 @@ def test_names_choose_what_is_told(shop: Workshop) -> None:
     by_target = told(shop, "2013-01-05T08:00", "strict@2013-01-04")
     assert [one.source for one in by_target.sources] == ["rates"]
     assert [one.target for one in by_target.targets] == ["strict"]
-    with pytest.raises(UsageError, match="prise"):
+    with pytest.raises(UsageError, match='there is no dataset "prise"'):
         told(shop, "2013-01-05T08:00", "prise")
+    with pytest.raises(UsageError, match=r'"prise[*]" matches no dataset'):
+        told(shop, "2013-01-05T08:00", "prices", "prise*")
     with pytest.raises(UsageError, match="of a source all is told"):
         told(shop, "2013-01-05T08:00", "prices@2013-01-04")
 

@@ -9,6 +9,7 @@ import pytest
 
 from dbuild.build import Settings, history
 from dbuild.core.history import Happening, History
+from dbuild.errors import UsageError
 from dbuild.ui.bars import sparkline
 from dbuild.ui.history import history_lines
 from dbuild.ui.moments import When
@@ -50,6 +51,12 @@ def told(made: Workshop, *arguments: str, limit: int = 20) -> list[tuple[str, st
     """Number, keys, and how many were built, the same and failed, of what happened."""
     (found,) = history(Settings(str(made.root)), arguments, limit)
     return [(one.number, one.keys, one.built, one.same, one.failed) for one in found.happenings]
+
+
+def test_a_name_of_nothing_is_told_as_by_other_commands_that_take_sources(shop: Workshop) -> None:
+    for name, said in (("dialy", 'there is no dataset "dialy"'), ("dialy*", '"dialy[*]" matches no dataset')):
+        with pytest.raises(UsageError, match=said):
+            told(shop, name)
 
 
 def test_a_target_run_by_run(shop: Workshop) -> None:

@@ -56,6 +56,8 @@ class Sniffer:
             columns = self._columns(path, kind, read)
             rows = self._rows(path, kind, columns, read)
             more = _cell_options(columns, rows) if kind == "csv" else ()
+            if "decimal_separator" in dict(more) and self._has_points(path, columns, read):
+                more = tuple(option for option in more if option[0] == "nullstr")
             if more:
                 read = (*read, *more)
                 columns = self._columns(path, kind, read)
@@ -82,6 +84,13 @@ class Sniffer:
         if delimiter in _DELIMITERS and delimiter != usual["delim"]:
             read = (*read, ("delim", delimiter))
         return read if has_header else (*read, ("header", False))
+
+    def _has_points(self, path: str, columns: Sequence[Column], read: Options) -> bool:
+        """Whether a CSV has numbers with a decimal point too: with a comma for it they would be others (5237)."""
+        places = [place for place, (_, kind) in enumerate(columns) if kind == "DOUBLE"]
+        texts = self._rows(path, "csv", [(name, "VARCHAR") for name, _ in columns], read) if places else ()
+        found = (str(row[place]).strip() for row in texts for place in places if row[place] is not None)
+        return not all(map(_COMMA_NUMBER.fullmatch, found))
 
     def _rows(self, path: str, kind: str, columns: Sequence[Column], read: Options) -> tuple[tuple[object, ...], ...]:
         if kind == "csv":

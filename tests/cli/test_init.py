@@ -424,6 +424,25 @@ def test_letters_of_one_byte_are_known_wherever_they_stand(
     assert ((("encoding", "latin-1") in head.read), head.columns) == (found, (("name", "VARCHAR"),))
 
 
+@pytest.mark.parametrize(
+    ("lines", "found", "second"),
+    [
+        (("1.234,50;52.37", "99,00;48.1"), False, 52.37),  # not 5237
+        (("1,50;52.37", "99,00;48.1"), False, 52.37),
+        (("1.234,50;1.200", "99,00;300"), True, 1200),
+    ],
+)
+def test_numbers_with_a_point_stay_what_they_are(
+    tmp_path: Path, lines: tuple[str, ...], found: bool, second: float
+) -> None:
+    from dbuild.recipes.sniffing import Sniffer
+
+    path = tmp_path / "prices.csv"
+    path.write_text("\n".join(("price;more", *lines, "")))
+    head = Sniffer([str(tmp_path)]).head(str(path))
+    assert ("decimal_separator" in dict(head.read), head.rows[0][1]) == (found, second)
+
+
 def test_of_huge_files_only_the_beginning_is_read(folder: Sandbox) -> None:
     limit = 1 << 30
     for day in DAYS[:2]:

@@ -53,9 +53,11 @@ class Live:
         self._is_reflowing = is_reflowing
         self._shown: list[Line] = []
         self._columns = 0  # of the terminal when they were drawn
+        self._is_elsewhere = False  # the cursor, since then
 
     def draw(self, lines: Sequence[Line], above: Sequence[str] = ()) -> None:
         """Shows these lines, and writes others above them, to stay."""
+        self._find_cursor()
         size = self.size().columns
         if above or size != self._columns or len(lines) != len(self._shown):
             text = self._erasure() + "".join(f"{line}\n" for line in above) + "\n".join(line.text for line in lines)
@@ -67,14 +69,22 @@ class Live:
 
     def clear(self, above: Sequence[str] = (), *, is_last: bool = False) -> None:
         """Takes the lines off the screen, and writes others in their place, to stay."""
+        self._find_cursor()
         text = self._erasure() + "".join(f"{line}\n" for line in above)
         self._shown = []
         if text:
             put(self._stream, text, is_last=is_last)
 
     def forget(self) -> None:
-        """Takes what is shown for something else's: the next frame is drawn below whatever is on the screen."""
-        self._shown = []
+        """Takes what is shown for something else's: the next frame is drawn below whatever is on the screen.
+
+        It may be called in the middle of a frame, by a signal.
+        """
+        self._is_elsewhere = True
+
+    def _find_cursor(self) -> None:
+        if self._is_elsewhere:
+            self._is_elsewhere, self._shown = False, []
 
     def _changes(self, lines: Sequence[Line]) -> str:
         changed = [at for at, (old, new) in enumerate(zip(self._shown, lines, strict=True)) if old != new]

@@ -183,6 +183,23 @@ def test_a_frame_writes_only_what_changed() -> None:
     assert written(stream) == ""
 
 
+def test_a_stop_in_the_middle_of_a_frame_has_the_next_one_drawn_below() -> None:
+    class Stopping(Line):
+        """A line at which Ctrl-Z and `fg` come while it is compared."""
+
+        def __ne__(self, other: object) -> bool:
+            screen.forget()
+            return tuple(self) != other
+
+    screen, stream = live(Size(20, 5))
+    screen.draw([Stopping("one", 3), *lines("two")])
+    assert written(stream) == "one\ntwo"
+    screen.draw(lines("one", "three"))
+    assert written(stream) == "\rthree\x1b[K"
+    screen.draw(lines("one", "four"))
+    assert written(stream) == "one\nfour"
+
+
 def test_after_a_resize_the_rows_are_counted_as_the_terminal_has_them() -> None:
     assert rows_of(lines("x" * 50, "", "日" * 30), 20) == 3 + 1 + 3
     for is_reflowing, up in ((True, 3), (False, 1)):

@@ -18,6 +18,7 @@ import fcntl
 import gc
 import importlib
 import io
+import linecache
 import os
 import pickle
 import pkgutil
@@ -349,8 +350,11 @@ def _live(birth: Birth, given: list[int]) -> NoReturn:
             for stream in (sys.stdout, sys.stderr):
                 with contextlib.suppress(OSError, ValueError):
                     stream.flush()
+            if code < 0:
+                signal.signal(-code, signal.SIG_DFL)
+                os.kill(os.getpid(), -code)
         finally:
-            os._exit(code & 0xFF)
+            os._exit(code)
 
 
 def _take(birth: Birth, given: list[int]) -> None:
@@ -393,7 +397,7 @@ def _set_path(birth: Birth) -> None:
 
 
 def _status_of(birth: Birth) -> int:
-    """Runs the program; its exit status."""
+    """Runs the program; its exit status, or the signal that it ends by, as a negative number."""
     try:
         sys.orig_argv[1:] = birth.words
         sys.modules["__main__"] = program = types.ModuleType("__main__")
@@ -402,20 +406,20 @@ def _status_of(birth: Birth) -> int:
             runpy._run_module_as_main(birth.words[1])  # type: ignore[attr-defined]
         else:
             sys.argv[:] = ["-c", *birth.words[3:]]
-            exec(compile(birth.words[2], "<string>", "exec"), vars(program))
+            name, text = "<string>", birth.words[2]
+            if sys.version_info >= (3, 13):  # from then on tracebacks show its lines
+                linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
+            exec(compile(text, name, "exec"), vars(program))
     except SystemExit as end:
         if end.code is None or isinstance(end.code, int):
-            return end.code or 0
+            return (end.code or 0) & 0xFF
         print(end.code, file=sys.stderr)
         return 1
     except BaseException as error:
         if error.__traceback__ is not None:  # of which the first line is this function's
             error.__traceback__ = error.__traceback__.tb_next
         sys.excepthook(type(error), error, error.__traceback__)
-        if isinstance(error, KeyboardInterrupt):
-            signal.signal(signal.SIGINT, signal.SIG_DFL)
-            os.kill(os.getpid(), signal.SIGINT)
-        return 1
+        return -signal.SIGINT if isinstance(error, KeyboardInterrupt) else 1
     return 0
 
 

@@ -113,6 +113,8 @@ def test_a_module_is_found_from_its_folder_first(tmp_path: Path) -> None:
         "import os; os.abort()",
         "print(1); raise ValueError('wrong')",
         "raise KeyboardInterrupt",
+        "import atexit; atexit.register(print, 'the end'); print('half', end=''); raise KeyboardInterrupt",
+        "import sys; sys.exit(-2)",
         "import atexit; atexit.register(print, 'the end'); print('first')",
         "import threading, time; threading.Timer(0.05, print, ['a thread is waited for']).start()",
         "import sys; sys.stdout.write('x' * 100_000)",

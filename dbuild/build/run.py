@@ -129,7 +129,10 @@ class Run:
             if not self._running and not self._alarms.has_delayed:
                 raise RuntimeError("the schedule is stuck: nothing runs and nothing can start")
             for result in self._pool.poll(self._patience(killing_at)):
+                started = self._start_before(result)
                 self._finish(result)
+                for event in started:
+                    self._emit(event)
             if self.is_interrupted and killing_at is None:
                 killing_at = time.monotonic() + GRACE
             if killing_at is not None and time.monotonic() > killing_at:
@@ -163,9 +166,26 @@ class Run:
         for attempt in self._running.get(number, ())[:1]:  # what several print together is told of the first
             self._emit(TaskPrinted(attempt.node[0], self._key(attempt.node), data))
 
-    def _start_ready(self) -> None:
+    def _start_before(self, result: Result) -> list[Event]:
+        """Starts the next task before what came of one is settled, so that its worker doesn't wait for that.
+
+        Gives what is to be told of it when that is settled: nobody is to see more run at once than may.
+        """
+        attempt, emit, events = self._running[result.number][0], self._emit_to, list[Event]()
+        is_over = result.error is None and not attempt.ended_for and not self._gathering.is_batched(attempt.node)
+        if is_over and not self._is_stopping:
+            self.schedule.release(attempt.node)
+            self._emit_to = events.append
+            try:
+                self._start_ready(attempt.node)
+            finally:
+                self._emit_to = emit
+        return events
+
+    def _start_ready(self, ended: Node | None = None) -> None:
+        """Starts what may start, also while a task that has ended isn't settled yet."""
         while self._pool.has_room and not self._is_stopping:
-            node = self.schedule.take()
+            node = self.schedule.take() if ended is None else self.schedule.take_before(ended)
             if node is None:
                 return
             attempt = self._admitted(node)

@@ -10,7 +10,7 @@ or later moves what comes after it. If nothing runs, something starts.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from dbuild.core.forecast import Forecast, Node
 from dbuild.core.occupancy import SECOND, Occupancy, Ticks, ticks
@@ -50,14 +50,18 @@ class PunctualLine:
         if at == len(self._open) or self._open[at] != place:
             self._open.insert(at, place)
 
-    def pop(self, is_ready: Callable[[Node], bool]) -> Node | None:
-        """Takes the next task that can start now out of the line, or None."""
+    def pop(self, is_ready: Callable[[Node], bool], coming: Iterable[tuple[Claim, Rank]] = ()) -> Node | None:
+        """Takes the next task that can start now out of the line, or None.
+
+        What is `coming` will be ready in a moment: None also where that will be next then.
+        """
         if not any(map(self._resources.fits, self._claims)):
             return None
-        place = self._next(is_ready)
-        if place is None and self._forecast.is_idle:
+        soon = {rank[3] for _, rank in coming}
+        place = self._next((lambda node: node in soon or is_ready(node)) if soon else is_ready)
+        if place is None and self._forecast.is_idle and not soon:
             place = next((place for place in self._open if is_ready(self._tasks[place][0])), None)
-        if place is None:
+        if place is None or self._tasks[place][0] in soon:
             return None
         del self._open[bisect_left(self._open, place)]
         return self._tasks[place][0]

@@ -15,7 +15,7 @@ there is enough for both. What it doesn't lack is free for all.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from dbuild.core.forecast import Forecast, Node, Opening
 from dbuild.core.resources import Claim, Loads, Resources
@@ -40,17 +40,22 @@ class ReadyLine:
             line = self._heaps[claim] = []
         heapq.heappush(line, rank)
 
-    def pop(self, is_wanted: Callable[[Node], bool]) -> Node | None:
-        """Takes the next task that can start out of the line, or None. Tasks no longer wanted are dropped."""
+    def pop(self, is_wanted: Callable[[Node], bool], coming: Iterable[tuple[Claim, Rank]] = ()) -> Node | None:
+        """Takes the next task that can start out of the line, or None. Tasks no longer wanted are dropped.
+
+        What is `coming` will be in line in a moment: None also where that will be next then.
+        """
         heads = self._heads(is_wanted)
+        for claim, rank in coming:
+            heapq.heappush(heads, self._head(claim, rank))
         opening: Opening | None = None
         while heads:
-            _, (_, _, seconds, node), claim = heapq.heappop(heads)
+            _, rank, claim = heapq.heappop(heads)
             if not self._resources.fits(claim):
                 opening = opening or self._forecast.opening(claim)
-            elif opening is None or opening.allows(claim, seconds):
-                heapq.heappop(self._heaps[claim])
-                return node
+            elif opening is None or opening.allows(claim, rank[2]):
+                line = self._heaps.get(claim)
+                return heapq.heappop(line)[3] if line and line[0] is rank else None
         return None
 
     def _heads(self, is_wanted: Callable[[Node], bool]) -> list[tuple[float, Rank, Claim]]:
@@ -60,6 +65,9 @@ class ReadyLine:
             while line and not is_wanted(line[0][3]):
                 heapq.heappop(line)
             if line:
-                heads.append((min(line[0][0], -self._loads.heaviest(claim)), line[0], claim))
+                heads.append(self._head(claim, line[0]))
         heapq.heapify(heads)
         return heads
+
+    def _head(self, claim: Claim, rank: Rank) -> tuple[float, Rank, Claim]:
+        return min(rank[0], -self._loads.heaviest(claim)), rank, claim

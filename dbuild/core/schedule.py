@@ -123,6 +123,7 @@ class Schedule:
         self._ready: dict[str, list[int]] = {name: [] for name in together}  # positions in building order
         self._nodes = list(self.states) if together else []
         self._riders: set[Node] = set()
+        self._released: set[Node] = set()  # that run no longer, though what came of them isn't settled
         self._line = self._line_of(0 if together else foresight)
         self._gates.clear()  # who waits holds its gates; what they are called isn't asked for again
         for node, entry in self._entries.items():
@@ -275,8 +276,11 @@ class Schedule:
             self._forecast.begin(node, claim, seconds)
             self._plan(node, -1)
             return
-        self._resources.give_back(claim)
-        self._forecast.end(node, state is State.BUILT)
+        if node in self._released:
+            self._released.discard(node)
+        else:
+            self._resources.give_back(claim)
+            self._forecast.end(node, state is State.BUILT)
         if state not in _ENDED:
             self._plan(node, 1)  # all of it is still to be done
             if self._paths is not None:
@@ -327,6 +331,29 @@ class Schedule:
     def take(self) -> Node | None:
         """The next task that may start and fits into what is free, or None; it stays READY until it is moved."""
         return self._line.pop(self._is_ready)
+
+    def release(self, node: Node) -> None:
+        """Gives back what a running task takes whose recipe has succeeded: only what came of it is to be settled.
+
+        Not for one that rides along: it takes nothing. Raises ValueError for a task that doesn't run.
+        """
+        if self.states[node] is not State.RUNNING or node in self._riders or node in self._released:
+            raise ValueError(f"{node} holds nothing that could be released")
+        self._resources.give_back(self._claims[node[0]])
+        self._forecast.end(node, is_done=True)
+        self._released.add(node)
+
+    def take_before(self, node: Node) -> Node | None:
+        """What `take` will give when a task that was released is built; None also where that is what it frees."""
+        coming = [(self._claims[entry.node[0]], entry.rank) for entry in self._freed_by(node)]
+        return self._line.pop(self._is_ready, coming)
+
+    def _freed_by(self, node: Node) -> Iterator[Entry]:
+        """What waits for nothing but a running task."""
+        opened = [gate for gate in self._entries[node].gates if gate.left == 1]
+        for waiter, count in Counter(waiter for gate in opened for waiter in gate.waiters).items():
+            if waiter.waits == count and self._is_pending(waiter.node):
+                yield waiter
 
     def _is_ready(self, node: Node) -> bool:
         return self.states[node] is State.READY

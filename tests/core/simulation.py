@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random
 
 from dbuild.core.schedule import FORESIGHT, Node, Schedule, State
@@ -45,10 +46,17 @@ class Timeline:
 
     starts: dict[Node, float] = field(default_factory=dict)
     end: float = 0.0
+    early: int = 0  # tasks that were started before what made room for them was settled
 
 
-def simulate(work: Work, expected: Callable[[Node], float] | None = None, foresight: int = FORESIGHT) -> Timeline:
-    """Starts whatever the schedule gives, as soon as it gives it."""
+def simulate(
+    work: Work,
+    expected: Callable[[Node], float] | None = None,
+    foresight: int = FORESIGHT,
+    *,
+    is_early: bool = False,
+) -> Timeline:
+    """Starts whatever the schedule gives, as soon as it gives it; `is_early`: before what has ended is settled, too."""
     schedule = Schedule(
         work.seconds,
         work.gates.__getitem__,
@@ -59,14 +67,23 @@ def simulate(work: Work, expected: Callable[[Node], float] | None = None, foresi
     )
     line = Timeline()
     running: list[tuple[float, Node]] = []
-    while not schedule.is_over:
-        while (node := schedule.take()) is not None:
+
+    def start_all(take: Callable[[], Node | None]) -> None:
+        while (node := take()) is not None:
             schedule.move(node, State.RUNNING)
             line.starts[node] = line.end
             heapq.heappush(running, (line.end + work.seconds[node], node))
+
+    while not schedule.is_over:
+        start_all(schedule.take)
         assert running, "the run stands still"
-        line.end, node = heapq.heappop(running)
-        schedule.move(node, State.BUILT)
+        line.end, ended = heapq.heappop(running)
+        if is_early:
+            schedule.release(ended)
+            before = len(line.starts)
+            start_all(partial(schedule.take_before, ended))
+            line.early += len(line.starts) - before
+        schedule.move(ended, State.BUILT)
     return line
 
 

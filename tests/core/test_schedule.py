@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from dbuild.core.resources import Claim, Resources
 from dbuild.core.schedule import Node, Schedule, State
-from tests.core.simulation import Work, simulate
+from tests.core.simulation import Work, draw, simulate
 
 ENDED = {State.BUILT, State.FRESH, State.FAILED, State.BLOCKED}
 
@@ -281,6 +281,22 @@ def test_the_order_is_the_same_every_time(work: Work) -> None:
     assert list(simulate(work).starts.items()) == list(simulate(work).starts.items())
 
 
+@given(works(), st.sampled_from([0, 1000]))
+def test_what_starts_before_a_task_is_settled_is_what_would_start_then(work: Work, foresight: int) -> None:
+    early, late = simulate(work, foresight=foresight, is_early=True), simulate(work, foresight=foresight)
+    assert list(early.starts.items()) == list(late.starts.items())
+
+
+@pytest.mark.parametrize("foresight", [0, 1000])
+def test_the_flows_that_are_drawn_start_in_the_same_order_however_early(foresight: int) -> None:
+    works = [draw(seed) for seed in range(20)]
+    early = [simulate(work, foresight=foresight, is_early=True) for work in works]
+    assert [[*line.starts.items()] for line in early] == [
+        [*simulate(work, foresight=foresight).starts.items()] for work in works
+    ]
+    assert sum(line.early for line in early) > sum(len(line.starts) for line in early) / 2
+
+
 @given(works())
 def test_a_task_starts_as_soon_as_it_fits_when_nothing_runs(work: Work) -> None:
     schedule = scheduled(work)
@@ -384,6 +400,36 @@ def test_a_task_that_does_not_run_any_more_frees_what_it_held(state: State) -> N
     schedule.move(("a", ()), state)
     assert schedule.free() == {"cpus": 1.0, "memory": 8e9}
     assert start(schedule) == ("a" if state is State.READY else "b")
+
+
+@pytest.mark.parametrize("state", [State.DELAYED, State.READY, State.FAILED, State.BUILT])
+def test_a_task_that_was_released_gives_back_what_it_held_once(state: State) -> None:
+    schedule = shared({"a": 1.0, "b": 1.0, "c": 1.0}, alike("abc", {"cpus": 1}), cpus=1)
+    assert start(schedule) == "a"
+    schedule.release(("a", ()))
+    assert schedule.free() == {"cpus": 1.0}
+    assert schedule.take_before(("a", ())) == ("b", ())
+    schedule.move(("b", ()), State.RUNNING)
+    schedule.move(("a", ()), state)
+    assert schedule.free() == {"cpus": 0.0}
+    with pytest.raises(ValueError, match="could be released"):
+        schedule.release(("a", ()))
+    end(schedule, "b")
+    assert schedule.free() == {"cpus": 1.0}
+    if state is State.READY:
+        assert start(schedule) == "a"
+        assert schedule.free() == {"cpus": 0.0}
+        end(schedule, "a")
+        assert schedule.free() == {"cpus": 1.0}
+
+
+def test_what_a_task_frees_and_is_more_urgent_is_waited_for() -> None:
+    work = Work({("a", ()): 1.0, ("b", ()): 1.0, ("c", ()): 5.0}, {}, alike("abc", {"cpus": 1}), {"cpus": 1})
+    work.gates.update({("a", ()): [], ("b", ()): [], ("c", ()): [("a", (("a", ()),))]})
+    for foresight in (0, 1000):
+        line = simulate(work, foresight=foresight, is_early=True)
+        assert [one for one, _ in line.starts] == ["a", "c", "b"]
+        assert line.early == 1  # b, before c was settled
 
 
 def test_a_delayed_task_keeps_the_run_from_being_over_and_what_reads_it_waiting() -> None:

@@ -1,0 +1,105 @@
+"""When the next task starts: before what came of the last is settled, wherever that makes no difference to anybody."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dbuild.build.publication import Publisher
+from dbuild.core.events import TaskEnded, TaskStarted
+from dbuild.execute.pool import Pool
+from tests.build.workshop import Workshop
+
+FLOW = """
+[partitions.name]
+discover = "raw"
+[sources.raw]
+path = "in/{name}.txt"
+[targets.made]
+path = "out/{name}.txt"
+python = "recipes:copy"
+inputs = ["raw"]
+"""
+NEXT = """
+[targets.next]
+path = "next/{name}.txt"
+python = "recipes:follow"
+inputs = ["made"]
+"""
+# A recipe that writes to what it reads spoils itself, and is told so when it is to be published.
+RECIPES = """
+def copy(raw, output):
+    text = raw.read_text()
+    output.write_text(text)
+    if text.startswith("spoiled"):
+        raw.write_text("spoilt")
+def follow(made, output):
+    output.write_text(made.read_text())
+"""
+NAMES = ("a", "b", "c", "d")
+
+
+@pytest.fixture
+def seen(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is handed to workers, and what is published, in that order."""
+    seen: list[str] = []
+    submit, publish = Pool.submit, Publisher.publish
+
+    def submitted(pool: Pool, task: Any) -> None:
+        seen.append(f"start {task.label}")
+        submit(pool, task)
+
+    def published(publisher: Publisher, node: Any, prepared: Any, result: Any) -> bool:
+        seen.append(f"publish {prepared.task.label}")
+        return publish(publisher, node, prepared, result)
+
+    monkeypatch.setattr(Pool, "submit", submitted)
+    monkeypatch.setattr(Publisher, "publish", published)
+    return seen
+
+
+def shop(root: Path, flow: str, **texts: str) -> Workshop:
+    made = Workshop(root, flow, **{"recipes.py": RECIPES})
+    for name in NAMES:
+        made.write(f"in/{name}.txt", texts.get(name, name))
+    return made
+
+
+def test_a_worker_has_its_next_task_before_the_last_one_is_published(tmp_path: Path, seen: list[str]) -> None:
+    built = shop(tmp_path, FLOW).build(jobs=1)
+    assert built.counts == {"made": 4}
+    assert seen == [
+        *("start made@a", "start made@b", "publish made@a", "start made@c", "publish made@b"),
+        *("start made@d", "publish made@c", "publish made@d"),
+    ]
+
+
+def test_a_task_waits_until_what_it_reads_is_published(tmp_path: Path, seen: list[str]) -> None:
+    assert shop(tmp_path, FLOW + NEXT).build(jobs=1).counts == {"made": 4, "next": 4}
+    for name in NAMES:
+        assert seen.index(f"publish made@{name}") < seen.index(f"start next@{name}")
+
+
+def test_nobody_is_told_that_more_run_at_once_than_may(tmp_path: Path, seen: list[str]) -> None:
+    built = shop(tmp_path, FLOW + NEXT).build(jobs=1)
+    told = [event for event in built.events if isinstance(event, TaskStarted | TaskEnded)]
+    assert [isinstance(event, TaskStarted) for event in told] == [True, False] * 8
+    for started, ended in zip(told[::2], told[1::2], strict=True):
+        assert (started.target, started.key) == (ended.target, ended.key)
+
+
+def test_one_more_runs_when_publishing_fails_and_no_others(tmp_path: Path, seen: list[str]) -> None:
+    built = shop(tmp_path, FLOW, a="spoiled").build(jobs=1)
+    assert built.ran == ["made@a", "made@b"]
+    assert list(built.errors) == ["made@a"]
+    assert "changed while the recipe ran" in built.errors["made@a"]
+    assert [line for line in seen if line.startswith("start")] == ["start made@a", "start made@b"]
+
+
+def test_none_runs_after_a_recipe_that_failed(tmp_path: Path, seen: list[str]) -> None:
+    made = shop(tmp_path, FLOW)
+    made.write("recipes.py", "def copy(raw, output):\n    raise ValueError(raw.name)\n")
+    assert made.build(jobs=1).ran == ["made@a"]
+    assert seen == ["start made@a"]

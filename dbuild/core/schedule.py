@@ -344,9 +344,14 @@ class Schedule:
         self._released.add(node)
 
     def take_before(self, node: Node) -> Node | None:
-        """What `take` will give when a task that was released is built; None also where that is what it frees."""
-        coming = [(self._claims[entry.node[0]], entry.rank) for entry in self._freed_by(node)]
-        return self._line.pop(self._is_ready, coming)
+        """What `take` will give when a task that was released is built; None also where that is what it frees.
+
+        Nor is anything given where it frees a task that may start with others, as one execution: these wait for it.
+        """
+        freed = list(self._freed_by(node))
+        if any(entry.node[0] in self._ready for entry in freed):
+            return None
+        return self._line.pop(self._is_ready, [(self._claims[entry.node[0]], entry.rank) for entry in freed])
 
     def _freed_by(self, node: Node) -> Iterator[Entry]:
         """What waits for nothing but a running task."""

@@ -141,7 +141,8 @@ def test_killed_at_the_first_passing_of_a_first_build(new: Ledgered, place: str)
 
 @pytest.mark.parametrize("place", FINISHED)
 def test_killed_at_the_third_passing_of_a_later_build(changed: Ledgered, place: str) -> None:
-    check_cut(changed, place, 3, 3 + FINISHED[place])
+    unpublished = 1 if place == "task" else 0  # the third is handed out before the second is published
+    check_cut(changed, place, 3, 3 + FINISHED[place] - unpublished)
 
 
 IN_FOLDERS = ("intent", "rename", "renamed", "swapped", "commit")
@@ -372,12 +373,14 @@ def recorded(project: Workshop) -> set[str]:
 def test_an_effect_that_fails_fails_its_task(new: Ledgered, failpoint: str, said: str) -> None:
     done = new.cut(failpoint, "-j1")
     assert done.returncode == 1
-    at = int(failpoint.split(":")[1]) - 1
+    place, count, _ = failpoint.split(":")
+    at = int(count) - 1
     assert f"failed {TASKS[at]} (" in done.stderr
     assert said in done.stderr
     assert "Traceback" not in done.stderr
-    assert recorded(new) == set(TASKS[:at])
-    assert new.build(jobs=1).ran == TASKS[at:]
+    also = TASKS[at + 1 :][:1] if place in ("intent", "rename") else []  # its recipe began before publishing failed
+    assert recorded(new) == {*TASKS[:at], *also}
+    assert new.build(jobs=1).ran == [task for task in TASKS[at:] if task not in also]
     new.check_mended()
 
 

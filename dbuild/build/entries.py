@@ -44,15 +44,16 @@ class Entries:
         changed: bool = False,
         size: int | None = None,
         is_mended: bool = False,
+        key: str = "",
     ) -> None:
-        """Notes how an execution ended; `size` and `is_mended` as in a TaskRow."""
+        """Notes how an execution ended; `size` and `is_mended` as in a TaskRow, `key` joined, where it is known."""
         self._count += 1
         heapq.heappush(self._slowest, (seconds, -self._count, node))
         if len(self._slowest) > _SLOWEST:
             heapq.heappop(self._slowest)
         self._groups.open.tasks.append(
             TaskRow(
-                *(self._count, node[0], self._key(node), status, changed, seconds, self._world.clock()),
+                *(self._count, node[0], key or self._key(node), status, changed, seconds, self._world.clock()),
                 *(pack_reasons(reasons), error, self.relative(log), size, is_mended),
             )
         )
@@ -64,7 +65,7 @@ class Entries:
     def add_built(self, attempt: Attempt, result: Result, log: str | None, *, changed: bool) -> None:
         """Notes that a partition was made."""
         assert attempt.prepared is not None
-        size = sum(made.size for made in result.made) if result.made else None
+        size = sum([made.size for made in result.made]) if result.made else None
         is_mended = failed_alike(self._world, *attempt.node, attempt.reasons, attempt.prepared.records)
         self.add(
             *(attempt.node, attempt.reasons, "built", result.seconds),
@@ -72,6 +73,7 @@ class Entries:
             changed=changed,
             size=size,
             is_mended=is_mended,
+            key=joined_key(attempt.prepared.task.key),
         )
 
     def add_failure(self, node: Node, failure: Failure) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cached_property
 
 from dbuild.core.grain import Grain
 from dbuild.core.model import Project, TimeDimension
@@ -12,7 +13,7 @@ from dbuild.values import dataclass
 SINGLES = ":files"  # the name under which files that stand alone are kept as one listing
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Location:
     """Where one output of a dataset, or a source, has its files."""
 
@@ -20,7 +21,7 @@ class Location:
     output: str
     pattern: PathPattern
 
-    @property
+    @cached_property
     def root(self) -> str:
         """The folder that has to be listed; SINGLES for a file that stands alone."""
         return SINGLES if self.pattern.is_static else (self.pattern.root or ".")

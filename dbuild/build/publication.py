@@ -44,12 +44,14 @@ class Publisher:
         key = joined_key(prepared.task.key)
         made = {one.name: one for one in result.made}
         trace = Trace(
-            prepared.fingerprint,
+            prepared.noted.fingerprint,
             prepared.params_recorded(result.params_read),
             pack_inputs(prepared.records),
             tuple(
-                OutputRecord(out.name, prepared.paths[out.name], made[out.name].digest, made[out.name].schema)
-                for out in prepared.task.outputs
+                [
+                    OutputRecord(out.name, prepared.paths[out.name], made[out.name].digest, made[out.name].schema)
+                    for out in prepared.task.outputs
+                ]
             ),
             self._run,
             self._world.clock(),
@@ -86,7 +88,7 @@ class Publisher:
     def _is_intact(self, prepared: Prepared, trace: Trace, made: dict[str, Made]) -> bool:
         """Whether the outputs lie there already, as they were recorded."""
         for output in trace.outputs:
-            root = prepared.roots[output.name]
+            root = prepared.noted.roots[output.name]
             files = list(_files(output, made[output.name]))
             if output.path.endswith("/") and self._there(prepared, output) != {path for path, _ in files}:
                 return False
@@ -104,7 +106,8 @@ class Publisher:
     def _make_way(self, node: Node, prepared: Prepared, made: dict[str, Made], before: Trace | None) -> None:
         old = before.outputs if before is not None else ()
         for name, path in prepared.paths.items():
-            note = self._strangers.make_way(path, {file for file, _ in made[name].files}, old)
+            files = made[name].files  # of a folder; mostly there are none
+            note = self._strangers.make_way(path, {file for file, _ in files} if files else (), old)
             if note is not None:
                 self.notes[node] = (*self.notes.get(node, ()), note)
 
@@ -118,7 +121,7 @@ class Publisher:
             if output.private:
                 discard(output.private)
         for record in trace.outputs:
-            root = prepared.roots[record.name]
+            root = prepared.noted.roots[record.name]
             if record.name not in before:
                 self._take_note(record.path, record.digest, root)
                 continue
@@ -132,7 +135,7 @@ class Publisher:
     def _take_note(self, path: str, digest: bytes, root: str) -> None:
         """A file that has just got its place: known by its stats from now on. Raises UserError where it went away."""
         survey, group = self._world.survey, self._groups.open
-        whole = os.path.join(survey.root, path)
+        whole = survey.absolute(path)
         stat = stat_file(whole)
         if stat is None:
             raise UserError(f"{path} went away while it was put there", hint="run dbuild again")
@@ -143,13 +146,15 @@ class Publisher:
 
     def _learn(self, node: Node, key: str, trace: Trace, changed: bool) -> None:
         target, index = node
-        schemas = self._world.schemas
+        schemas, has_tables = self._world.schemas, False
         for output in trace.outputs:
-            # Others hold their types, so their digests tell.
-            is_typed = output.schema is not None and format_of(output.path) in ("csv", "json")
-            digest = typed_digest(output.digest, output.schema) if is_typed else output.digest
+            digest = output.digest
+            if output.schema is not None:
+                has_tables = True
+                if format_of(output.path) in ("csv", "json"):  # others hold their types, so their digests tell
+                    digest = typed_digest(digest, output.schema)
             schemas.note_fresh(target, output.name, index, digest)
-        if any(output.schema is not None for output in trace.outputs):
+        if has_tables:
             schemas.fresh_outputs[target, index] = pack_outputs(trace.outputs)
         if self._world.routing is not None:
             self._world.routing.forget(target, key)  # it may have been looked into as it was before

@@ -55,24 +55,30 @@ class Readings:
         unsettled: PartitionSet | None,
     ) -> InputRecord:
         schemas, domain = self._world.schemas, self._world.domains.of(given.dataset)
-        reads = mapping.of_index(index, domain)
-        gaps = self._gaps(given, mapping, index, domain)
         if given.by:
+            reads, gaps = mapping.of_index(index, domain), self._gaps(given, mapping, index, domain)
             return replace(self._routed(step, number, given, index, reads, unsettled), absent=gaps[0])
-        cached = self._cached.get((step.target.name, number))
-        if unsettled is None and cached is not None and cached[0] == reads.body:
-            return replace(cached[1], absent=gaps[0], stand_ins=gaps[1])
+        body: Body = ()
+        if isinstance(mapping, Mapping) and mapping.is_identity:  # no set is made for one partition
+            indices, gaps = [index] if index in domain else [], ((), ())
+            keys = [domain.key(one) for one in indices]
+        else:
+            reads, gaps = mapping.of_index(index, domain), self._gaps(given, mapping, index, domain)
+            body = reads.body
+            cached = self._cached.get((step.target.name, number))
+            if unsettled is None and cached is not None and cached[0] == body:
+                return replace(cached[1], absent=gaps[0], stand_ins=gaps[1])
+            indices = list(reads.indices())
+            keys = list(PartitionSet(domain.axes, body).keys())
         name = f"{given.dataset}.{given.output}" if given.output else given.dataset
         location = self._world.location(given.dataset, given.output)
-        indices = list(reads.indices())
-        keys = list(PartitionSet(domain.axes, reads.body).keys())
         digests = self._digests(given.dataset, location, indices, keys, unsettled)
         first = domain.first() if unsettled is not None and digests and schemas.needs_first(given, step) else None
         is_open = unsettled is not None and first is not None and first in unsettled
         schema = UNSETTLED if is_open else schemas.reading_identity(given, step, bool(keys))
         record = InputRecord(given.name, name, joined_keys(keys), b"".join(digests), schema, *gaps)
         if unsettled is None and len(keys) > 1:
-            self._cached[step.target.name, number] = (reads.body, record)
+            self._cached[step.target.name, number] = (body, record)
         return record
 
     def _gaps(

@@ -318,10 +318,15 @@ class Run:
                 else:
                     self._beats.note(node, attempt.began, result)
                 self._entries.add_built(attempt, result, log, changed=changed)
-                notes = (*result.notes, *self.published.notes.get(node, ()))
-                is_provisional = node[1] in self.world.supply.improvises(node[0])
-                ended = TaskEnded(node[0], self._key(node), "built", changed, result.seconds, spent=attempt.spent)
-                self._emit(replace(ended, notes=notes, attempts=attempt.number, provisional=is_provisional))
+                self._emit(
+                    TaskEnded(
+                        *(node[0], self._key(node), "built", changed, result.seconds),
+                        notes=(*result.notes, *self.published.notes.get(node, ())),
+                        attempts=attempt.number,
+                        provisional=prepared.task.provisional,
+                        spent=attempt.spent,
+                    )
+                )
                 return
         self.published.discard(prepared)
         if error and self._undeclared:

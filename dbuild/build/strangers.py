@@ -32,7 +32,8 @@ class Strangers:
         answer says where it is. `before` has the partition's outputs of its last build. Raises OSError, and UserError
         where it can't be moved.
         """
-        whole = os.path.join(self._root, path.rstrip("/"))
+        bare = path.rstrip("/")
+        whole = bare if bare[:1] == "/" else f"{self._root}/{bare}"
         if not _is_folder(whole):
             return None
         folder, is_folder = f"{path.rstrip('/')}/", path.endswith("/")

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
 from dbuild.build.folders import SETTLE, Folders, View, prefix_of
 from dbuild.build.locations import SINGLES, Location, marker_of
 from dbuild.build.offspring import Offspring
 from dbuild.build.sight import Sight
-from dbuild.observe.digests import combine, digest_bytes, hash_file, is_racy, probe_clock
+from dbuild.observe.digests import combine, digest_bytes, hash_on_device, is_racy, probe_clock
 from dbuild.observe.listing import (
     DOUBTFUL,
     Stat,
@@ -51,6 +52,7 @@ class Survey:
         What `sight` has seen isn't looked at again.
         """
         self.root = root
+        self._prefix = os.path.join(root, "")
         self.locations = locations
         self.boot = boot_identity()
         self.hashed: dict[str, FileRow] = {}  # hashed now, not yet kept
@@ -179,33 +181,32 @@ class Survey:
             self._rows.update(self._state.files_below(prefix_of(root)))
 
     def _hash(self, path: str) -> FileRow | None:
-        whole = os.path.join(self.root, path)
-        clock = self._clock_of(whole)
+        clock = self._clock_now()
         try:
-            digest, stat = hash_file(whole)
+            digest, stat, device = hash_on_device(self.absolute(path))
         except FileNotFoundError:
             return None
+        if self._device is not None and device != self._device:
+            clock -= SETTLE  # its clock may differ: no file is trusted there that is younger than two minutes
         row = FileRow(path, stat, digest, is_racy(stat, clock), self.boot, clock)
         self.hashed[path] = row
         return row
 
-    def _clock_of(self, path: str) -> int:
+    def _clock_now(self) -> int:
         """The file system's clock, no later than now.
 
         Asked of the state's folder once a survey: a time that is too early only makes more files be hashed again.
-        On another file system, whose clock may differ, no file is trusted that is younger than two minutes.
-        `path` is absolute.
         """
         if self._clock is None:
             folder = os.path.join(self.root, FOLDER)
             self._clock = probe_clock(folder) if os.access(folder, os.W_OK) else 0
-        try:
-            if self._device is None:
+            with suppress(OSError):
                 self._device = os.stat(self.root).st_dev
-            is_foreign = os.stat(path).st_dev != self._device
-        except OSError:
-            is_foreign = False
-        return self._clock - SETTLE if is_foreign else self._clock
+        return self._clock
+
+    def absolute(self, path: str) -> str:
+        """A path that is relative to the project, or absolute already: as os.path.join, several times a task."""
+        return path if path[:1] == "/" else f"{self._prefix}{path}"
 
     def learn(self, row: FileRow, root: str) -> None:
         """Takes note of a file that was just made, so that it isn't hashed again in this run. Others keep its row."""
@@ -257,7 +258,10 @@ class Survey:
     def partition_digests(self, location: Location, keys: Sequence[tuple[str, ...]]) -> list[bytes | None]:
         """The digests of many partitions: as `partition_digest` of each, in one pass over the folder's rows."""
         if location.pattern.is_multiple or location.root == SINGLES or len(keys) <= _MANY:
-            return [self.partition_digest(location, key) for key in keys]
+            if location.pattern.is_multiple:
+                return [self.partition_digest(location, key) for key in keys]
+            path, root = location.pattern.path, location.root
+            return [row.digest if (row := self.row(path(key), root)) else None for key in keys]
         return [row.digest if row else None for row in self.rows(location, keys)]
 
     def rows(self, location: Location, keys: Sequence[tuple[str, ...]]) -> list[FileRow | None]:

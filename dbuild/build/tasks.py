@@ -9,16 +9,13 @@ from collections.abc import Iterator, Sequence
 from collections.abc import Mapping as MappingOf
 
 from dbuild.build.allotments import Allotments
-from dbuild.build.likeness import Likenesses, Looking
+from dbuild.build.likeness import Likenesses, Looking, Noted, Reading
 from dbuild.build.locations import SINGLES, Location
 from dbuild.build.world import World
 from dbuild.core.graph import Step
-from dbuild.core.mapping import Mapping
 from dbuild.core.model import Input, ShellRecipe, SqlRecipe
 from dbuild.core.partitions import Index, Key, PartitionSet
-from dbuild.core.plan import inputs_of
 from dbuild.core.staleness import Reason
-from dbuild.core.supplied import Supplied
 from dbuild.core.task import Column, Task, TaskInput, TaskOutput, format_of
 from dbuild.core.trace import InputRecord, joined_key, split_key, split_keys
 from dbuild.errors import RecipeError
@@ -41,17 +38,16 @@ class Prepared:
     reasons: tuple[Reason, ...]
     records: Sequence[InputRecord]  # what its trace will have of what it reads, with digests
     watched: Watched  # all that must not change while it runs
-    fingerprint: bytes
     paths: dict[str, str]  # output -> path relative to the project
-    roots: dict[str, str]  # output -> the folder that is listed for it
-    params: MappingOf[str, str]  # values as JSON
-    params_read: tuple[str, ...] | None  # None: the recipe tells
-    view_params: tuple[str, ...]  # of the views that it reads
+    noted: Noted  # what else its trace is made from
 
     def params_recorded(self, read: tuple[str, ...] | None) -> tuple[tuple[str, str], ...]:
         """The params that count for the trace: those that the recipe reads, or those that it looked up."""
-        names = self.params_read if self.params_read is not None else (read if read is not None else tuple(self.params))
-        return tuple((name, self.params.get(name, "")) for name in sorted({*names, *self.view_params}))
+        noted = self.noted
+        names = noted.params_read if noted.params_read is not None else (tuple(noted.params) if read is None else read)
+        if not names and not noted.view_params:
+            return ()
+        return tuple((name, noted.params.get(name, "")) for name in sorted({*names, *noted.view_params}))
 
 
 def log_file(run: int, target: str, key: tuple[str, ...], attempt: int = 1) -> str:
@@ -85,7 +81,6 @@ class TaskMaker:
         self._run = run
         self._snapshot = snapshot
         self._root = world.survey.root
-        self._prefix = os.path.join(self._root, "")
         self._looking = looking
         self._likenesses = Likenesses(world, allotments, snapshot, looking)
         self._formats: dict[str, str | None] = {}
@@ -101,27 +96,23 @@ class TaskMaker:
         key = world.domains.of(target).key(index)
         records = world.readings.of(step, index, {})
         watched: list[tuple[str, Stat]] = list(self._code_of(step))
-        inputs = tuple(
-            self._input(step, given, mapping, record, watched)
-            if not given.by
-            else self._routed(step, place, index, record, watched)
-            for place, ((given, mapping), record) in enumerate(
-                zip(inputs_of(world.flow, world.domains, target), records, strict=True)
+        alike = self._likenesses.of(step)
+        inputs = []
+        for place, (reading, record) in enumerate(zip(alike.inputs, records, strict=True)):
+            is_whole = not reading.given.by
+            inputs.append(
+                self._read(step, reading, record, watched)
+                if is_whole
+                else self._routed(step, place, reading, index, record, watched)
             )
-        )
-        locations = world.survey.locations[target]
-        paths = {location.output: location.pattern.path(key) for location in locations}
+        paths = {location.output: location.pattern.path(key) for location in alike.locations}
         return Prepared(
-            self._task(step, index, key, number, inputs, paths, attempt),
+            self._task(step, index, key, number, tuple(inputs), paths, attempt),
             reasons,
             world.readings.recorded(step, index, records),
             tuple(watched),
-            world.declarations.fingerprint(target),
             paths,
-            {location.output: location.root for location in locations},
-            world.declarations.params_of(step),
-            world.declarations.params_read(step),
-            world.declarations.view_params(step),
+            self._likenesses.noted(step),
         )
 
     def _task(
@@ -135,7 +126,7 @@ class TaskMaker:
         attempt: int,
     ) -> Task:
         """`paths`: of its outputs, relative to the project."""
-        world, target = self._world, step.target
+        target = step.target
         alike = self._likenesses.of(step)
         return Task(
             number=number,
@@ -145,27 +136,21 @@ class TaskMaker:
             recipe=target.recipe,
             code=step.analysis.fingerprint,
             inputs=inputs,
-            outputs=tuple(
-                [self._output(step, one, paths[one.output], number) for one in world.survey.locations[target.name]]
-            ),
+            outputs=tuple([self._output(step, one, paths[one.output], number) for one in alike.locations]),
             params=alike.params,
             timezone=target.timezone,
             root=self._root,
-            log=self._absolute(log_file(self._run, target.name, key, attempt)),
+            log=self._world.survey.absolute(log_file(self._run, target.name, key, attempt)),
             threads=alike.allotment.threads,
             views=alike.views,
             memory=alike.allotment.memory,
             share=alike.allotment.share,
-            provisional=index in world.supply.improvises(target.name),
+            provisional=alike.provisional is not None and index in alike.provisional,
             env=alike.env,
             secrets=alike.secrets,
             snapshot=alike.snapshot,
             bounds=alike.bounds,
         )
-
-    def _absolute(self, path: str) -> str:
-        """A path that is relative to the project, or absolute already: as os.path.join, several times a task."""
-        return path if path[:1] == "/" else f"{self._prefix}{path}"
 
     def _format_of(self, location: Location, path: str) -> str:
         """The format of a path, which mostly is that of its pattern's end."""
@@ -187,12 +172,11 @@ class TaskMaker:
         """What a view reads, of each input the newest partition that is there, under a name for the view."""
         world = self._world
         for given in step.inputs:
-            location = world.location(given.dataset, given.output)
             domain = world.domains.of(given.dataset)
             newest = last_of(self._there(given, domain))
             keys = (joined_key(domain.key(newest)),) if newest is not None else ()
             record = InputRecord(given.name, given.dataset, keys, b"", b"")
-            read = self._read(step, given, location, False, record, [])
+            read = self._read(step, self._likenesses.reading(given, is_single=False), record, [])
             yield replace(read, name=f"{view}/{given.name}")
 
     def read_all(self, step: Step, records: list[InputRecord]) -> tuple[tuple[TaskInput, ...], Watched]:
@@ -203,7 +187,7 @@ class TaskMaker:
         watched: list[tuple[str, Stat]] = []
         mappings = self._world.domains.mappings[step.target.name]
         inputs = tuple(
-            self._input(step, given, mapping, record, watched)
+            self._read(step, self._likenesses.reading(given, is_single=mapping.is_single), record, watched)
             for given, mapping, record in zip(step.inputs, mappings, records, strict=True)
         )
         return inputs, tuple(watched)
@@ -218,7 +202,7 @@ class TaskMaker:
     def make_folders(self, task: Task) -> None:
         """The folders in which a task's outputs are made. Raises OSError where that fails."""
         for output in task.outputs:
-            folder = os.path.dirname(output.private or output.path)
+            folder = (output.private or output.path).rpartition("/")[0]
             if folder not in self._folders:
                 os.makedirs(folder, exist_ok=True)
                 self._folders.add(folder)
@@ -235,7 +219,7 @@ class TaskMaker:
         return self._code[name]
 
     def _output(self, step: Step, location: Location, path: str, number: int) -> TaskOutput:
-        final = self._absolute(path.rstrip("/"))
+        final = self._world.survey.absolute(path.rstrip("/"))
         folder, _, name = final.rpartition("/")
         temporary = f"{folder}/{TEMPORARY}{self._run}-{number}-{name[-100:]}"
         is_confined = self._looking is not None and self._looking.is_enforced
@@ -245,25 +229,18 @@ class TaskMaker:
             return TaskOutput(location.output, os.path.join(private, name), final, format_of(path), private)
         return TaskOutput(location.output, temporary, final, self._format_of(location, path))
 
-    def _input(
+    def _routed(
         self,
         step: Step,
-        given: Input,
-        mapping: Mapping | Supplied,
+        place: int,
+        reading: Reading,
+        index: Index,
         record: InputRecord,
         watched: list[tuple[str, Stat]],
     ) -> TaskInput:
-        location = self._world.location(given.dataset, given.output)
-        return self._read(step, given, location, mapping.is_single, record, watched)
-
-    def _routed(
-        self, step: Step, place: int, index: Index, record: InputRecord, watched: list[tuple[str, Stat]]
-    ) -> TaskInput:
         """An input with the rows of one partition."""
-        given = step.inputs[place]
-        location = self._world.location(given.dataset, given.output)
         files: list[tuple[str, Stat]] = []
-        read = self._read(step, given, location, False, record, files)
+        read = self._read(step, reading._replace(is_single=False), record, files)
         assert self._world.routing is not None  # it has this input
         narrow, kept = self._world.routing.narrowed(step.target.name, place, index, read, files)
         watched += kept
@@ -275,36 +252,26 @@ class TaskMaker:
         Raises RecipeError where it isn't there.
         """
         watched: list[tuple[str, Stat]] = []
-        location = self._world.location(given.dataset, given.output)
         record = InputRecord(given.name, given.dataset, (partition,), b"", b"")
-        return self._read(step, given, location, False, record, watched), tuple(watched)
+        reading = self._likenesses.reading(given, is_single=False)
+        return self._read(step, reading, record, watched), tuple(watched)
 
-    def _read(
-        self,
-        step: Step,
-        given: Input,
-        location: Location,
-        is_single: bool,
-        record: InputRecord,
-        watched: list[tuple[str, Stat]],
-    ) -> TaskInput:
-        dataset = self._world.flow.project.dataset(given.dataset)
-        assert dataset is not None
-        split = split_keys(record.keys, len(dataset.dimensions))
+    def _read(self, step: Step, reading: Reading, record: InputRecord, watched: list[tuple[str, Stat]]) -> TaskInput:
+        location = reading.location
+        split = split_keys(record.keys, len(reading.dimensions))
         is_many = len(split) >= _MANY and not location.pattern.is_multiple and location.root != SINGLES
         keys, paths = (self._many if is_many else self._few)(location, split, watched)
-        columns, is_ours = self._columns(step, given, record, len(dataset.dimensions))
-        form = format_of(location.pattern.text)
+        columns, is_ours = self._columns(step, reading, record)
         return TaskInput(
-            given.name,
-            self._likenesses.dimensions(dataset.dimensions),
+            reading.given.name,
+            reading.dimensions,
             tuple(keys),
             tuple(paths),
-            is_single and not location.pattern.has_glob,
-            form,
-            (*WRITTEN_CSV, *dataset.read) if is_ours and form == "csv" else dataset.read,
+            reading.is_single,
+            reading.format,
+            (*WRITTEN_CSV, *reading.options) if is_ours and reading.format == "csv" else reading.options,
             columns,
-            dataset="" if given.dataset == given.name else given.dataset,
+            dataset=reading.dataset,
         )
 
     def _few(
@@ -319,7 +286,7 @@ class TaskMaker:
                 row = survey.row(path, location.root)
                 if row is None:
                     raise _absent(path)
-                watched.append((self._absolute(path), row.stat))
+                watched.append((survey.absolute(path), row.stat))
                 if not pattern.is_folder:
                     keys.append(key)
                     paths.append(watched[-1][0])
@@ -342,25 +309,22 @@ class TaskMaker:
         watched += zip(paths, stats, strict=True)
         return split, paths
 
-    def _columns(
-        self, step: Step, given: Input, record: InputRecord, size: int
-    ) -> tuple[tuple[Column, ...] | None, bool]:
+    def _columns(self, step: Step, reading: Reading, record: InputRecord) -> tuple[tuple[Column, ...] | None, bool]:
         """How an input's files are to be read, and whether dbuild itself wrote them as tables.
 
         As declared; else as the recipes that made them say; else by what the dataset's first partition shows.
         """
         if isinstance(step.target.recipe, ShellRecipe):
             return None, False
-        world = self._world
+        world, given = self._world, reading.given
         if given.dataset == step.target.name and not record.keys:
             return step.target.schema, False
-        form = format_of(world.location(given.dataset, given.output).pattern.text)
-        if given.dataset not in world.flow.steps or form not in ("csv", "json"):
+        if given.dataset not in world.flow.steps or reading.format not in ("csv", "json"):
             return world.schemas.of(given.dataset, given.output).columns, False
         axes = world.domains.of(given.dataset).axes
         found: dict[str, tuple[Column, ...]] = {}
         for joined in record.keys:
-            index = tuple(axis.index(value) for axis, value in zip(axes, split_key(joined, size), strict=True))
+            index = tuple(axis.index(value) for axis, value in zip(axes, split_key(joined, len(axes)), strict=True))
             schema = world.schemas.output_schema(given.dataset, given.output, index)
             if schema is not None:
                 found.setdefault(json.dumps(schema), schema)

@@ -20,6 +20,7 @@ class Verdicts:
         self.undecided = plan.may_run  # tasks of which it isn't known yet whether they have to run
         self._world = world
         self._plan = plan
+        self._reads: dict[str, frozenset[str]] = {}  # by target: what it reads, which is declared
 
     def reasons(self, node: Node) -> tuple[Reason, ...]:
         """Why a task runs; none: it doesn't have to.
@@ -28,7 +29,8 @@ class Verdicts:
         """
         planned = self._plan.targets[node[0]].will.get(node[1])
         if planned is not None:
-            return (*planned, *self._since(node, planned))
+            is_settled = self._reads_of(node[0]).isdisjoint(self.remade)
+            return planned if is_settled else (*planned, *self._since(node, planned))
         self.undecided -= 1
         return self._world.judge(*node, {}).reasons
 
@@ -36,10 +38,16 @@ class Verdicts:
         """Takes note that it will be asked again why a task runs."""
         self.undecided += node[1] not in self._plan.targets[node[0]].will
 
+    def _reads_of(self, target: str) -> frozenset[str]:
+        found = self._reads.get(target)
+        if found is None:
+            found = frozenset(given.dataset for given in self._world.flow.steps[target].inputs)
+            self._reads[target] = found
+        return found
+
     def _since(self, node: Node, planned: Sequence[Reason]) -> Iterator[Reason]:
         """What of its inputs this run has made otherwise: no plan knew it, and people ask for it afterwards."""
-        reads = {given.dataset for given in self._world.flow.steps[node[0]].inputs}
-        if reads.isdisjoint(self.remade) or any(reason.kind == "never built" for reason in planned):
+        if any(reason.kind == "never built" for reason in planned):
             return
         said = {(reason.kind, reason.subject) for reason in planned}
         with suppress(UserError):  # what can't be found out is said when the task is prepared

@@ -177,6 +177,8 @@ class PartitionSet:
 
     def key(self, index: Index) -> Key:
         """A member's key."""
+        if len(index) == len(self.axes) == 1:
+            return (self.axes[0].text(index[0]),)
         return tuple([axis.text(number) for axis, number in zip(self.axes, index, strict=True)])
 
     def first(self) -> Index | None:

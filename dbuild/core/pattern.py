@@ -45,6 +45,7 @@ class PathPattern:
     __slots__ = (
         "_components",
         "_is_delicate",
+        "_last",
         "_match",
         "_pieces",
         "_readers",
@@ -83,12 +84,16 @@ class PathPattern:
         self._match: Callable[[str], re.Match[str] | None] | None = None
         self._readers: list[tuple[int, Callable[[str], str | None]]] = []
         self._components: tuple[Component, ...] | None = None
+        self._last: tuple[Sequence[str] | None, str] = (None, "")  # of the last key: mostly it is asked for again
 
     def path(self, key: Sequence[str]) -> str:
         """The path of a partition, a folder's with its slash.
 
         ValueError where the pattern has a glob or the key can't be written.
         """
+        last, made = self._last
+        if key == last:
+            return made
         if self.has_glob:
             raise ValueError(f'"{self.text}" has a glob: its paths are found, not made')
         if len(key) != len(self.dimensions):
@@ -96,6 +101,7 @@ class PathPattern:
         made = self._template % tuple([_written(slot, key[slot.position]) for slot in self._slots])
         if self._is_delicate and self.key(f"{made}x" if self.is_folder else made) != tuple(key):
             raise ValueError(f'the path "{made}" doesn\'t tell where the values of {", ".join(key)} begin and end')
+        self._last = tuple(key), made
         return made
 
     def paths(self, keys: Sequence[Sequence[str]]) -> list[str]:

@@ -48,7 +48,6 @@ _ALLOWED = {
     State.DELAYED: {State.READY, State.FAILED},
 }
 FORESIGHT = 1000  # tasks: for more, a timetable takes too long to make
-_OPEN = (State.PENDING, State.READY, State.RUNNING, State.DELAYED)
 _UNSTARTED = (State.PENDING, State.READY, State.DELAYED)
 _SETTLED = {State.BUILT, State.FRESH}
 _ENDED = {State.BUILT, State.FRESH, State.FAILED, State.BLOCKED}
@@ -400,7 +399,9 @@ class Schedule:
     @property
     def is_over(self) -> bool:
         """Whether every task has ended."""
-        return not any(self.counts[state] for state in _OPEN)
+        counts = self.counts  # asked after every task
+        is_open = counts[State.PENDING] or counts[State.READY] or counts[State.RUNNING] or counts[State.DELAYED]
+        return not is_open
 
     @property
     def running(self) -> int:

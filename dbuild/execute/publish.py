@@ -20,7 +20,12 @@ from functools import lru_cache
 from dbuild import failpoints
 from dbuild.core.trace import Trace, pack_outputs, unpack_outputs
 
-_written = json.JSONEncoder(separators=(",", ":")).encode
+_quoted = json.encoder.encode_basestring_ascii
+
+
+def _written(pairs: Sequence[tuple[str, str]]) -> str:
+    """Pairs of texts as JSON: an encoder costs more than the line that it is for."""
+    return f"[{','.join([f'[{_quoted(name)},{_quoted(value)}]' for name, value in pairs])}]" if pairs else "[]"
 
 
 class Journal:
@@ -33,14 +38,11 @@ class Journal:
     def write(self, boot: str, target: str, key: str, trace: Trace) -> None:
         """Records what is about to be published. Raises OSError where it can't."""
         failpoints.reach("intent")
-        line = _written(
-            [
-                *(boot, target, key, trace.fingerprint.hex(), trace.params, pack_outputs(trace.outputs)),
-                *(trace.run, trace.at, trace.seconds, base64.b64encode(trace.inputs).decode()),
-            ]
-        )
+        what = f'{_quoted(boot)},{_quoted(target)},{_quoted(key)},"{trace.fingerprint.hex()}",{_written(trace.params)}'
+        inputs = base64.b64encode(trace.inputs).decode()
+        made = f'{_quoted(pack_outputs(trace.outputs))},{trace.run},{trace.at!r},{trace.seconds!r},"{inputs}"'
         # The line break before it ends a line that an earlier failure cut off.
-        data = memoryview(f"\n{line}\n".encode("utf-8", "surrogateescape"))
+        data = memoryview(f"\n[{what},{made}]\n".encode("ascii"))
         while data:
             data = data[os.write(self._descriptor, data) :]
 

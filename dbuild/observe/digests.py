@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import xxhash
 
 from dbuild.errors import UserError
-from dbuild.observe.listing import Stat, stat_of
+from dbuild.observe.listing import Stat, is_as, stat_of
 
 _BLOCK = 1 << 19  # stays in the processor's cache between the copy and the hash
 _TRIES = 3
@@ -22,7 +22,13 @@ def digest_bytes(data: bytes) -> bytes:
 
 
 def hash_file(path: str) -> tuple[bytes, Stat]:
-    """The digest of a file and its stats while it was read.
+    """The digest of a file and its stats while it was read; raises as `hash_on_device`."""
+    digest, stat, _ = hash_on_device(path)
+    return digest, stat
+
+
+def hash_on_device(path: str) -> tuple[bytes, Stat, int]:
+    """The digest of a file, its stats while it was read, and the number of the device that it lies on.
 
     Stats are taken before and after, and it is read again if they differ. Raises FileNotFoundError where there is no
     file, UserError where it can't be read or doesn't hold still.
@@ -32,10 +38,11 @@ def hash_file(path: str) -> tuple[bytes, Stat]:
             # Plain reads and no memory map: a file that is cut short meanwhile would end the process with SIGBUS.
             descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
             try:
-                before = stat_of(os.fstat(descriptor))
+                found = os.fstat(descriptor)
+                before = stat_of(found)
                 digest = _read(descriptor, before.size)
-                if stat_of(os.fstat(descriptor)) == before:
-                    return digest, before
+                if is_as(os.fstat(descriptor), before):
+                    return digest, before, found.st_dev
             finally:
                 os.close(descriptor)
     except FileNotFoundError:
@@ -140,7 +147,8 @@ def is_racy(stat: Stat, clock: int) -> bool:
     `clock` is a time stamp of the file's own file system, given no later than the hash was begun. Git's rule
     (Documentation/technical/racy-git): equal stats vouch only for what is clearly older than that moment.
     """
-    return stat.mtime > clock - max(tick_of(stat.mtime), tick_of(clock))
+    is_fine = stat.mtime % 1_000_000_000 and clock % 1_000_000_000
+    return stat.mtime > clock - (TICK if is_fine else COARSE_TICK)  # the coarser of both, as `tick_of` has them
 
 
 def probe_clock(directory: str) -> int:

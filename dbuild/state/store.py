@@ -334,7 +334,7 @@ def read_trace(row: Sequence[object]) -> Trace:
 
 def dump_pairs(pairs: Sequence[tuple[str, str]]) -> str:
     """Params and their values as a trace's column."""
-    return "\x1e".join(f"{name}\x1f{value}" for name, value in pairs)
+    return "\x1e".join([f"{name}\x1f{value}" for name, value in pairs])
 
 
 def load_pairs(text: str) -> tuple[tuple[str, str], ...]:

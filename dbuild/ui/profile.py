@@ -165,7 +165,9 @@ class Profiler(Sink):
     def _add(self, target: str, spent: Spent | None, seconds: float) -> None:
         if spent is None:
             return
-        part = self.profile.recipes.setdefault(target, Took())
+        part = self.profile.recipes.get(target)
+        if part is None:
+            part = self.profile.recipes[target] = Took()
         part.times += 1
         part.wall += seconds
         part.cpu += spent.cpu

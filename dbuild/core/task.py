@@ -131,7 +131,9 @@ class Task:
     @property
     def all_outputs(self) -> tuple[TaskOutput, ...]:
         """What it makes, in whatever part."""
-        return (*self.outputs, *(output for part in self.parts or () for output in part.outputs))
+        if self.parts is None:
+            return self.outputs
+        return (*self.outputs, *(output for part in self.parts for output in part.outputs))
 
     def of_part(self, part: TaskPart) -> Task:
         """The task that would make this partition alone."""

@@ -6,7 +6,7 @@ import os
 
 from dbuild.core.task import Made, PartResult, Produced, Task, TaskOutput
 from dbuild.errors import RecipeError, UserError
-from dbuild.observe.digests import backdate, digest_of_folder, files_below, hash_file
+from dbuild.observe.digests import digest_of_folder, files_below, hash_made
 
 _NAMED = 3  # files that are named
 
@@ -52,15 +52,16 @@ def left_beside(task: Task) -> tuple[str, ...]:
     """What to say of the files that a recipe left beside outputs which have a folder of their own: they go with it."""
     found = []
     for output in task.all_outputs:
-        own = os.path.basename(output.path)
-        found += [name for name in sorted(os.listdir(output.private)) if name != own] if output.private else []
+        if output.private:
+            own = os.path.basename(output.path)
+            found += [name for name in sorted(os.listdir(output.private)) if name != own]
     shown = ", ".join(found[:_NAMED]) + (f" and {len(found) - _NAMED} more" if len(found) > _NAMED else "")
     return (f"it left {shown} beside its output, which isn't declared, so it is not kept",) if found else ()
 
 
 def _examine_file(task: Task, output: TaskOutput) -> tuple[bytes, int]:
     try:
-        digest, stat = hash_file(output.path)
+        return hash_made(output.path)
     except FileNotFoundError:
         raise RecipeError(
             f"the recipe succeeded but did not write {_spelt(task, output)}",
@@ -71,8 +72,6 @@ def _examine_file(task: Task, output: TaskOutput) -> tuple[bytes, int]:
             raise
         what = f"the recipe made a folder in the place of its output {os.path.relpath(output.final, task.root)}"
         raise RecipeError(what, hint='an output is one file, unless its path ends with "/"') from None
-    backdate(output.path, stat)
-    return digest, stat.size
 
 
 def _examine_folder(task: Task, output: TaskOutput) -> Made:
@@ -87,10 +86,9 @@ def _examine_folder(task: Task, output: TaskOutput) -> Made:
         names = files_below(path)
         pairs, size = [], 0
         for name in names:
-            digest, stat = hash_file(os.path.join(path, name))
-            backdate(os.path.join(path, name), stat)
+            digest, length = hash_made(os.path.join(path, name))
             pairs.append((name, digest))
-            size += stat.size
+            size += length
         is_still = files_below(path) == names
     except FileNotFoundError:
         is_still = False

@@ -17,8 +17,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable
 from operator import is_
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -47,34 +46,35 @@ _TRIES = 20  # times 50 ms to interrupt a query
 _READINESS = 500  # of 1000, to be killed when the machine has no memory left: before the build itself
 
 
-_PRESENT = vars(builtins)
-_BUILTINS = dict(_PRESENT)
-_UNCHANGED = nullcontext()
-
-
-def _own_builtins() -> AbstractContextManager[None]:
-    """Python's own functions, whatever recipes have put in their place.
+class Builtins:
+    """Python's own functions as this process was started with them: whatever recipes put in their place is theirs.
 
     With another `len` a message would have a wrong length, and the build would wait for its end for ever.
     """
-    return _UNCHANGED if _is_untouched() else _put_back()
 
+    def __init__(self) -> None:
+        self._present = vars(builtins)
+        self._own = dict(self._present)
+        self._changed: dict[str, object] = {}  # what recipes have, by name
 
-def _is_untouched(
-    every: Callable[..., bool] = all, each: type[map[bool]] = map, count: Callable[..., int] = len
-) -> bool:
-    """Whether no recipe has replaced any of them. Asked twice a task, so in one pass without a loop in Python."""
-    return count(_PRESENT) >= count(_BUILTINS) and every(each(is_, _BUILTINS.values(), _PRESENT.values()))
+    def __enter__(self) -> None:
+        """What runs now is a recipe's."""
+        if self._changed:
+            self._present.update(self._changed)
 
-
-@contextmanager
-def _put_back() -> Iterator[None]:
-    changed = {name: _PRESENT.get(name) for name, value in _BUILTINS.items() if _PRESENT.get(name) is not value}
-    _PRESENT.update({name: _BUILTINS[name] for name in changed})
-    try:
-        yield
-    finally:
-        _PRESENT.update(changed)
+    def __exit__(
+        self,
+        *error: object,
+        every: Callable[..., bool] = all,
+        each: type[map[bool]] = map,
+        count: Callable[..., int] = len,
+    ) -> None:
+        present, own = self._present, self._own
+        self._changed = {}
+        # Asked after each Python task, so in one pass without a loop in Python.
+        if count(present) < count(own) or not every(each(is_, own.values(), present.values())):
+            self._changed = {name: present.get(name) for name, value in own.items() if present.get(name) is not value}
+            present.update(own)
 
 
 class Interrupted(BaseException):
@@ -104,9 +104,11 @@ class Worker:
         self._telling = telling
         self._directories = directories
         self._streams = Streams()
+        self._builtins = Builtins()
         self._look = select.poll()
         self._look.register(lifeline, select.POLLIN)
         self._engine: Engine | None = None
+        self._is_fresh = True  # whether it has run programs only: neither SQL nor Python, which may leave files open
         self._private = ""  # the folder for temporary files of a confined recipe
         self._main = threading.main_thread().ident or 0
         # Written by the main thread only, read by the one that listens to the lifeline:
@@ -197,8 +199,7 @@ class Worker:
         """Runs tasks until the parent closes the connection."""
         try:
             while True:
-                with _own_builtins():
-                    task = self._reader.whole(self._channel.receive())
+                task = self._reader.whole(self._channel.receive())
                 if self._is_orphaned():  # what a dead build sent can be read still, and the other thread may be late
                     return
                 self._send("ended", self._run(task))
@@ -270,6 +271,7 @@ class Worker:
             return self._execute(task)
 
     def _execute(self, task: Task) -> Produced:
+        self._is_fresh = self._is_fresh and isinstance(task.recipe, ShellRecipe)
         match task.recipe:
             case SqlRecipe():
                 from dbuild.recipes import sql
@@ -279,11 +281,13 @@ class Worker:
             case PythonRecipe():
                 from dbuild.recipes import python
 
-                return python.run(task, self._engine_for(task))
+                engine = self._engine_for(task)
+                with self._builtins:
+                    return python.run(task, engine)
             case ShellRecipe():
                 from dbuild.recipes import shell
 
-                return shell.run(task, self._begun, 1, lambda: 0.0 if self._is_killed else GRACE)
+                return shell.run(task, self._begun, 1, self._grace, is_fresh=self._is_fresh)
 
     def _engine_for(self, task: Task) -> Engine:
         """The DuckDB session with what the task may use, connected when it is first used."""
@@ -298,9 +302,9 @@ class Worker:
             self._engine.set_resources(task.threads, task.share)
         return self._engine
 
-    @property
-    def _is_killed(self) -> bool:
-        return self._is_hurried and self._unwanted == self._number
+    def _grace(self) -> float:
+        is_killed = self._is_hurried and self._unwanted == self._number
+        return 0.0 if is_killed else GRACE
 
     def _begun(self, pid: int) -> None:
         self._child = pid
@@ -309,8 +313,7 @@ class Worker:
         self._send("child", pid)
 
     def _send(self, what: str, value: object) -> None:
-        with _own_builtins():
-            self._channel.send((what, value))
+        self._channel.send((what, value))
 
 
 def _cpu_seconds() -> float:

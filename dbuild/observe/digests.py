@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import xxhash
 
@@ -33,15 +33,39 @@ def hash_on_device(path: str) -> tuple[bytes, Stat, int]:
     Stats are taken before and after, and it is read again if they differ. Raises FileNotFoundError where there is no
     file, UserError where it can't be read or doesn't hold still.
     """
+    found = _hash(path)
+    if found is None:
+        raise UserError(f"{path} changes while it is read", hint="wait until it is written, then build again")
+    return found
+
+
+def hash_made(path: str) -> tuple[bytes, int]:
+    """The digest and size of a file that was just written, which gets a slightly older mtime: see `_backdate`.
+
+    Raises FileNotFoundError where there is no file, UserError where it can't be read or is still written to.
+    """
+    found = _hash(path, _backdate)
+    if found is None:
+        raise UserError(
+            f"{path} is still being written to", hint="everything that the recipe starts has to end with it"
+        )
+    return found[0], found[1].size
+
+
+def _hash(
+    path: str, settle: Callable[[int, os.stat_result], None] = lambda descriptor, found: None
+) -> tuple[bytes, Stat, int] | None:
+    """None where it doesn't hold still; else `settle` gets the descriptor, and the stats after it was read."""
     try:
         for _ in range(_TRIES):
             # Plain reads and no memory map: a file that is cut short meanwhile would end the process with SIGBUS.
             descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
             try:
-                found = os.fstat(descriptor)
-                before = stat_of(found)
+                before = stat_of(os.fstat(descriptor))
                 digest = _read(descriptor, before.size)
-                if is_as(os.fstat(descriptor), before):
+                found = os.fstat(descriptor)
+                if is_as(found, before):
+                    settle(descriptor, found)
                     return digest, before, found.st_dev
             finally:
                 os.close(descriptor)
@@ -49,7 +73,18 @@ def hash_on_device(path: str) -> tuple[bytes, Stat, int]:
         raise
     except OSError as error:
         raise UserError(f"{path} can't be read: {error.strerror}") from None
-    raise UserError(f"{path} changes while it is read", hint="wait until it is written, then build again")
+    return None
+
+
+def _backdate(descriptor: int, found: os.stat_result) -> None:
+    """Gives a file that was just written a slightly older mtime, so that any later write shows in it at once.
+
+    Without it a file stays racy until it has been hashed again a tick later, by every build that makes files. Times
+    that a recipe set on purpose (long before the file's change) are left alone.
+    """
+    if found.st_ctime_ns - found.st_mtime_ns < 10 * COARSE_TICK:
+        older = found.st_mtime_ns - 2 * tick_of(found.st_mtime_ns)
+        os.utime(descriptor, ns=(found.st_atime_ns, older))
 
 
 def _read(descriptor: int, size: int) -> bytes:
@@ -160,20 +195,3 @@ def probe_clock(directory: str) -> int:
         return os.fstat(descriptor).st_mtime_ns
     finally:
         os.close(descriptor)
-
-
-def backdate(path: str, hashed: Stat | None = None) -> None:
-    """Gives a file that was just written a slightly older mtime, so that any later write shows in it at once.
-
-    Without it a file stays racy until it has been hashed again a tick later, by every build that makes files. Times
-    that a recipe set on purpose (long before the file's change) are left alone. Raises UserError where the file is
-    no more what it was when it was `hashed`.
-    """
-    found = os.stat(path)
-    if hashed is not None and stat_of(found) != hashed:
-        raise UserError(
-            f"{path} is still being written to", hint="everything that the recipe starts has to end with it"
-        )
-    if found.st_ctime_ns - found.st_mtime_ns < 10 * COARSE_TICK:
-        older = found.st_mtime_ns - 2 * tick_of(found.st_mtime_ns)
-        os.utime(path, ns=(found.st_atime_ns, older))

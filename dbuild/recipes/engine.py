@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     import pyarrow
 
 _SETTINGS = {
+    "async_threads": 0,  # a task reads and writes in its own threads; handing it to others costs a tenth of a small one
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
     "python_enable_replacements": False,

@@ -11,12 +11,14 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from functools import lru_cache
 from itertools import takewhile
+from typing import Any
 
 from dbuild.observe.processes import IS_LINUX, children, descendants, files_written_by, group_of, is_running, name_of
 from dbuild.values import dataclass
 
 GRACE = 2.0  # seconds between TERM and KILL of what a recipe left running
 _MOMENT = 0.1  # seconds that it has to end by itself: `… > >(tee log)` reads on until its writer is gone
+_LAST_STREAM = 2
 _PR_SET_CHILD_SUBREAPER = 36  # of <linux/prctl.h>
 
 
@@ -48,6 +50,8 @@ def run_in_group(
     started: Callable[[int], None],
     grace: Callable[[], float] = lambda: GRACE,
     outputs: Collection[str] = (),
+    *,
+    is_fresh: bool = False,
 ) -> Ended:
     """Run a program as the leader of a new session.
 
@@ -55,50 +59,68 @@ def run_in_group(
     also that of its group. Only the program itself is waited for, never a stream: what it left running (in its group,
     and where orphans are adopted all that descends from it) is ended when it ends, also when this process is
     interrupted; it has `grace()` seconds between TERM and KILL. `outputs` are the files and folders that it is to
-    write. Raises OSError where it can't be started.
+    write. `is_fresh`: nothing else has run in this process, so it has no file open that a program would inherit.
+    Raises OSError where it can't be started.
     """
     others = _family()
-    process = _start(arguments, environment, folder, log)
+    pid = _start(arguments, environment, folder, log, is_fresh)
     left = 0
+    status: int | None = None
     writers: tuple[str, ...] = ()
     try:
-        started(process.pid)
+        started(pid)
         if hasattr(os, "waitid"):  # ended, but not reaped: its number can't be another group's yet
-            os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-            running = _left(others, process.pid)
-            left, writers = len(running), tuple(name_of(pid) for pid in running if _writes_to(pid, outputs))
+            os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+            running = _left(others, pid)
+            left, writers = len(running), tuple(name_of(one) for one in running if _writes_to(one, outputs))
         else:
-            process.wait()
+            status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     finally:
-        _signal_group(process.pid, signal.SIGTERM)
-        status = _reap(process)
-        if outlast(process.pid, grace):
+        _signal_group(pid, signal.SIGTERM)
+        status = _reap(pid) if status is None else status
+        if outlast(pid, grace):
             left = left or -1
         _end_orphans(others, grace)
     return Ended(status, left, writers)
 
 
-def _start(arguments: list[str], environment: Mapping[bytes, bytes], folder: str, log: int) -> subprocess.Popen[bytes]:
-    def started(executable: str | None) -> subprocess.Popen[bytes]:
-        # No preexec_fn: without it Python may use vfork, which doesn't grow dearer with this process's memory.
-        return subprocess.Popen(
-            arguments,
-            executable=executable,
-            env=environment,
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-
+def _start(arguments: list[str], environment: Mapping[bytes, bytes], folder: str, log: int, is_fresh: bool) -> int:
+    """The process id of a program that leads a session of its own, and has no file but its three streams."""
     # Python itself would have the new process try each folder of the path, which costs more than to look.
     for place in _places(arguments[0], environment.get(b"PATH", b"")):
         if os.access(place, os.X_OK):
             with suppress(OSError):  # it is a folder, or none that can be run: another one on the path may be
-                return started(place)
+                if is_fresh and IS_LINUX and os.getcwd() == folder:
+                    return _spawn(place, arguments, environment, log)
+                return _open(arguments, environment, folder, log, place)
             break
-    return started(None)
+    return _open(arguments, environment, folder, log, None)
+
+
+def _spawn(program: str, arguments: list[str], environment: Mapping[bytes, bytes], log: int) -> int:
+    """The same in this process's folder, where no other file is open that could be inherited: half as dear."""
+    streams: list[tuple[Any, ...]] = [(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)]
+    streams += [(os.POSIX_SPAWN_DUP2, log, number) for number in (1, _LAST_STREAM)]
+    ignored = (signal.SIGPIPE, signal.SIGXFSZ)  # by Python
+    return os.posix_spawn(program, arguments, environment, file_actions=streams, setsid=True, setsigdef=ignored)
+
+
+def _open(
+    arguments: list[str], environment: Mapping[bytes, bytes], folder: str, log: int, executable: str | None
+) -> int:
+    # No preexec_fn: without it Python may use vfork, which doesn't grow dearer with this process's memory.
+    process = subprocess.Popen(
+        arguments,
+        executable=executable,
+        env=environment,
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+        start_new_session=True,
+    )
+    process.returncode = 0  # that it is waited for is no business of this object any more
+    return process.pid
 
 
 @lru_cache(maxsize=64)
@@ -108,12 +130,20 @@ def _places(program: str, path: bytes) -> tuple[str, ...]:
     return tuple(os.path.join(folder, program) for folder in takewhile(os.path.isabs, folders))
 
 
-def _reap(process: subprocess.Popen[bytes]) -> int:
-    try:
-        return process.wait(GRACE)
-    except subprocess.TimeoutExpired:  # we were interrupted, and it doesn't listen to TERM
-        _signal_group(process.pid, signal.SIGKILL)
-        return process.wait()
+def _reap(pid: int) -> int:
+    """The exit status of a program that has ended, or was told to; one that doesn't listen is killed."""
+    pause, started = 0.001, time.monotonic()
+    while True:
+        try:
+            found, status = os.waitpid(pid, os.WNOHANG)
+        except ChildProcessError:  # something else in this process has waited for it
+            return 0
+        if found:
+            return os.waitstatus_to_exitcode(status)
+        if time.monotonic() - started >= GRACE:
+            _signal_group(pid, signal.SIGKILL)
+        time.sleep(pause)
+        pause = min(pause * 2, 0.05)
 
 
 def outlast(group: int, grace: Callable[[], float]) -> bool:

@@ -333,18 +333,27 @@ def _full_environment(command: Command, withheld: Collection[bytes] = ()) -> dic
     return inherited(_OURS, withheld) | {os.fsencode(name): os.fsencode(value) for name, value in given}
 
 
-def run(task: Task, started: Callable[[int], None], log: int, grace: Callable[[], float] = lambda: GRACE) -> Produced:
+def run(
+    task: Task,
+    started: Callable[[int], None],
+    log: int,
+    grace: Callable[[], float] = lambda: GRACE,
+    *,
+    is_fresh: bool = False,
+) -> Produced:
     """Run a shell recipe with all that it prints going to the file descriptor `log`.
 
     `started` is told the process id, which is that of its process group too, as soon as there is one. What the
-    command leaves running is ended with it (`grace`: seconds between TERM and KILL). Raises RecipeError where it
-    can't be started or fails; whether the outputs are there is for the caller to check.
+    command leaves running is ended with it (`grace`: seconds between TERM and KILL). `is_fresh` is that of
+    `run_in_group`. Raises RecipeError where it can't be started or fails; whether the outputs are there is for the
+    caller to check.
     """
     command = render(task)
     with _scripted(command) as arguments:
         try:
             paths = [output.path for output in task.outputs]
-            ended = run_in_group(arguments, _full_environment(command), task.root, log, started, grace, paths)
+            environment = _full_environment(command)
+            ended = run_in_group(arguments, environment, task.root, log, started, grace, paths, is_fresh=is_fresh)
         except OSError as error:
             raise _start_error(error, arguments[0]) from None
     if ended.status:

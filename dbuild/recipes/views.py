@@ -173,7 +173,10 @@ def _execute(step: Step, cursor: duckdb.DuckDBPyConnection) -> None:
     import duckdb
 
     try:
-        cursor.execute(str(step.text), dict(step.values))
+        if step.values:
+            cursor.execute(str(step.text), dict(step.values))
+        else:  # with a dict, also an empty one, DuckDB prepares and plans it twice
+            cursor.execute(str(step.text))
     except duckdb.Error as error:
         raise step.failure(error) from None
 

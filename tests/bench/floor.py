@@ -24,7 +24,7 @@ from pathlib import Path
 
 from dbuild.execute.channel import Channel
 from dbuild.execute.publish import flush
-from dbuild.observe.digests import backdate, hash_file
+from dbuild.observe.digests import hash_file, hash_made
 from dbuild.observe.listing import stat_file
 
 _GROUP = 300  # tasks that are committed together: as many as end in a third of a second
@@ -64,9 +64,7 @@ class Floor:
         """The recipe, and the digest of what it made."""
         made = f"{self.made}/.tmp-{name}"
         self.recipe(name, made)
-        digest, stat = hash_file(made)
-        backdate(made, stat)
-        return digest
+        return hash_made(made)[0]
 
     def settle(self, name: str, digest: bytes, rows: Rows) -> None:
         os.rename(f"{self.made}/.tmp-{name}", f"{self.made}/{name}")

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from dbuild.errors import UserError
 from dbuild.observe import digests, listing
-from dbuild.observe.digests import COARSE_TICK, TICK, backdate, combine, digest_bytes, hash_file, is_racy, probe_clock
+from dbuild.observe.digests import COARSE_TICK, TICK, combine, digest_bytes, hash_file, hash_made, is_racy, probe_clock
 from dbuild.observe.listing import (
     TEMPORARY,
     Stat,
@@ -337,9 +337,10 @@ def test_a_file_that_never_holds_still_is_an_error(tmp_path: Path, monkeypatch: 
         return read(descriptor, expected)
 
     monkeypatch.setattr(digests, "_read", grow)
-    with pytest.raises(UserError, match="changes while it is read") as caught:
-        hash_file(str(path))
-    assert caught.value.hint
+    for hashed, what in ((hash_file, "changes while it is read"), (hash_made, "is still being written to")):
+        with pytest.raises(UserError, match=what) as caught:
+            hashed(str(path))
+        assert caught.value.hint
 
 
 def test_no_descriptor_is_left_open(tmp_path: Path) -> None:
@@ -347,6 +348,7 @@ def test_no_descriptor_is_left_open(tmp_path: Path) -> None:
     before = os.listdir("/dev/fd")
     for _ in range(3):
         hash_file(str(path))
+        hash_made(str(path))
         list_trees([Tree(str(tmp_path), 1, MANY)])
         probe_clock(str(tmp_path))
     assert len(os.listdir("/dev/fd")) == len(before)
@@ -395,7 +397,7 @@ def test_a_file_just_made_can_be_vouched_for_once_it_is_backdated(tmp_path: Path
     young = stat_file(str(path))
     assert young is not None
     assert is_racy(young, clock)
-    backdate(str(path))
+    assert hash_made(str(path)) == (digest_bytes(b"content"), len("content"))
     older = stat_file(str(path))
     assert older is not None
     assert not is_racy(older, clock)
@@ -409,5 +411,5 @@ def test_a_file_just_made_can_be_vouched_for_once_it_is_backdated(tmp_path: Path
 def test_times_that_were_set_on_purpose_are_left_alone(tmp_path: Path) -> None:
     path = write(tmp_path / "a")
     os.utime(path, ns=(FINE, FINE))
-    backdate(str(path))
+    hash_made(str(path))
     assert path.stat().st_mtime_ns == FINE

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -279,6 +280,34 @@ def test_orphans_are_reaped(tmp_path: Path) -> None:
         assert made.run(made.shell("(setsid true &); (setsid true &); sleep 0.01")).notes == ()
         (worker,) = made.pids
         assert Path(f"/proc/{worker}/task/{worker}/children").read_text() == ""
+
+
+@linux
+def test_where_nothing_can_be_inherited_programs_are_spawned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*given: object, **named: object) -> None:
+        raise AssertionError("the dearer way was taken")
+
+    monkeypatch.setattr(subprocess, "Popen", refuse)
+    monkeypatch.chdir(tmp_path)
+    environment = {b"PATH": os.environb[b"PATH"], b"A": b"b"}
+    text = "read x; pwd; echo $A; kill -0 -$$ && echo leads; cat /proc/self/status | grep SigIgn; echo oops >&2; exit 3"
+    with open(tmp_path / "log", "wb") as log:
+        ended = processes.run_in_group(
+            ["sh", "-c", text], environment, str(tmp_path), log.fileno(), lambda pid: None, is_fresh=True
+        )
+    assert (ended.status, ended.left) == (3, 0)
+    *said, ignored, error = (tmp_path / "log").read_text().splitlines()
+    assert (said, error) == ([str(tmp_path), "b", "leads"], "oops")
+    assert not int(ignored.split()[1], 16) & (1 << signal.SIGPIPE - 1 | 1 << signal.SIGXFSZ - 1)
+
+
+def test_what_a_python_recipe_left_open_isnt_inherited(tmp_path: Path) -> None:
+    with crew(tmp_path) as made:
+        made.run(made.shell("true"))
+        made.run(made.python("import os\nos.dup2(os.open('/dev/null', os.O_RDONLY), 77)"))  # dup2's is inheritable
+        task = made.shell("[ -e /dev/fd/0 ] && [ ! -e /dev/fd/77 ] && echo closed")
+        assert made.run(task).error is None
+        assert made.printed(task) == "closed\n"
 
 
 def test_the_grace_is_given_to_what_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
+import duckdb
 import pytest
 
-from dbuild.errors import RecipeError
+from dbuild.errors import Place, RecipeError
+from dbuild.recipes import views
+from dbuild.recipes.composition import Step, added
 from dbuild.recipes.engine import Engine
 from dbuild.recipes.sql import run
 from tests.recipes.sqltasks import given, read_parquet, task, write
@@ -94,3 +98,21 @@ def test_the_causes_of_a_failure_are_the_classes_of_its_error(
         run(task(text, tmp_path / name), engine)
     assert cause in caught.value.causes
     assert "memory" not in caught.value.causes
+
+
+def test_a_session_has_no_threads_but_those_of_its_tasks(engine: Engine) -> None:
+    assert engine.root.sql("SELECT current_setting('async_threads'), current_setting('threads')").fetchall() == [(0, 1)]
+
+
+def test_a_statement_without_values_is_executed_without_a_dict_which_has_it_planned_twice() -> None:
+    given: list[tuple[object, ...]] = []
+
+    class Cursor:
+        def execute(self, *arguments: object) -> None:
+            given.append(arguments)
+
+    place = Place("Dataflowfile", 1)
+    every: list[dict[str, object]] = [{}, {"a": 1}]
+    for values in every:
+        views._execute(Step(added("SELECT 1"), place, values), cast(duckdb.DuckDBPyConnection, Cursor()))
+    assert given == [("SELECT 1",), ("SELECT 1", {"a": 1})]

@@ -17,6 +17,7 @@ from dbuild.build.durations import Durations
 from dbuild.build.entries import Entries, tail_of
 from dbuild.build.gathering import Gathering
 from dbuild.build.groups import SECONDS, Groups
+from dbuild.build.labels import Keys
 from dbuild.build.means import Means
 from dbuild.build.order import schedule_of
 from dbuild.build.publication import Publisher
@@ -50,8 +51,6 @@ from dbuild.execute.pool import GRACE
 from dbuild.state.store import Failure
 from dbuild.values import replace
 
-_KEYS = 1000  # that are kept
-
 
 class Run:
     """The state of one run."""
@@ -82,7 +81,7 @@ class Run:
         self._failing = failing
         self._is_stopping = False
         self._signals = 0
-        self._keys: dict[Node, Key] = {}  # a few of those asked for last: each task's is asked for several times
+        self._key = Keys(plan.domains).of
         self._attempts: dict[Node, Attempt] = {}  # of those that failed before
         self._verdicts = Verdicts(world, plan)
         self._alarms = Alarms()
@@ -229,16 +228,6 @@ class Run:
         for attempt in attempts:
             self._fail(attempt, 0.0, words, None)
 
-    def _key(self, node: Node) -> Key:
-        key = self._keys.get(node)
-        if key is None:
-            domain = self.plan.domains.of(node[0])
-            key = tuple(zip([axis.name for axis in domain.axes], domain.key(node[1]), strict=True))
-            if len(self._keys) >= _KEYS:
-                self._keys.clear()
-            self._keys[node] = key
-        return key
-
     # -- time ------------------------------------------------------------------------------------------------------
 
     def _keep_deadlines(self) -> None:
@@ -267,7 +256,7 @@ class Run:
         elif result.error is not None or attempts[0].ended_for:
             self._end_all(attempts, result, told)
         else:
-            each = replace(result, seconds=result.seconds / len(attempts), cpu=result.cpu / len(attempts), parts=())
+            each = _share_of(result, len(attempts))
             if result.has_output:
                 share_log([attempt.prepared for attempt in attempts if attempt.prepared is not None])
             for attempt, part in zip(attempts, result.parts, strict=True):
@@ -277,8 +266,10 @@ class Run:
     def _end_all(self, attempts: list[Attempt], result: Result, told: Sequence[str] = ()) -> None:
         """After an execution that failed as a whole: of several partitions each half is tried."""
         if len(attempts) == 1 or self._is_stopping or attempts[0].ended_for == "stopped":
+            each = _share_of(result, len(attempts))
             for attempt in attempts:
-                self._conclude(attempt, result, told)
+                self._conclude(attempt, each, told)
+                told = ()  # is with the first
             return
         for attempt in attempts:
             assert attempt.prepared is not None
@@ -411,3 +402,8 @@ class Run:
     def slowest(self) -> tuple[tuple[str, Key, float], ...]:
         """The few executions that took longest, these first: target, key, seconds."""
         return tuple((node[0], self._key(node), seconds) for node, seconds in self._entries.slowest())
+
+
+def _share_of(result: Result, count: int) -> Result:
+    """Of an execution of several partitions, what counts as that of each."""
+    return replace(result, seconds=result.seconds / count, cpu=result.cpu / count, parts=()) if count > 1 else result

@@ -1,9 +1,6 @@
 """The state machine of a run: which task may start, and what follows from each outcome.
 
 One method, `move`, makes every transition. Unaware of processes, clocks and the state store.
-
-What several tasks wait for together (all partitions of a dataset, say) is one `Gate`, so that an aggregate's readers
-cost the sum of members and readers, not their product.
 """
 
 from __future__ import annotations
@@ -16,7 +13,7 @@ from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, 
 
 from dbuild.core.forecast import Forecast, Node
 from dbuild.core.foresight import foresee
-from dbuild.core.occupancy import ticks
+from dbuild.core.gates import Entry, Gate, workload_of
 from dbuild.core.outlook import Left, Outlook, Running
 from dbuild.core.punctual import PunctualLine
 from dbuild.core.ready import Rank, ReadyLine
@@ -51,31 +48,6 @@ FORESIGHT = 1000  # tasks: for more, a timetable takes too long to make
 _UNSTARTED = (State.PENDING, State.READY, State.DELAYED)
 _SETTLED = {State.BUILT, State.FRESH}
 _ENDED = {State.BUILT, State.FRESH, State.FAILED, State.BLOCKED}
-
-
-class Gate:
-    """A set of tasks that others wait for together."""
-
-    __slots__ = ("is_shut", "left", "path", "waiters")
-
-    def __init__(self, left: int) -> None:
-        self.left = left  # members that haven't settled yet
-        self.waiters: list[Entry] = []
-        self.is_shut = False  # a member failed or is blocked
-        self.path: float | None = None  # the longest that begins with a waiter, negated; None: not looked at yet
-
-
-class Entry:
-    """What is kept of a task: one lookup finds it all, and gates hold it itself."""
-
-    __slots__ = ("gates", "is_shut", "node", "rank", "waits")
-
-    def __init__(self, node: Node) -> None:
-        self.node = node
-        self.gates: list[Gate] | tuple[()] = ()  # that it is a member of
-        self.waits = 0  # gates that it waits for
-        self.is_shut = False  # it is, or is about to be, blocked
-        self.rank: Rank = (0.0, 0, 0.0, node)
 
 
 class Schedule:
@@ -189,36 +161,7 @@ class Schedule:
         return any(amount > self._resources.capacity[number] for number, amount in wanted.items())
 
     def _workload(self) -> Workload:
-        numbers = {id(gate): number for number, gate in enumerate(self._gates.values())}
-        enters: list[list[int]] = [[] for _ in self._entries]
-        members: list[list[int]] = [[] for _ in numbers]
-        opens = [[numbers[id(gate)] for gate in entry.gates] for entry in self._entries.values()]
-        waiters = [[entry.rank[1] for entry in gate.waiters] for gate in self._gates.values()]
-        for task, gates in enumerate(opens):
-            for gate in gates:
-                members[gate].append(task)
-        for gate, tasks in enumerate(waiters):
-            for task in tasks:
-                enters[task].append(gate)
-        return Workload(
-            [ticks(entry.rank[2]) for entry in self._entries.values()],
-            [self._claims[name] for name, _ in self._entries],
-            self._resources.capacity,
-            self._along(),
-            enters,
-            opens,
-            members,
-            waiters,
-        )
-
-    def _along(self) -> list[float]:
-        """How far into its target's tasks each is, from 0 to 1."""
-        counts, passed = Counter(name for name, _ in self._entries), Counter[str]()
-        along = []
-        for name, _ in self._entries:
-            along.append(passed[name] / counts[name])
-            passed[name] += 1
-        return along
+        return workload_of(self._entries.values(), self._gates.values(), self._claims, self._resources.capacity)
 
     def move(self, node: Node, state: State, *, rides: bool = False) -> None:
         """Takes a task to another state, and others with it. The only place where states change.

@@ -13,7 +13,7 @@ from dbuild.values import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """Tasks by their place in building order, and the gates between them: see `schedule.Gate`."""
+    """Tasks by their place in building order, and the gates between them: see `gates.Gate`."""
 
     lengths: list[Ticks]  # how long each task is expected to run
     claims: list[Claim]

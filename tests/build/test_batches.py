@@ -8,7 +8,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from dbuild.build.run import Run
 from dbuild.build.verdicts import Verdicts
+from dbuild.core.events import TaskStopped
+from dbuild.core.task import Result
 from dbuild.errors import ProjectError
 from tests.build.workshop import DAYS, Workshop
 
@@ -308,3 +311,32 @@ def test_what_is_halved_is_decided_once(tmp_path: Path, monkeypatch: pytest.Monk
     assert list(project.build(jobs=1, keep_going=True).errors) == ["copy@2013-01-03"]
     assert calls(project) == [[1, 2, 3, 4], [1, 2], [3, 4], [3], [4]]
     assert [one.undecided for one in found] == [0]
+
+
+ENDLESS = """
+import os, time
+def copy(keys, raw, output):
+    open("began", "w").close()
+    while True:
+        pass
+def fail(output):
+    while not os.path.exists("began"):
+        time.sleep(0.01)
+    raise ValueError("no use")
+"""
+
+
+def test_what_a_call_took_that_is_stopped_is_shared_by_its_partitions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flow = PYTHON + '[targets.bad]\npath = "out/bad.txt"\npython = "recipes:fail"\n'
+    project = copying(tmp_path, flow, recipe=ENDLESS)
+    results: list[Result] = []
+    finish = Run._finish
+    monkeypatch.setattr(Run, "_finish", lambda self, result: results.append(result) or finish(self, result))
+    done = project.build("copy@2013-01-01..2013-01-04", "bad", jobs=2, fail_fast=True)
+    assert list(done.errors) == ["bad"]
+    spent = [event.spent.cpu for event in done.events if isinstance(event, TaskStopped) and event.spent]
+    assert len(spent) == 4
+    (call,) = (result for result in results if result.error == "interrupted")
+    assert sum(spent) == pytest.approx(call.cpu)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from dbuild.build.locations import SINGLES
 from dbuild.build.sight import Listed, Sight, Wanted
@@ -11,6 +11,8 @@ from dbuild.observe.digests import digest_bytes
 from dbuild.observe.listing import (
     Stat,
     differences,
+    has_name,
+    is_temporary,
     name_of,
     names_of,
     pack_record,
@@ -21,6 +23,7 @@ from dbuild.observe.listing import (
 from dbuild.state.store import State
 from dbuild.values import dataclass
 
+_FEW = 20  # names up to which searching costs less than taking the whole listing apart
 SETTLE = 120_000_000_000  # ns before a flush in which a crash may have taken what a stat vouches for
 
 
@@ -62,8 +65,7 @@ class Folders:
             return View(content, digest, True, {}, set(), False)
         kept = self._state.listing(root)
         changed, gone = differences(kept, content)
-        old_names = set(names_of(kept)) if changed else set()
-        has_new_names = bool(gone) or any(name not in old_names for name in changed)
+        has_new_names = bool(gone) or _has_others(kept, changed)
         if boot != self._boot and kept:
             changed |= _recent(kept, content)
         prefix = prefix_of(root)
@@ -94,6 +96,13 @@ class Folders:
         content = b"".join(records)
         is_known = not changed and not gone
         return View(content, digest_bytes(content), is_known, changed, gone, not is_known)
+
+
+def _has_others(listing: bytes, names: Collection[str]) -> bool:
+    """Whether any of these names isn't that of a file in a listing."""
+    if len(names) > _FEW:
+        return not set(names_of(listing)).issuperset(names)
+    return not all(has_name(listing, name) and not is_temporary(name) for name in names)
 
 
 def prefix_of(root: str) -> str:

@@ -118,11 +118,14 @@ class Readings:
         is_typed = dataset in self._world.flow.steps and format_of(location.pattern.text) in ("csv", "json")
         if unsettled is None and not is_typed:
             fresh = self._world.schemas.fresh_digests.get((dataset, location.output))
-            kept = self._world.survey.partition_digests(location, keys)
             if not fresh:
-                return [digest or UNSETTLED for digest in kept]
-            made = fresh.get
-            return [made(one) or digest or UNSETTLED for one, digest in zip(indices, kept, strict=True)]
+                return [digest or UNSETTLED for digest in self._world.survey.partition_digests(location, keys)]
+            made = list(map(fresh.get, indices))
+            left = [place for place, digest in enumerate(made) if digest is None]
+            kept = self._world.survey.partition_digests(location, [keys[place] for place in left])
+            for place, digest in zip(left, kept, strict=True):
+                made[place] = digest
+            return [digest or UNSETTLED for digest in made]
         return [
             UNSETTLED
             if unsettled is not None and one in unsettled

@@ -19,9 +19,11 @@ from dbuild.observe.listing import (
     DOUBTFUL,
     Stat,
     all_names_of,
+    has_name,
     is_temporary,
     name_of,
     names_of,
+    pack_name,
     pack_record,
     records_of,
     temporary_of,
@@ -63,6 +65,8 @@ class Survey:
         self._device: int | None = None  # of the project
         self._rows: dict[str, FileRow] = {}
         self._ranged: set[str] = set()
+        self._digests: dict[str, dict[str, bytes]] = {}  # by folder, of all files whose kept stats vouch for them
+        self._stats: dict[str, dict[str, Stat]] = {}
         self._asked: dict[str, int] = {}
         self._searched: dict[str, int] = {}
         self._names: dict[str, set[str]] = {}
@@ -155,9 +159,8 @@ class Survey:
         """Whether a file is there. The first few questions search the listing, more of them make a set of its names."""
         if root not in self._names:
             self._searched[root] = self._searched.get(root, 0) + 1
-            name = path[len(prefix_of(root)) :].encode("utf-8", "surrogateescape") + b"\t"
             if self._searched[root] < _FEW:
-                return view.content.startswith(name) or b"\0" + name in view.content
+                return has_name(view.content, path[len(prefix_of(root)) :])
         return path[len(prefix_of(root)) :] in self._names_in(root)
 
     def _vouches(self, row: FileRow, stat: Stat) -> bool:
@@ -262,24 +265,34 @@ class Survey:
                 return [self.partition_digest(location, key) for key in keys]
             path, root = location.pattern.path, location.root
             return [row.digest if (row := self.row(path(key), root)) else None for key in keys]
-        return [row.digest if row else None for row in self.rows(location, keys)]
-
-    def rows(self, location: Location, keys: Sequence[tuple[str, ...]]) -> list[FileRow | None]:
-        """The files of many partitions of one file each, with their digests."""
         root = location.root
-        view, prefix = self.views[root], prefix_of(root)
-        self._read_range(root)
-        names = self._names_in(root)
-        cut = len(prefix)
-        known = self._rows.get
+        if root not in self._digests:
+            self._digests[root] = self._state.digests_below(prefix_of(root))
         paths = location.pattern.paths(keys)
-        found = [known(path) for path in paths]
-        changed, hashed, made = view.changed, self.hashed, self.made.rows
-        for position, (path, row) in enumerate(zip(paths, found, strict=True)):
-            is_other = path in changed or path in hashed or path in made
-            if row is None or is_other or row.is_racy or path[cut:] not in names:
-                found[position] = self.row(path, root)
+        found = list(map(self._digests[root].get, paths))
+        for place in self._unclear(root, paths, found):
+            found[place] = self.file_digest(paths[place], root)
         return found
+
+    def stats(self, root: str, paths: Sequence[str]) -> list[Stat | None]:
+        """The stats of many files of a folder for which their digests are known; None where there is no file."""
+        if root not in self._stats:
+            self._stats[root] = self._state.stats_below(prefix_of(root))
+        found = list(map(self._stats[root].get, paths))
+        for place in self._unclear(root, paths, found):
+            row = self.row(paths[place], root)
+            found[place] = row.stat if row else None
+        return found
+
+    def _unclear(self, root: str, paths: Sequence[str], kept: Sequence[object]) -> list[int]:
+        """Where among files of a folder those are of which what was kept doesn't tell how they are now."""
+        names, cut = self._names_in(root), len(prefix_of(root))
+        changed, hashed, made = self.views[root].changed, self.hashed, self.made.rows
+        return [
+            place
+            for place, (path, one) in enumerate(zip(paths, kept, strict=True))
+            if one is None or path in changed or path in hashed or path in made or path[cut:] not in names
+        ]
 
     def _names_in(self, root: str) -> set[str]:
         """The names of the files in a folder."""
@@ -372,22 +385,27 @@ class Survey:
         return view.content + b"".join(record + b"\0" for record in kept)
 
 
-def _patched(content: bytes, prefix: str, own: Iterable[tuple[str, Stat | None]], doubtful: Iterable[str]) -> bytes:
+def _patched(content: bytes, prefix: str, own: Iterable[tuple[str, Stat | None]], doubtful: set[str]) -> bytes:
     """A listing with other stats of some files, each in its place: where a file is written anew, a folder keeps it too.
 
     What is doubtful and not there any more isn't added.
     """
-    records = dict(zip(all_names_of(content), records_of(content), strict=True))
     cut = len(prefix)
-    for path in doubtful:
-        if path[cut:] in records:
-            records[path[cut:]] = pack_record(path[cut:], DOUBTFUL)[:-1]
-    for path, stat in own:
+    given = {path[cut:]: stat for path, stat in own}
+    if len(given) + len(doubtful) <= _FEW:
+        from dbuild.observe.patching import with_few
+
+        given |= {path[cut:]: DOUBTFUL for path in doubtful if has_name(content, path[cut:])}
+        records = {name: pack_record(name, stat) if stat else b"" for name, stat in given.items()}
+        return with_few(content, {pack_name(name): record for name, record in records.items()})
+    there = dict(zip(all_names_of(content), records_of(content), strict=True))
+    given |= {path[cut:]: DOUBTFUL for path in doubtful if path[cut:] in there}
+    for name, stat in given.items():
         if stat:
-            records[path[cut:]] = pack_record(path[cut:], stat)[:-1]
+            there[name] = pack_record(name, stat)[:-1]
         else:
-            records.pop(path[cut:], None)
-    return b"".join([record + b"\0" for record in records.values()])
+            there.pop(name, None)
+    return b"".join([record + b"\0" for record in there.values()])
 
 
 def _is_text(path: str) -> bool:

@@ -300,10 +300,10 @@ class TaskMaker:
     ) -> tuple[Sequence[Key], list[str]]:
         """The same of partitions of one file each."""
         names = location.pattern.paths(split)
-        rows = self._world.survey.rows(location, split)
-        stats = [row.stat for row in rows if row is not None]
-        if len(stats) < len(rows):
-            raise _absent(names[rows.index(None)])
+        found = self._world.survey.stats(location.root, names)
+        stats = [stat for stat in found if stat is not None]
+        if len(stats) < len(found):
+            raise _absent(names[found.index(None)])
         start = os.path.join(self._root, "") if not location.pattern.text.startswith("/") else ""
         paths = [start + name for name in names]
         watched += zip(paths, stats, strict=True)

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from dbuild.core.keytext import typed_key
-from dbuild.core.trace import DIGEST, InputRecord, Trace, pack_inputs, unpack_inputs
+from dbuild.core.trace import DIGEST, InputRecord, Trace, pack_inputs, unequal_digests, unpack_inputs
 from dbuild.values import dataclass, replace
 
 UNSETTLED = b"?" * DIGEST  # stands for the digest of an input that has to be built first
@@ -244,9 +244,13 @@ def _compare_partitions(
     now: InputRecord, before: InputRecord, gone: frozenset[tuple[str, str]], heard: Heard
 ) -> list[Reason]:
     reasons: list[Reason] = []
-    old, new = before.items(), now.items()
-    if heard is None:
-        old, new = _without_equals(old, new), _without_equals(new, old)
+    if heard is None and now.keys == before.keys:
+        places = unequal_digests(before.digests, now.digests)
+        old, new = before.items(places), now.items(places)
+    else:
+        old, new = before.items(), now.items()
+        if heard is None:
+            old, new = _without_equals(old, new), _without_equals(new, old)
     moved = _moved_stand_ins(now, before)
     for key, digest in new.items():
         was = old.pop(key, None)

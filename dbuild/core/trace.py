@@ -7,7 +7,7 @@ of lengths and raw bytes; nothing in it is ever executed.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from dbuild.values import dataclass
@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # the state store is opened by builds with nothing to do, whi
     from dbuild.core.task import Column
 
 DIGEST = 16  # bytes of a digest (xxh3-128)
+_STRETCH = 256 * DIGEST
 _SEPARATOR = "\x1f"  # between the values of a key: keys hold no control characters
 _END = "\n"
 _quoted = json.encoder.encode_basestring_ascii  # a text as JSON: lists of few are written by hand, once or twice a task
@@ -35,9 +36,10 @@ class InputRecord:
     absent: tuple[str, ...] = ()  # joined keys of those that were expected, and weren't there
     stand_ins: tuple[tuple[str, str], ...] = ()  # what it would have read -> what it read in its place
 
-    def items(self) -> dict[str, bytes]:
-        """Key -> digest."""
-        return {key: self.digests[n * DIGEST : (n + 1) * DIGEST] for n, key in enumerate(self.keys)}
+    def items(self, places: Iterable[int] | None = None) -> dict[str, bytes]:
+        """Key -> digest; of those at certain places, or of all."""
+        chosen = range(len(self.keys)) if places is None else places
+        return {self.keys[n]: self.digests[n * DIGEST : (n + 1) * DIGEST] for n in chosen}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,17 @@ class Trace:
     run: int
     at: float  # seconds since the epoch, UTC, when it was made
     seconds: float  # how long the recipe ran
+
+
+def unequal_digests(some: bytes, others: bytes) -> list[int]:
+    """Where two rows of as many digests differ. Of many thousand mostly one does: most are compared at once."""
+    found: list[int] = []
+    for start in range(0, len(some), _STRETCH):
+        one, other = some[start : start + _STRETCH], others[start : start + _STRETCH]
+        if one != other:
+            cuts = range(0, len(one), DIGEST)
+            found += [(start + at) // DIGEST for at in cuts if one[at : at + DIGEST] != other[at : at + DIGEST]]
+    return found
 
 
 def joined_key(key: Key) -> str:

@@ -227,6 +227,11 @@ def pack_record(name: str, stat: Stat) -> bytes:
     return f"{name}\t{size}\t{m}.{m_rest:09d}0\t{c}.{c_rest:09d}0\t{inode}\0".encode("utf-8", "surrogateescape")
 
 
+def pack_name(name: str) -> bytes:
+    """A name as it stands in a record."""
+    return name.encode("utf-8", "surrogateescape")
+
+
 def _unpacked_time(text: bytes) -> int:
     seconds, _, rest = text.partition(b".")
     return int(seconds) * 1_000_000_000 + int(rest[:9].ljust(9, b"0") or 0)
@@ -273,9 +278,52 @@ def temporary_of(path: str) -> str:
     return path if end < 0 else path[:end]
 
 
+def has_name(listing: bytes, name: str) -> bool:
+    """Whether a listing has a file of this name; by a search, which is cheap for a few names."""
+    return start_of(listing, pack_name(name)) >= 0
+
+
+def start_of(listing: bytes, name: bytes) -> int:
+    """Where the record of a file begins; -1 where it has none."""
+    start = 0 if listing.startswith(name + b"\t") else _next_start(listing, name, 0)
+    while start >= 0 and _name_at(listing, start) != name:  # which may have a tab, with another one's name before it
+        start = _next_start(listing, name, start)
+    return start
+
+
+def _next_start(listing: bytes, name: bytes, after: int) -> int:
+    at = listing.find(b"\0" + name + b"\t", after)
+    return at + 1 if at >= 0 else -1
+
+
+def _name_at(listing: bytes, start: int) -> bytes:
+    return listing[start : listing.index(b"\0", start)].rsplit(b"\t", 4)[0]
+
+
 def differences(before: bytes, now: bytes) -> tuple[dict[str, Stat], set[str]]:
     """The files that are new or whose stats changed, and the names that are gone."""
+    before, now = _without_ends(before, now)
     old, new = set(records_of(before)), set(records_of(now))
     changed = dict(unpack_record(record) for record in new - old)
     gone = {unpack_record(record)[0] for record in old - new} - changed.keys()
     return changed, gone
+
+
+def _without_ends(one: bytes, other: bytes) -> tuple[bytes, bytes]:
+    """Two listings less the records with which both begin and end: where little differs, next to nothing is left."""
+    first = one.rfind(b"\0", 0, _alike(one, other)) + 1
+    one, other = one[first:], other[first:]
+    last = one.find(b"\0", len(one) - _alike(one[::-1], other[::-1])) + 1  # what both have of a record stays
+    return (one[:last], other[: last - len(one) or None]) if last else (one, other)
+
+
+def _alike(one: bytes, other: bytes) -> int:
+    """How many bytes two texts begin with alike: by halves, each of which is compared at the pace of memory."""
+    low, high = 0, min(len(one), len(other))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if one[low:middle] == other[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from dbuild.errors import UserError
-from dbuild.observe.listing import DOUBTFUL, Tree, list_slowly, pack_record, stat_of
+from dbuild.observe.listing import DOUBTFUL, Tree, list_slowly, pack_record, start_of, stat_of
 from dbuild.values import dataclass, field
 
 _FEW = 20  # files up to which searching costs less than taking the whole listing apart
@@ -43,7 +43,7 @@ def patched(listing: bytes, tree: Tree, names: Iterable[str]) -> bytes | None:
     except (OSError, UserError):
         return None
     few = len(found.files) <= _FEW and not found.folders
-    return _with_few(listing, found.files) if few else _with_many(listing, found)
+    return with_few(listing, found.files) if few else _with_many(listing, found)
 
 
 def _doubted(listing: bytes) -> list[str]:
@@ -92,9 +92,13 @@ def _is_file(stat: os.stat_result) -> bool:
     return (stat.st_mode & 0o170000) == 0o100000
 
 
-def _with_few(listing: bytes, files: dict[bytes, bytes]) -> bytes:
+def with_few(listing: bytes, files: Mapping[bytes, bytes]) -> bytes:
+    """A listing with other records of some files, by their packed names, each in its place; an empty one takes it out.
+
+    The same bytes where nothing differs. Searches the listing for each.
+    """
     for name, record in files.items():
-        start = _start_of(listing, name)
+        start = start_of(listing, name)
         if start < 0:
             listing += record
             continue
@@ -102,23 +106,6 @@ def _with_few(listing: bytes, files: dict[bytes, bytes]) -> bytes:
         if listing[start:end] != record:
             listing = listing[:start] + record + listing[end:]
     return listing
-
-
-def _start_of(listing: bytes, name: bytes) -> int:
-    """Where the record of a file begins; -1 where it has none."""
-    start = 0 if listing.startswith(name + b"\t") else _next_start(listing, name, 0)
-    while start >= 0 and _name_at(listing, start) != name:  # which may have a tab, with another one's name before it
-        start = _next_start(listing, name, start)
-    return start
-
-
-def _next_start(listing: bytes, name: bytes, after: int) -> int:
-    at = listing.find(b"\0" + name + b"\t", after)
-    return at + 1 if at >= 0 else -1
-
-
-def _name_at(listing: bytes, start: int) -> bytes:
-    return listing[start : listing.index(b"\0", start)].rsplit(b"\t", 4)[0]
 
 
 def _with_many(listing: bytes, found: _Found) -> bytes:

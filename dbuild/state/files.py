@@ -9,6 +9,7 @@ from dbuild.observe.listing import Stat
 from dbuild.state.targets import Targets
 
 _MANY = 500  # keys from which a range is read whole and filtered here
+_LAST = "\U0010ffff"  # behind a prefix: where its range ends
 
 
 class FileRow(NamedTuple):
@@ -41,12 +42,23 @@ class Files(Targets):
         rows = self._db.execute(
             "SELECT path, size, mtime, ctime, inode, digest, is_racy, boot, hashed FROM file"
             " WHERE path >= ? AND path < ?",
-            (prefix, prefix + "\U0010ffff"),
+            (prefix, prefix + _LAST),
         )
         return {
             path: FileRow(path, Stat(size, mtime, ctime, inode), digest, racy != 0, boot, hashed)
             for path, size, mtime, ctime, inode, digest, racy, boot, hashed in rows
         }
+
+    def digests_below(self, prefix: str) -> dict[str, bytes]:
+        """The digest of every file whose path begins so and whose stats vouch for it."""
+        query = "SELECT path, digest FROM file WHERE path >= ? AND path < ? AND NOT is_racy"
+        return dict(self._db.execute(query, (prefix, prefix + _LAST)))
+
+    def stats_below(self, prefix: str) -> dict[str, Stat]:
+        """The stats of the same files."""
+        query = "SELECT path, size, mtime, ctime, inode FROM file WHERE path >= ? AND path < ? AND NOT is_racy"
+        rows = self._db.execute(query, (prefix, prefix + _LAST))
+        return {path: Stat(size, mtime, ctime, inode) for path, size, mtime, ctime, inode in rows}
 
     def put_files(self, rows: Iterable[FileRow]) -> None:
         """Keeps digests with the stats that vouch for them."""

@@ -52,3 +52,6 @@ def test_an_aggregate_calls_few_functions_for_each_of_its_inputs(tmp_path: Path)
     few, many = (calls_of_a_changed_input(tmp_path / str(count), count) for count in (FEW, MANY))
     growing = {name: (many[name] - few[name]) / (MANY - FEW) for name in many if many[name] - few[name] > 100}
     assert sum(growing.values()) <= 6, sorted(growing.items())
+    # Values for each input are made of what is asked for, not of all that is known of a file.
+    assert not many["state/files.py files_below"]
+    assert many["observe/listing.py all_names_of"] == 1, "names of files that nothing happened to are taken apart"

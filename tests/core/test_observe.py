@@ -22,6 +22,7 @@ from dbuild.observe.listing import (
     Stat,
     Tree,
     differences,
+    has_name,
     is_temporary,
     list_slowly,
     list_trees,
@@ -263,6 +264,13 @@ def test_differences_are_what_is_new_changed_and_gone(before: dict[str, Stat], n
     changed, gone = differences(one, two)
     assert changed == {name: stat for name, stat in now.items() if before.get(name) != stat}
     assert gone == before.keys() - now.keys()
+
+
+def test_a_name_is_found_in_a_listing_but_not_the_beginning_of_another_one() -> None:
+    stat = Stat(1, 2, 3, 4)
+    content = b"".join(pack_record(name, stat) for name in ("a\tb", "c", "d\te", "a.b"))
+    found = [name for name in ("a", "a\tb", "b", "c", "d", "d\te", "e", "a.b", ".b", "") if has_name(content, name)]
+    assert found == ["a\tb", "c", "d\te", "a.b"]
 
 
 def test_unfinished_outputs_are_no_names() -> None:

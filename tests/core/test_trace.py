@@ -13,6 +13,7 @@ from dbuild.core.trace import (
     pack_inputs,
     pack_outputs,
     split_key,
+    unequal_digests,
     unpack_inputs,
     unpack_outputs,
 )
@@ -63,3 +64,10 @@ def test_outputs_that_are_packed_and_unpacked_are_the_same(outputs: list[OutputR
 @given(st.lists(texts.filter(lambda text: "\x1f" not in text)).map(tuple))
 def test_a_key_that_is_joined_and_split_is_the_same(key: tuple[str, ...]) -> None:
     assert split_key(joined_key(key), len(key)) == key
+
+
+@given(st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from("aab")), max_size=4), st.integers(0, 600))
+def test_digests_are_unequal_where_they_differ(ends: list[tuple[str, str]], alike: int) -> None:
+    pairs = [*ends, *[("c", "c")] * alike, *ends]
+    some, others = (b"".join(one.encode() * DIGEST for one in side) for side in (*zip(*pairs, strict=True), (), ())[:2])
+    assert unequal_digests(some, others) == [place for place, (one, other) in enumerate(pairs) if one != other]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable
@@ -26,6 +27,7 @@ inputs = ["raw"]
 """
 # The first call has Python count; each call writes what was counted before it, so that two tell what lies between.
 COUNTING = """
+import subprocess
 import sys
 calls = 0
 def hear(frame, event, arg):
@@ -88,3 +90,16 @@ def test_a_worker_calls_few_functions_for_a_task(tmp_path: Path, monkeypatch: py
     counted = sorted(int(text.split()[0]) for text in shop.outputs().values())
     each = median(later - before for before, later in pairwise(counted))
     assert each <= 120, each
+
+
+def test_python_seldom_looks_for_cycles(tmp_path: Path) -> None:
+    shop = workshop(tmp_path / "shop", 'python = "recipes:copy"', MANY)
+    counting = (
+        "import gc, sys; from dbuild.__main__ import main\n"
+        "def looks(): return sum(one['collections'] for one in gc.get_stats())\n"
+        "before = looks(); main(); print(looks() - before, file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", counting, "plan"], cwd=shop.root, env=shop.environment(), capture_output=True, text=True
+    )
+    assert int(done.stderr) <= 10, done.stderr

@@ -16,20 +16,17 @@ from dbuild.build.offspring import Offspring
 from dbuild.build.sight import Sight
 from dbuild.observe.digests import combine, digest_bytes, hash_on_device, is_racy, probe_clock
 from dbuild.observe.listing import (
-    DOUBTFUL,
     Stat,
-    all_names_of,
     has_name,
     is_temporary,
     name_of,
     names_of,
-    pack_name,
-    pack_record,
     records_of,
     temporary_of,
     unpack_record,
 )
 from dbuild.observe.machine import boot_identity
+from dbuild.observe.patching import with_stats
 from dbuild.state.files import FileRow
 from dbuild.state.store import FOLDER, State
 
@@ -359,7 +356,7 @@ class Survey:
                 continue
             content = view.content if root != SINGLES else self._with_unseen(state, view)
             if own or doubtful:
-                content = _patched(content, prefix, self.made.stats(root), doubtful)
+                content = with_stats(content, prefix, self.made.stats(root), doubtful)
             digest = digest_bytes(content)
             state.put_listing(root, digest, self.boot, content.count(b"\0"), content)
             if root != SINGLES:
@@ -383,29 +380,6 @@ class Survey:
         seen = {name_of(record) for record in records_of(view.content)} | view.gone
         kept = [record for record in records_of(state.listing(SINGLES)) if name_of(record) not in seen]
         return view.content + b"".join(record + b"\0" for record in kept)
-
-
-def _patched(content: bytes, prefix: str, own: Iterable[tuple[str, Stat | None]], doubtful: set[str]) -> bytes:
-    """A listing with other stats of some files, each in its place: where a file is written anew, a folder keeps it too.
-
-    What is doubtful and not there any more isn't added.
-    """
-    cut = len(prefix)
-    given = {path[cut:]: stat for path, stat in own}
-    if len(given) + len(doubtful) <= _FEW:
-        from dbuild.observe.patching import with_few
-
-        given |= {path[cut:]: DOUBTFUL for path in doubtful if has_name(content, path[cut:])}
-        records = {name: pack_record(name, stat) if stat else b"" for name, stat in given.items()}
-        return with_few(content, {pack_name(name): record for name, record in records.items()})
-    there = dict(zip(all_names_of(content), records_of(content), strict=True))
-    given |= {path[cut:]: DOUBTFUL for path in doubtful if path[cut:] in there}
-    for name, stat in given.items():
-        if stat:
-            there[name] = pack_record(name, stat)[:-1]
-        else:
-            there.pop(name, None)
-    return b"".join([record + b"\0" for record in there.values()])
 
 
 def _is_text(path: str) -> bool:

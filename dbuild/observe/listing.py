@@ -76,7 +76,9 @@ def is_unmoved(path: str, stat: Stat) -> bool:
         found = os.stat(path)
     except OSError:
         return stat_file(path) == stat
-    return is_as(found, stat) and (found.st_mode & 0o170000) == 0o100000
+    size, mtime, ctime, inode = stat  # `is_as` without its call: an aggregate asks this of each of its inputs
+    is_same = found.st_mtime_ns == mtime and found.st_ctime_ns == ctime and found.st_size == size
+    return is_same and found.st_ino == inode and (found.st_mode & 0o170000) == 0o100000
 
 
 def is_as(found: os.stat_result, stat: Stat) -> bool:

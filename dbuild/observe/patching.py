@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from dbuild.errors import UserError
-from dbuild.observe.listing import DOUBTFUL, Tree, list_slowly, pack_record, start_of, stat_of
+from dbuild.observe.listing import (
+    DOUBTFUL,
+    Stat,
+    Tree,
+    all_names_of,
+    has_name,
+    list_slowly,
+    pack_name,
+    pack_record,
+    records_of,
+    start_of,
+    stat_of,
+)
 from dbuild.values import dataclass, field
 
 _FEW = 20  # files up to which searching costs less than taking the whole listing apart
@@ -106,6 +118,28 @@ def with_few(listing: bytes, files: Mapping[bytes, bytes]) -> bytes:
         if listing[start:end] != record:
             listing = listing[:start] + record + listing[end:]
     return listing
+
+
+def with_stats(content: bytes, prefix: str, own: Iterable[tuple[str, Stat | None]], doubtful: Collection[str]) -> bytes:
+    """A listing with other stats of some files, each in its place: where a file is written anew, a folder keeps it too.
+
+    Paths begin with `prefix`, which names in the listing lack. `own` are files by their stats, None for one that was
+    taken away; what is doubtful has stats that no file has from now on, and isn't added where it isn't there any more.
+    """
+    cut = len(prefix)
+    given = {path[cut:]: stat for path, stat in own}
+    if len(given) + len(doubtful) <= _FEW:
+        given |= {path[cut:]: DOUBTFUL for path in doubtful if has_name(content, path[cut:])}
+        records = {name: pack_record(name, stat) if stat else b"" for name, stat in given.items()}
+        return with_few(content, {pack_name(name): record for name, record in records.items()})
+    there = dict(zip(all_names_of(content), records_of(content), strict=True))
+    given |= {path[cut:]: DOUBTFUL for path in doubtful if path[cut:] in there}
+    for name, stat in given.items():
+        if stat:
+            there[name] = pack_record(name, stat)[:-1]
+        else:
+            there.pop(name, None)
+    return b"".join([record + b"\0" for record in there.values()])
 
 
 def _with_many(listing: bytes, found: _Found) -> bytes:

@@ -24,13 +24,13 @@ def _of_target(state: State, planned: Plan, name: str, count: int, mean: float) 
         return 0.0
     if number == count:
         return count * mean
-    if number <= _FEW:
-        return sum(state.seconds_at(name, _keys(fresh)))
     rest = planned.domains.of(name) - fresh
-    if len(rest) <= _FEW:
+    if len(rest) <= min(number, _FEW):
         others = state.seconds_at(name, _keys(rest))
         if count - len(others) == number:  # else there are traces of partitions that are no more
             return max(0.0, count * mean - sum(others))
+    if number <= _FEW:
+        return sum(state.seconds_at(name, _keys(fresh)))
     seconds = state.seconds(name)
     return sum(seconds.get(key, 0.0) for key in _keys(fresh))
 

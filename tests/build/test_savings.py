@@ -8,6 +8,7 @@ import pytest
 
 from dbuild.build import savings
 from dbuild.state.opening import open_state
+from dbuild.state.store import State
 from tests.build.workshop import DAYS, Workshop
 
 FLOW = f"""
@@ -55,3 +56,20 @@ def test_saved_is_what_the_fresh_took_when_they_last_ran(
     assert (third.built, third.fresh) == (1, 2)
     assert third.saved_seconds == pytest.approx(before["2013-01-01"] + before["2013-01-02"])
     assert shop.build("copy").summary.saved_seconds is None  # nothing ran, and nobody looked
+
+
+def test_of_few_that_run_their_own_traces_are_looked_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop = Workshop(tmp_path / "p", FLOW)
+    shop.days("data", "01-01", "01-02", "01-03", "01-04", "01-05", text="a\n")
+    shop.build()
+    shop.write("data/2013-01-02.txt", "b\n")
+    asked: list[str] = []
+    look_up = State.seconds_at
+
+    def hear(state: State, target: str, keys: list[str]) -> list[float]:
+        asked.extend(keys)
+        return look_up(state, target, keys)
+
+    monkeypatch.setattr(State, "seconds_at", hear)
+    assert shop.build().summary.fresh == 4
+    assert asked == ["2013-01-02"]

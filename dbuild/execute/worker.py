@@ -29,8 +29,8 @@ from dbuild.errors import RecipeError, UserError
 from dbuild.execute.channel import Channel, Reader
 from dbuild.execute.examination import examine, examine_parts, left_beside, make_folders
 from dbuild.execute.streams import Streams
+from dbuild.recipes.causes import causes_of
 from dbuild.recipes.processes import GRACE, adopt_orphans, ask_descendants, is_alive, kill_family
-from dbuild.recipes.tracebacks import causes_of
 
 if TYPE_CHECKING:
     from dbuild.execute.telling import Telling

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dbuild.errors import Place, RecipeError
+from dbuild.recipes.causes import causes_of
 from dbuild.recipes.sqltext import message
-from dbuild.recipes.tracebacks import causes_of
 
 MEMORY_HINT = 'let the target have more: needs = { memory = "4GB" }'
 

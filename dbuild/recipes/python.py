@@ -14,6 +14,7 @@ from dbuild.core.model import Analysis, PythonRecipe, Reference
 from dbuild.core.task import Produced, Task
 from dbuild.errors import Place, RecipeError, UserError, nearest
 from dbuild.recipes.arguments import EXTRAS, Parameter, Params, gather, inspect_parameters
+from dbuild.recipes.causes import causes_of
 from dbuild.recipes.closure import Closure, Module, absolute, find_closure, lineage, siblings
 from dbuild.recipes.imports import forget_outdated, imported_source, path_of, prepare_imports, strays
 from dbuild.recipes.reach import reach_of
@@ -21,7 +22,7 @@ from dbuild.recipes.reached import Widening
 from dbuild.recipes.returns import write_returned
 from dbuild.recipes.sources import Sources
 from dbuild.recipes.together import gather_together, write_together
-from dbuild.recipes.tracebacks import causes_of, trim_traceback
+from dbuild.recipes.tracebacks import trim_traceback
 from dbuild.recipes.variables import variables
 from dbuild.values import dataclass
 

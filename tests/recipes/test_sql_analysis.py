@@ -203,6 +203,14 @@ def test_importing_the_module_imports_no_engine() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])
 
 
+def test_a_worker_of_sql_or_programs_begins_without_what_python_recipes_need() -> None:
+    code = (
+        "import sys, dbuild.execute.worker, dbuild.recipes.sql, dbuild.recipes.shell\n"
+        "assert not {'ast', 'dataclasses', 'inspect', 'pathlib', 'traceback', 'duckdb'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_the_canonical_form_of_a_statement_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[Statement] = []
     real = Statement.form.fget  # type: ignore[attr-defined]

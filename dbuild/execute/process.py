@@ -9,7 +9,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import termios
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -21,13 +20,13 @@ from dbuild.execute.channel import Channel, Sender
 from dbuild.execute.logs import Log
 from dbuild.execute.masks import Mask
 from dbuild.execute.memory import Watch
+from dbuild.execute.starting import words_to_start
 from dbuild.recipes.processes import kill_family
 from dbuild.values import replace
 
 if TYPE_CHECKING:
     from dbuild.execute.witness import Tracing, Witness
 
-_START = "import sys; sys.path.append(sys.argv.pop(1)); from dbuild.execute.worker import main; main(sys.argv[1:])"
 _PIECE = 1 << 18  # bytes that are taken from a pipe at once, and that it holds where that can be set
 _PATIENCE = 1.0  # seconds that a process has to end when it has closed its connection
 
@@ -256,9 +255,8 @@ def _spawn(
     """`given` are the descriptors that a worker works with, `told` is where it says what its recipes open."""
 
     def start(passed: tuple[int, ...], words: list[str], before: Sequence[str] = ()) -> subprocess.Popen[bytes]:
-        package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
         return subprocess.Popen(
-            [*before, sys.executable, "-P", "-c", _START, package, *words, *directories],
+            [*before, *words_to_start("dbuild.execute.worker"), *words, *directories],
             cwd=root,
             env=environment,
             stdin=subprocess.DEVNULL,

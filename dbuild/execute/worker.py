@@ -356,8 +356,9 @@ def _descriptors(word: str) -> list[int]:
         return socket.recv_fds(sender, 1, 3)[1]
 
 
-def main(arguments: list[str]) -> None:
+def main() -> None:
     """Entry: the descriptors of connection, lifeline and signs, who sees what is opened, then the directories."""
+    arguments = sys.argv[1:]
     descriptors = _descriptors(arguments[0])
     for descriptor in descriptors:
         os.set_inheritable(descriptor, False)

@@ -7,21 +7,18 @@ import contextlib
 import json
 import os
 import signal
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from dbuild.core.vigil import Ended, Ending
+from dbuild.execute.starting import words_to_start
 from dbuild.values import dataclass, field
 
 _MOST_TASKS = 1_000  # that are handed to whoever is told of a build
 _LONGEST_LINE = 1 << 28
 _PATIENCE = 1.0  # seconds for what a build wrote just before it ended
 _CUT = (130, -signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP)
-# Never the folder that it runs in as the first of the path, as -m has it: calendar.py there is no module of Python's.
-_START = "import sys; sys.path.append(sys.argv.pop(1)); from dbuild.__main__ import main; sys.exit(main())"
-_PACKAGE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 _PROJECT = ("dataflowfile", "recipe", "usage")
 
 Record = dict[str, Any]
@@ -132,7 +129,7 @@ class Builder:
             try:
                 # A group of its own: Ctrl-C is for the watch, which hands it on.
                 self._process = await asyncio.create_subprocess_exec(
-                    *(sys.executable, "-P", "-c", _START, _PACKAGE),
+                    *words_to_start("dbuild.__main__"),
                     *("build", "--events", str(writing), *words, *self._words),
                     stdin=asyncio.subprocess.DEVNULL,
                     pass_fds=(writing,),

@@ -3,12 +3,12 @@
     python -m tests.bench wide=1000,10000 daily=365 graph=100x100 hash=2048,10000 flights
     python -m tests.bench --tools dbuild,make,ninja --runs 5 --limit 120 --write docs/performance.md --json bench.json
 
-All tools make the same files, by turns, each in a fresh folder of its own, in the phases of `rounds.PHASES`: the first
-build; nothing to do; one source with new content, and one with a new mtime; white space in the recipe of most files;
-another recipe for the last one; and where a tool has them, a plan, a status and its start. Whoever hasn't ended
-after the limit is ended, and takes no further part in a workload. Prints Markdown; `--write` puts it between the marks
-of a page. Tools are looked for in PATH and in the folders given by `--path`, best in environments of their own; those
-that run recipes in their own process need DuckDB there.
+All tools make the same files, by turns, each in a fresh folder of its own, in the phases of `rounds.PHASES`: the
+first build; nothing to do; one source with new content, and one with a new mtime; white space in the recipe of most
+files; another recipe for the last one; and where a tool has them, a plan, a status and its start. Whoever hasn't
+ended after the limit is ended, and takes no further part in a workload, nor in larger ones of the same name. Prints
+Markdown; `--write` puts it between the marks of a page. Tools are looked for in PATH and in the folders given by
+`--path`, best in environments of their own; those that run recipes in their own process need DuckDB there.
 """
 
 from __future__ import annotations
@@ -109,11 +109,14 @@ def main() -> None:
     about = machine() | {"runs": given.runs, "versions": {t.name: t.says(folders) for t in tools if t.version}}
     base = Path(tempfile.mkdtemp(prefix="dbuild-bench-", dir=given.folder))
     parts: list[tuple[str, Sequence[Cell]]] = []
+    left_out: set[tuple[str, str]] = set()  # workload and tool: it was too slow for a smaller one
     try:
         for workload in workloads:
             place = base / workload.size.replace(" ", "")
-            rounds = Rounds(workload, tools, place, folders=folders, runs=given.runs, limit=given.limit, say=told)
+            fit = [tool for tool in tools if (workload.name, tool.name) not in left_out]
+            rounds = Rounds(workload, fit, place, folders=folders, runs=given.runs, limit=given.limit, say=told)
             parts.append((f"{workload.name}: {workload.size}", rounds.measure(phases, given.cold_runs)))
+            left_out |= {(workload.name, name) for name in rounds.slow}
         for word in given.workloads:
             if word.partition("=")[0] == "hash":
                 parts += hashed(word, base, given)

@@ -100,6 +100,11 @@ class Rounds:
                 self._phase(phase)
         return [cell for cell in self.cells.values() if cell.phase in phases]
 
+    @property
+    def slow(self) -> set[str]:
+        """The tools that weren't through with their first build in time."""
+        return {name for (name, phase), cell in self.cells.items() if phase == "cold" and cell.outcome == "limit"}
+
     def _build_cold(self, runs: int) -> None:
         """Each in a fresh folder; the last one is kept for what comes after."""
         for number in range(runs):

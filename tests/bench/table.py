@@ -47,7 +47,8 @@ def page(about: dict[str, object], parts: Sequence[tuple[str, Sequence[Cell]]], 
         f"Measured {about['date']}, on {about['cores']} cores ({about['processor']}), {about['system']}, Python "
         f"{about['python']}; load {about['load']} at the beginning and {about['load_after']} at the end; medians of "
         f"{about['runs']} runs by turns, in brackets the ratio to dbuild's. "
-        f"{', '.join(f'{name} {version}' for name, version in versions.items())}. `> {limit:g} s`: ended after that. "
+        f"{', '.join(f'{name} {version}' for name, version in versions.items())}. `> {limit:g} s`: ended after that, "
+        "and not tried with more of the same. "
         "*Unnoticed*: the result wasn't what the changed files or recipes make. –: the tool has nothing of the kind, "
         "or wasn't through with its first build.",
     ]

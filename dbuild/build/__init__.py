@@ -122,15 +122,18 @@ def plan(settings: Settings, arguments: Sequence[str], *, force: bool = False) -
     return plans.plan(settings, arguments, force=force)
 
 
-def fresh(settings: Settings, arguments: Sequence[str]) -> int | None:
+def fresh(settings: Settings, arguments: Sequence[str]) -> tuple[int, tuple[str, ...]] | None:
     """How many partitions a plan for these targets has, where nothing is to run and nothing waits.
 
-    None where something is or does, or where only a plan can tell.
+    Behind it the datasets whose files nobody looked at, as they were assumed to be unchanged. None where something is
+    to run or waits, or where only a plan can tell.
     """
     from dbuild.build.shortcut import standing
 
     known = standing(settings, arguments)
-    return known[0].counts["fresh"] if known is not None and not known[0].counts["waiting"] else None
+    if known is None or known[0].counts["waiting"]:
+        return None
+    return known[0].counts["fresh"], known[0].assumed
 
 
 def lint(settings: Settings) -> Flow:
@@ -166,7 +169,8 @@ def status(
         if known is not None:
             from dbuild.core.report import status_of
 
-            return tuple(map(status_of, known[1]))
+            assumed = known[0].assumed
+            return tuple(status_of(row | {"is_assumed": row["name"] in assumed}) for row in known[1])
     from dbuild.build import reports
 
     return reports.status(settings, arguments, doubt, notice, is_detailed=is_detailed)

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from dbuild import __version__
+from dbuild.build.places import Granted, granted
 from dbuild.build.sight import Sight, Wanted
 from dbuild.core.events import LookedAt
 from dbuild.observe.codepath import code_stamp
@@ -22,6 +23,8 @@ from dbuild.observe.listing import pack_record, stat_file, stat_of
 from dbuild.observe.machine import boot_identity, engine_stamp
 from dbuild.state.store import State
 from dbuild.values import dataclass
+
+_NOTHING: Mapping[str, bytes] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,11 @@ class Question:
     def rows(self) -> str:
         """The same for how each dataset stands."""
         return json.dumps([self.targets, self.params, "standing"])
+
+    @property
+    def places(self) -> str:
+        """The same for where datasets have their files."""
+        return json.dumps([self.targets, self.params, "places"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +89,7 @@ class Answer(NamedTuple):
     counts: dict[str, int]
     grounds: Grounds
     identity: bytes  # of all of it, as it is kept
+    assumed: tuple[str, ...] = ()  # datasets whose files nobody looked at
 
 
 Row = dict[str, object]  # how a dataset stands, by the names of its fields
@@ -93,13 +102,30 @@ class Rows(NamedTuple):
     until: float | None  # seconds since the epoch; None: whatever the time is
 
 
+class Kept(NamedTuple):
+    """All that is kept of an answer."""
+
+    question: Question
+    grounds: Grounds
+    counts: dict[str, int]
+    rows: Rows | None  # how each dataset stands, where that rests on nothing else
+    places: str  # where datasets have their files
+
+
 def find_answer(
-    root: str, state: State, question: Question, now: float, sight: Sight, *, runs_programs: bool
+    root: str,
+    state: State,
+    question: Question,
+    now: float,
+    sight: Sight,
+    *,
+    runs_programs: bool,
+    assumed: Sequence[str] = (),
 ) -> Answer | None:
     """The last answer to this question, if it still holds; None where it has to be found anew.
 
-    What `sight` has seen on the way, the long way needn't look at again. None also where programs would have to be
-    asked, and may not.
+    Files of what the words in `assumed` name are taken as they are kept, and not looked at. What `sight` has seen on
+    the way, the long way needn't look at again. None also where programs would have to be asked, and may not.
     """
     kept = state.answer(question.text)
     if kept is None:
@@ -118,13 +144,21 @@ def find_answer(
     )
     if not grounds.period.holds(now) or (grounds.programs and not runs_programs):
         return None
-    if stamp != _stamp(root, grounds, state.generation()):
+    identity = _identity(stamp, text)
+    given = _granted(state, question, identity, assumed) if assumed else Granted()
+    if given is None or stamp != _stamp(root, grounds, state.generation(), given.singles):
         return None
+    sight.assume(given.folders)
     wanted = [Wanted(path, depth, files, bytes.fromhex(digest)) for path, depth, files, digest in grounds.trees]
     listed = sight.look(wanted, state.listing, has_content=False)
     if any(one.digest != before.digest for one, before in zip(listed, wanted, strict=True)):
         return None
-    return Answer(found["counts"], grounds, _identity(stamp, text)) if _say_the_same(grounds, sight) else None
+    return Answer(found["counts"], grounds, identity, given.datasets) if _say_the_same(grounds, sight) else None
+
+
+def _granted(state: State, question: Question, identity: bytes, words: Sequence[str]) -> Granted | None:
+    kept = state.answer(question.places)
+    return granted(state, kept[1], words) if kept is not None and kept[0] == identity else None
 
 
 def find_rows(state: State, question: Question, found: Answer, now: float) -> list[Row] | None:
@@ -153,18 +187,16 @@ def _say_the_same(grounds: Grounds, sight: Sight) -> bool:
 def keep_answer(
     root: str,
     state: State,
-    question: Question,
-    grounds: Grounds,
-    counts: dict[str, int],
+    kept: Kept,
     clock: int,
-    rows: Rows | None,
     seen: Mapping[str, bytes],
 ) -> None:
     """Keeps an answer, unless something that it rests on may have changed since the project was looked at.
 
     `clock` is a time stamp of the file system from before anything was read; `seen` are the records of the single files
-    that were there then; `rows` is how each dataset stands, where that rests on nothing else.
+    that were there then.
     """
+    question, grounds, counts, rows, places = kept
     if any(_record(root, path) != seen.get(path) for path in grounds.singles):
         return
     if any(_may_have_changed(os.path.join(root, path), clock) for path in (*grounds.singles, *_folders(root, grounds))):
@@ -184,6 +216,7 @@ def keep_answer(
     )
     stamp = _stamp(root, grounds, state.generation())
     state.put_answer(question.text, stamp, text)
+    state.put_answer(question.places, _identity(stamp, text), places)
     if rows is not None:
         state.put_answer(question.rows, _identity(stamp, text), json.dumps((rows.until, rows.rows)))
 
@@ -222,13 +255,16 @@ def _folders(root: str, grounds: Grounds) -> Iterable[str]:
     return (*inner, *grounds.packages)
 
 
-def _stamp(root: str, grounds: Grounds, generation: int) -> bytes:
-    """Identity of all grounds but the trees, which are compared one by one."""
+def _stamp(root: str, grounds: Grounds, generation: int, known: Mapping[str, bytes] = _NOTHING) -> bytes:
+    """Identity of all grounds but the trees, which are compared one by one. `known` are records of files."""
     said = f"{__version__} {sys.version} {generation} {boot_identity()} {engine_stamp()} {code_stamp(root)}"
     parts = [said.encode("utf-8", "surrogateescape")]
     for path in grounds.singles:
-        stat = stat_file(os.path.join(root, path))
-        parts.append(pack_record(path, stat) if stat else f"{path} is absent".encode("utf-8", "surrogateescape"))
+        record = known.get(path)
+        if record is None:
+            stat = stat_file(os.path.join(root, path))
+            record = pack_record(path, stat) if stat else b""
+        parts.append(record or f"{path} is absent".encode("utf-8", "surrogateescape"))
     parts.append(names_in(root, grounds.folders))
     parts.extend(_matches(root, grounds.globs))
     if grounds.packages:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 
+from dbuild.build.assumptions import Assumption
 from dbuild.build.locations import SINGLES
 from dbuild.build.sight import Listed, Sight, Wanted
 from dbuild.observe.digests import digest_bytes
@@ -37,13 +38,15 @@ class View:
     changed: dict[str, Stat]  # paths relative to the project
     gone: set[str]
     has_new_names: bool
+    is_of_other_boot: bool = False  # assumed, as a whole or in part, by a listing that was kept before a restart
 
 
 class Folders:
     """The folders of a project, and what a state keeps of them."""
 
-    def __init__(self, root: str, state: State, boot: str) -> None:
+    def __init__(self, root: str, state: State, boot: str, assumed: Assumption) -> None:
         """`boot`: this boot of the machine; what was kept in another one may have been lost in a crash."""
+        self._assumed = assumed
         self._root = root
         self._state = state
         self._boot = boot
@@ -61,14 +64,20 @@ class Folders:
     def _view(self, root: str, listed: Listed) -> View:
         digest, content = listed.digest, listed.content or b""
         kept_digest, boot, _ = self._heads.get(root, (b"", "", 0))
-        if kept_digest == digest and boot == self._boot:
-            return View(content, digest, True, {}, set(), False)
-        kept = self._state.listing(root)
+        is_other = boot != self._boot
+        if root in self._assumed.folders or (kept_digest == digest and not is_other):
+            return View(content, digest, True, {}, set(), False, is_other)
+        kept, prefix = self._state.listing(root), prefix_of(root)
         changed, gone = differences(kept, content)
+        sharing = self._assumed.shared.get(root)
+        if sharing is not None:
+            content = _as_kept(kept, content, [name for name in (*changed, *gone) if sharing.covers(prefix + name)])
+            digest = digest_bytes(content)
+            changed, gone = differences(kept, content)
         has_new_names = bool(gone) or _has_others(kept, changed)
-        if boot != self._boot and kept:
-            changed |= _recent(kept, content)
-        prefix = prefix_of(root)
+        if is_other and kept:
+            found = find_recent(kept, content)
+            changed |= {name: found[name] for name in found if sharing is None or not sharing.covers(prefix + name)}
         return View(
             content,
             digest,
@@ -76,6 +85,7 @@ class Folders:
             {prefix + name: stat for name, stat in changed.items()},
             {prefix + name for name in gone},
             has_new_names,
+            is_other and sharing is not None,
         )
 
     def singles(self, paths: Iterable[str]) -> View:
@@ -85,6 +95,10 @@ class Folders:
         same_boot = head is not None and head[1] == self._boot
         records, changed, gone = [], {}, set()
         for path in paths:
+            if path in self._assumed.singles:
+                if path in kept:
+                    records.append(kept[path] + b"\0")
+                continue
             stat = stat_file(os.path.join(self._root, path))
             if stat is None:
                 gone |= {path} & kept.keys()
@@ -95,7 +109,18 @@ class Folders:
                 changed[path] = stat
         content = b"".join(records)
         is_known = not changed and not gone
-        return View(content, digest_bytes(content), is_known, changed, gone, not is_known)
+        is_doubted = bool(self._assumed.singles) and not same_boot
+        return View(content, digest_bytes(content), is_known, changed, gone, not is_known, is_doubted)
+
+
+def _as_kept(kept: bytes, content: bytes, names: Sequence[str]) -> bytes:
+    """A listing in which some files are as another one has them, or lacks them; the same bytes where there are none."""
+    if not names:
+        return content
+    from dbuild.observe.patching import with_stats
+
+    before = dict(unpack_record(record) for record in records_of(kept))
+    return with_stats(content, "", [(name, before.get(name)) for name in names], ())
 
 
 def _has_others(listing: bytes, names: Collection[str]) -> bool:
@@ -110,7 +135,7 @@ def prefix_of(root: str) -> str:
     return "" if root in (SINGLES, ".") else f"{root}/"
 
 
-def _recent(kept: bytes, content: bytes) -> dict[str, Stat]:
+def find_recent(kept: bytes, content: bytes) -> dict[str, Stat]:
     """The files that changed shortly before the newest kept one: a crash may have taken what their stats vouch for."""
     found = dict(unpack_record(record) for record in records_of(content))
     newest = max((unpack_record(record)[1].ctime for record in records_of(kept)), default=0)

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from datetime import UTC
 from typing import TYPE_CHECKING
 
-from dbuild.build.answer import Grounds, Period, Question, Rows, keep_answer
+from dbuild.build.answer import Grounds, Kept, Period, Question, Rows, keep_answer
 from dbuild.build.environments import rests_on_packages, withheld_of
+from dbuild.build.places import places_text
 from dbuild.build.reports import plain_rows
 from dbuild.build.settings import Settings
 from dbuild.core.overdue import overdue_after
@@ -33,7 +34,7 @@ def keep_quiet_answer(
     they stand, which only a plan can tell.
     """
     survey, selection = looked.world.survey, looked.selection
-    if not settings.is_usual:
+    if not settings.is_usual or settings.assumed:
         return
     if survey.has_differences or planned.notices or selection.by_standing:
         return
@@ -44,7 +45,8 @@ def keep_quiet_answer(
     question = Question(tuple(arguments), settings.params)
     plain = plain_rows(looked, planned, arguments) if not grounds.programs else None  # who only reads runs no program
     rows = Rows(plain, _counts_until(looked)) if plain is not None else None
-    keep_answer(settings.root, state, question, grounds, counts, looked.clock, rows, survey.seen_singles())
+    kept = Kept(question, grounds, counts, rows, places_text(looked.flow.project, survey))
+    keep_answer(settings.root, state, kept, looked.clock, survey.seen_singles())
 
 
 def _counts_until(looked: Looked) -> float | None:

@@ -6,11 +6,10 @@ import os
 from functools import cached_property
 
 from dbuild.core.grain import Grain
-from dbuild.core.model import Project, TimeDimension
+from dbuild.core.model import Project, Source, TimeDimension
 from dbuild.core.pattern import PathPattern
+from dbuild.state.files import SINGLES as SINGLES
 from dbuild.values import dataclass
-
-SINGLES = ":files"  # the name under which files that stand alone are kept as one listing
 
 
 @dataclass(frozen=True)
@@ -60,3 +59,8 @@ def locations_of(project: Project) -> dict[str, tuple[Location, ...]]:
 def marker_of(source: str) -> str:
     """The name under which the location of a source's marker stands among those of datasets."""
     return f"{source}:ready"
+
+
+def form_of(source: Source) -> str:
+    """What a kept presence has to have been found by: the path, and the marker's if there is one."""
+    return f"{source.path}\n{source.ready}" if source.ready else source.path

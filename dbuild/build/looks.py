@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from dbuild.build.assumptions import NOTHING, assume
 from dbuild.build.discovery import Asking, kept_answers, keys_of, remade, settle_keys
 from dbuild.build.doubt import Doubt
 from dbuild.build.environments import with_programs
@@ -106,7 +107,12 @@ def look(
             *flow.project.files,
             *(path for name in sorted(needed & flow.steps.keys()) for path in _code(flow, name)),
         ]
-        survey = Survey(settings.root, state, locations_of(flow.project), needed, singles, sight)
+        locations = locations_of(flow.project)
+        assumed = NOTHING
+        if settings.assumed:  # not where what is kept is of other names or dimensions
+            assumed = assume(flow, settings.assumed, locations, needed, singles, state)
+            assumed = assumed if legacy.is_settled else NOTHING
+        survey = Survey(settings.root, state, locations, needed, singles, sight, assumed)
 
         def see() -> World:
             return _world(settings, flow, survey, state, clock, used, asking)

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from collections.abc import Mapping as MappingOf
 
 from dbuild.build.bodies import identity_of, load_body
-from dbuild.build.locations import Location, marker_of
+from dbuild.build.locations import Location, form_of, marker_of
 from dbuild.build.survey import Survey
 from dbuild.core.domain import axes_for
 from dbuild.core.model import DiscoveredDimension, Project, Source
@@ -145,8 +145,7 @@ class Presence:
 
     def form(self, source: str) -> str:
         """What a kept presence has to have been found by: the path, and the marker's if there is one."""
-        declared = self._project.sources[source]
-        return f"{declared.path}\n{declared.ready}" if declared.ready else declared.path
+        return form_of(self._project.sources[source])
 
     def moments(self, source: str) -> dict[Key, float]:
         """When the newest file of each changed partition, or its marker, got where it is; seconds since the epoch."""

@@ -39,7 +39,11 @@ if TYPE_CHECKING:
 _LOOKED_AT = 1000  # partitions of a target that are compared for what doesn't make them stale
 _LONG = 200  # characters of a set of keys that are shown
 _FILES = 100  # files of one partition that may have rows of it
-_PLAIN = [name for name in DatasetStatus.__match_args__ if name not in ("marks", "failures", "uncounted", "astray")]
+_PLAIN = [
+    name
+    for name in DatasetStatus.__match_args__
+    if name not in ("marks", "failures", "uncounted", "astray", "is_assumed")
+]
 _RUNS = 8  # runs of each dimension that are looked at to show a set
 
 
@@ -89,6 +93,8 @@ def _rows(looked: Looked, planned: Plan, arguments: Sequence[str]) -> list[Datas
             nothing = PartitionSet.empty(())
             rows.append(_described(looked, looked.flow.project.targets[name], layers[name], nothing, {}))
     astray = strays_of(looked, planned)
+    assumed = looked.world.survey.assumed.datasets
+    rows = [replace(row, is_assumed=True) if row.name in assumed else row for row in rows]
     return [replace(row, astray=astray[row.name]) if row.name in astray else row for row in rows]
 
 

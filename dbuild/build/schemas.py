@@ -18,6 +18,7 @@ from dbuild.core.task import Column, format_of
 from dbuild.core.trace import joined_key, unpack_outputs
 from dbuild.errors import UserError
 from dbuild.observe.digests import digest_bytes
+from dbuild.observe.listing import is_unmoved
 from dbuild.state.store import State
 from dbuild.values import dataclass
 
@@ -146,15 +147,18 @@ class Schemas:
         """
         subject = digest_bytes(digest + repr((form, dataset.read, file[file.rfind(".") :])).encode())
         kept = self._state.memo("schema", subject)
-        if kept is None and self._survey.file_digest(file, location.root) != digest:
-            return None
         if kept is None:
+            row = self._survey.row(file, location.root)
+            if row is None or row.digest != digest:
+                return None
             from dbuild.recipes.engine import Engine
 
             path = os.path.join(self._survey.root, file)
             engine = Engine([os.path.dirname(path)])
             try:
                 kept = json.dumps(engine.infer_schema(path, form, dataset.read))
+                if not is_unmoved(path, row.stat):
+                    raise UserError(f"{file} changed meanwhile", hint="run dbuild again when it is written")
             except UserError as error:
                 raise UserError(
                     f'the schema of "{dataset.name}" can\'t be found: {error.what}', dataset.place, error.hint

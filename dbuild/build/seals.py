@@ -124,7 +124,8 @@ def _keep_axes(world: World) -> None:
         if world.presence.is_to_be_kept(name) or kept is None or kept[1] != identity:
             present = world.presence.lasting(name, world.axes)
             form = world.presence.form(name)
-            store.put_presence(name, form, identity, dump_body(present.body), world.clock())
+            looked = store.looked_at(name) if name in world.survey.assumed.datasets else world.clock()
+            store.put_presence(name, form, identity, dump_body(present.body), looked)
     for name in world.flow.steps:
         _keep_set(world, f"{name}{ABSENT}", world.supply.without(name))
         _keep_set(world, f"{name}{LACKING}", _lacking(world, name))

@@ -149,7 +149,8 @@ def _has_news(world: World, planned: Plan) -> bool:
 def _quiet_summary(planned: Plan, started: float) -> Summary:
     provisional = sum(len(part.fresh & part.provisional) for part in planned.targets.values() if part.provisional)
     seconds = time.monotonic() - started
-    return Summary("", 0, planned.fresh, 0, planned.waiting, 0, 0, provisional, seconds, awaited=planned.awaited)
+    counts = ("", 0, planned.fresh, 0, planned.waiting, 0, 0, provisional)
+    return Summary(*counts, seconds, awaited=planned.awaited, assumed=planned.assumed)
 
 
 def _run(
@@ -324,4 +325,5 @@ def _summary(planned: Plan, run: Run) -> Summary:
         planned.awaited,
         spared=counts[Outcome.FRESH],
         slowest=run.slowest(),
+        assumed=planned.assumed,
     )

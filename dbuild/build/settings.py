@@ -23,6 +23,7 @@ class Settings(NamedTuple):
     tells_output: bool = False  # a build also says what recipes print, as it comes
     tells_phases: bool = False  # a build also says what it does itself, beside its tasks
     texts: Mapping[str, str] | None = None  # what the project's files hold, whatever is on the disk (`read_texts`)
+    assumed: tuple[str, ...] = ()  # words for the datasets whose files aren't looked at: they are as they were
 
     @property
     def is_usual(self) -> bool:

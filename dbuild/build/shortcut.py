@@ -29,7 +29,9 @@ def answer(
     question = Question(tuple(arguments), settings.params)
 
     def find(state: State) -> Answer | None:
-        return find_answer(settings.root, state, question, settings.clock(), sight, runs_programs=True)
+        return find_answer(
+            settings.root, state, question, settings.clock(), sight, runs_programs=True, assumed=settings.assumed
+        )
 
     found = _ask(settings, find)
     if found is None:
@@ -42,6 +44,7 @@ def answer(
         *("", 0, counts["fresh"], 0, counts["waiting"], 0, 0, counts.get("provisional", 0), seconds),
         awaited=counts.get("awaited", 0),
         changes_at=found.grounds.period.until,
+        assumed=found.assumed,
     )
 
 
@@ -53,7 +56,8 @@ def standing(settings: Settings, arguments: Sequence[str]) -> tuple[Answer, list
         if state.answer(question.rows) is None:
             return None
         sight = Sight(settings.root)
-        found = find_answer(settings.root, state, question, settings.clock(), sight, runs_programs=False)
+        now = settings.clock()
+        found = find_answer(settings.root, state, question, now, sight, runs_programs=False, assumed=settings.assumed)
         rows = find_rows(state, question, found, settings.clock()) if found is not None else None
         return (found, rows) if found is not None and rows is not None else None
 

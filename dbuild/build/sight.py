@@ -1,14 +1,14 @@
-"""Looks at folders, for one command: each is listed at most once, and not at all where a watch vouches for it.
+"""Looks at folders, for one command: each is listed at most once, and not at all where something vouches for it.
 
 A watch that runs in the same project is asked which of the kept listings still hold, but for some names; only these are
 looked at then. What comes out is what listing all would give. Nobody has to watch, and nothing is imported for it where
-nobody does.
+nobody does. What a person vouches for (`Sight.assume`) isn't even asked for.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from dbuild.observe.digests import digest_bytes
@@ -52,6 +52,7 @@ class Sight:
         self._answered: dict[tuple[str, int], _Answered] = {}
         self._to_vouch: dict[tuple[str, int], bytes] = {}
         self._programs: Programs | None = None
+        self._assumed: Mapping[str, bytes] = {}
 
     @property
     def programs(self) -> Programs:
@@ -61,6 +62,10 @@ class Sight:
 
             self._programs = Programs(self._root)
         return self._programs
+
+    def assume(self, folders: Mapping[str, bytes]) -> None:
+        """From now on these folders (roots) are taken to be as their kept listings, of these digests, have them."""
+        self._assumed = folders
 
     def look(self, wanted: Sequence[Wanted], kept: Callable[[str], bytes], *, has_content: bool) -> list[Listed]:
         """These folders as they are; what was seen before isn't looked at again.
@@ -92,6 +97,11 @@ class Sight:
             answered.watch.close()
 
     def _look(self, new: Sequence[Wanted], kept: Callable[[str], bytes], has_content: bool) -> None:
+        for one in new:
+            if one.root in self._assumed:
+                content = kept(one.root) if has_content else None
+                self._seen[one.root, one.depth] = Listed(self._assumed[one.root], content)
+        new = [one for one in new if one.root not in self._assumed]
         changed = self._ask(new)
         left: list[Wanted] = []
         for one in new:

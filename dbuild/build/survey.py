@@ -10,7 +10,8 @@ import os
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
-from dbuild.build.folders import SETTLE, Folders, View, prefix_of
+from dbuild.build.assumptions import NOTHING, Assumption
+from dbuild.build.folders import SETTLE, Folders, View, find_recent, prefix_of
 from dbuild.build.locations import SINGLES, Location, marker_of
 from dbuild.build.offspring import Offspring
 from dbuild.build.sight import Sight
@@ -45,11 +46,14 @@ class Survey:
         looked_at: Iterable[str],
         singles: Iterable[str],
         sight: Sight,
+        assumed: Assumption = NOTHING,
     ) -> None:
         """`locations` are those of the whole project; the folders of the datasets `looked_at` are listed.
 
-        What `sight` has seen isn't looked at again.
+        What `sight` has seen isn't looked at again, nor what is `assumed` to be as it was.
         """
+        self.assumed = assumed
+        self.code = tuple(singles)  # files of the project itself
         self.root = root
         self._prefix = os.path.join(root, "")
         self.locations = locations
@@ -71,7 +75,7 @@ class Survey:
         self._folders: dict[str, list[str]] = {}  # made in this run
         self._doubted: set[str] = set()
         self._depths: dict[str, int] = {}
-        self.views = self._look(looked_at, tuple(singles))
+        self.views = self._look(looked_at, self.code)
 
     # -- looking ---------------------------------------------------------------------------------------------------
 
@@ -84,7 +88,8 @@ class Survey:
             else:
                 self._depths[location.root] = max(self._depths.get(location.root, 1), location.pattern.depth)
         self._singles = tuple(dict.fromkeys(alone))
-        folders = Folders(self.root, self._state, self.boot)
+        folders = Folders(self.root, self._state, self.boot, self.assumed)
+        self._sight.assume(self.assumed.folders)
         return {**folders.views(self._depths, self._sight), SINGLES: folders.singles(self._singles)}
 
     def temporaries(self) -> list[str]:
@@ -354,14 +359,24 @@ class Survey:
             doubtful = {path for path in racy if path.startswith(prefix)} - set(own)
             if view.is_known and not own and not doubtful:
                 continue
+            if view.is_of_other_boot:  # what is kept now is of this one
+                doubtful |= self._unflushed(root, view) - set(own)
             content = view.content if root != SINGLES else self._with_unseen(state, view)
             if own or doubtful:
                 content = with_stats(content, prefix, self.made.stats(root), doubtful)
             digest = digest_bytes(content)
             state.put_listing(root, digest, self.boot, content.count(b"\0"), content)
-            if root != SINGLES:
+            if root != SINGLES and root not in self.assumed.shared:
                 self._sight.note(root, self._depths[root], digest)
         self._sight.vouch()
+
+    def _unflushed(self, root: str, view: View) -> set[str]:
+        """Files that were assumed to be as they were, and that a crash may have taken something of since."""
+        if root == SINGLES:
+            return {name_of(record) for record in records_of(view.content)} & self.assumed.singles
+        paths = {prefix_of(root) + name for name in find_recent(view.content, view.content)}
+        sharing = self.assumed.shared.get(root)
+        return paths if sharing is None else set(filter(sharing.covers, paths))
 
     def _doubtful(self) -> set[str]:
         """The files whose stats vouch for nothing."""

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from collections.abc import Mapping as MappingOf
 
 from dbuild.build.allotments import Allotments
+from dbuild.build.assumptions import check_assumed
 from dbuild.build.likeness import Likenesses, Looking, Noted, Reading
 from dbuild.build.locations import SINGLES, Location
 from dbuild.build.world import World
@@ -260,7 +261,11 @@ class TaskMaker:
         location = reading.location
         split = split_keys(record.keys, len(reading.dimensions))
         is_many = len(split) >= _MANY and not location.pattern.is_multiple and location.root != SINGLES
-        keys, paths = (self._many if is_many else self._few)(location, split, watched)
+        read: list[tuple[str, Stat]] = []
+        keys, paths = (self._many if is_many else self._few)(location, split, read)
+        if location.dataset in self._world.survey.assumed.datasets:
+            check_assumed(location.dataset, read, paths if location.pattern.is_folder else ())
+        watched += read
         columns, is_ours = self._columns(step, reading, record)
         return TaskInput(
             reading.given.name,
@@ -275,7 +280,7 @@ class TaskMaker:
         )
 
     def _few(
-        self, location: Location, split: Sequence[Key], watched: list[tuple[str, Stat]]
+        self, location: Location, split: Sequence[Key], read: list[tuple[str, Stat]]
     ) -> tuple[Sequence[Key], list[str]]:
         """The keys and absolute paths of all files of these partitions, or of their folders."""
         survey, pattern = self._world.survey, location.pattern
@@ -286,17 +291,17 @@ class TaskMaker:
                 row = survey.row(path, location.root)
                 if row is None:
                     raise _absent(path)
-                watched.append((survey.absolute(path), row.stat))
+                read.append((survey.absolute(path), row.stat))
                 if not pattern.is_folder:
                     keys.append(key)
-                    paths.append(watched[-1][0])
+                    paths.append(read[-1][0])
             if pattern.is_folder:
                 keys.append(key)
                 paths.append(os.path.join(self._root, pattern.path(key).rstrip("/")))
         return keys, paths
 
     def _many(
-        self, location: Location, split: Sequence[Key], watched: list[tuple[str, Stat]]
+        self, location: Location, split: Sequence[Key], read: list[tuple[str, Stat]]
     ) -> tuple[Sequence[Key], list[str]]:
         """The same of partitions of one file each."""
         names = location.pattern.paths(split)
@@ -306,7 +311,7 @@ class TaskMaker:
             raise _absent(names[found.index(None)])
         start = os.path.join(self._root, "") if not location.pattern.text.startswith("/") else ""
         paths = [start + name for name in names]
-        watched += zip(paths, stats, strict=True)
+        read += zip(paths, stats, strict=True)
         return split, paths
 
     def _columns(self, step: Step, reading: Reading, record: InputRecord) -> tuple[tuple[Column, ...] | None, bool]:

@@ -75,6 +75,7 @@ def command(
     strict: bool,
     is_patient: bool,
     is_reopened: bool,
+    assumed: tuple[str, ...],
     is_resting: bool,
     is_traced: bool,
     is_confined: bool,
@@ -91,6 +92,7 @@ def command(
         tells_output=common.is_verbose and not common.is_quiet,
         tells_phases=is_profiled or timeline is not None,
         texts=_texts(texts) if texts is not None else None,
+        assumed=assumed,
     )
     _refuse_pairs(keep_going, fail_fast, dry_run, timeline, is_profiled=is_profiled)
     allowed = _budget(budget) if budget is not None else None

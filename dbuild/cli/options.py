@@ -29,6 +29,7 @@ _VALUED = (
     "--not-between",
     "--once-per",
     "--poll",
+    "--assume-unchanged",
 )
 _VALUED_LETTERS = "jCf"
 
@@ -152,6 +153,12 @@ def reopen_option(function: Decorated) -> Decorated:
     return click.option("--reopen", "is_reopened", is_flag=True, help=text)(function)
 
 
+def assume_option(function: Decorated) -> Decorated:
+    """--assume-unchanged, of a build and of what shows how partitions stand."""
+    text = "Don't look at the files of dataset X: they are as they were (several times)."
+    return click.option("--assume-unchanged", "assumed", multiple=True, metavar="X", help=text)(function)
+
+
 def build_options(function: Decorated) -> Decorated:
     """Options of a build, as in make."""
     function = strict_option(function)
@@ -174,6 +181,7 @@ def build_options(function: Decorated) -> Decorated:
         click.option("-n", "--dry-run", is_flag=True, help="Show what would run, and why; run nothing."),
         reopen_option,
         provisional_option,
+        assume_option,
         click.option("--fail-fast", is_flag=True, help="After a failure, end what runs too."),
         click.option("-k", "--keep-going", is_flag=True, help="After a failure, build all that doesn't need it."),
         click.option("-j", "--jobs", type=click.IntRange(min=1), metavar="N", help="Run N tasks at once (the cores)."),

@@ -8,7 +8,7 @@ import click
 
 from dbuild import build as building
 from dbuild.build import Settings
-from dbuild.cli.options import Common, common_options, provisional_option, reopen_option, strict_option
+from dbuild.cli.options import Common, assume_option, common_options, provisional_option, reopen_option, strict_option
 from dbuild.ui.json import print_record
 from dbuild.ui.screen import print_report
 from dbuild.ui.stream import print_notes
@@ -31,16 +31,18 @@ Examples:
 @strict_option
 @provisional_option
 @reopen_option
+@assume_option
 @common_options
 def command(
     targets: Sequence[str],
     strict: bool,
     is_patient: bool,
     is_reopened: bool,
+    assumed: tuple[str, ...],
     common: Common,
 ) -> int:
     """Shows the plan; the exit code."""
-    settings = common.settings()._replace(is_patient=is_patient, is_reopened=is_reopened)
+    settings = common.settings()._replace(is_patient=is_patient, is_reopened=is_reopened, assumed=assumed)
     return show_plan(settings, targets, common, strict=strict)
 
 
@@ -48,12 +50,12 @@ def show_plan(settings: Settings, targets: Sequence[str], common: Common, *, str
     """Prints the plan and gives the exit code: 3 where --strict finds something stale, waiting or in doubt."""
     fresh = building.fresh(settings, targets) if not force else None
     if fresh is not None:
-        from dbuild.ui.quiet import quiet_record, quiet_text
+        from dbuild.ui.quiet import quiet_lines, quiet_record
 
         if common.is_json:
-            print_record(quiet_record(fresh))
+            print_record(quiet_record(*fresh))
         else:
-            print_report(quiet_text(fresh))
+            print_report(*quiet_lines(*fresh))
         return 0
     from dbuild.ui.plans import plan_lines, plan_record
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dbuild import build as building
-from dbuild.cli.options import Common, common_options, strict_option
+from dbuild.cli.options import Common, assume_option, common_options, strict_option
 from dbuild.core.report import DatasetStatus
 from dbuild.ui.datasets import said_lines, status_lines, status_record
 from dbuild.ui.doubts import Doubts
@@ -50,6 +50,7 @@ the one that needs attention most. Of more than 60 datasets chains and folders a
 @click.option("--watch", "is_live", is_flag=True, help="Keep it live until Ctrl-C.")
 @click.option("--format", "form", type=click.Choice(_FORMATS), help="Write the flow for another program.")
 @strict_option
+@assume_option
 @common_options
 def command(
     targets: Sequence[str],
@@ -60,10 +61,11 @@ def command(
     is_live: bool,
     form: str | None,
     strict: bool,
+    assumed: tuple[str, ...],
     common: Common,
 ) -> int:
     """Shows the table or the drawing; the exit code."""
-    settings = common.settings()
+    settings = common.settings()._replace(assumed=assumed)
     doubts = Doubts(is_quiet=common.is_quiet or is_live)
     notices = Doubts(is_quiet=common.is_quiet or is_live)
     is_drawn = graph or bool(focus) or depth is not None or is_whole or form is not None

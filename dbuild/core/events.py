@@ -216,6 +216,7 @@ class Summary:
     saved_seconds: float | None = None  # that the fresh took when they last ran; None: not looked up, as nothing ran
     slowest: tuple[tuple[str, Key, float], ...] = ()  # of what ran, with the seconds of its recipe
     undeclared: int = 0  # files that recipes touched, of those that were traced, and that nothing declares
+    assumed: tuple[str, ...] = ()  # datasets whose files nobody looked at, as they were said to be unchanged
 
 
 Event = (

@@ -5,19 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from dbuild.core.globs import OWNER, TAG, is_glob, matches
 from dbuild.core.graph import Flow
 from dbuild.core.model import Source, Target
 from dbuild.errors import UsageError, nearest
 
-_TAG, _OWNER = "tag:", "owner:"
-_GLOB = re.compile(r"[*?]")
 _BEHIND = re.compile(r"([A-Za-z_]\w*)([^\w*?])(.+)", re.ASCII)  # a name, and something behind it
 _SHOWN = 8  # tags or targets that a hint names
 
 
 def is_pattern(name: str) -> bool:
     """Whether a name may mean several datasets, so that those to which KEYS don't apply are left out."""
-    return name.startswith((_TAG, _OWNER)) or _GLOB.search(name) is not None
+    return name.startswith((TAG, OWNER)) or is_glob(name)
 
 
 def datasets_named(flow: Flow, name: str, *, with_sources: bool) -> list[Source | Target]:
@@ -40,42 +39,36 @@ def _every(flow: Flow) -> list[Source | Target]:
 
 
 def _found(every: Sequence[Source | Target], name: str, kind: str) -> list[Source | Target]:
-    if name.startswith(_TAG):
-        return _tagged(every, name.removeprefix(_TAG))
-    if name.startswith(_OWNER):
-        return _owned(every, name.removeprefix(_OWNER))
-    if not _GLOB.search(name):
+    if name.startswith(TAG):
+        return _tagged(every, name.removeprefix(TAG))
+    if name.startswith(OWNER):
+        return _owned(every, name.removeprefix(OWNER))
+    if not is_glob(name):
         raise UsageError(f'there is no {kind} "{name}"', hint=_near(name, every))
-    found = [dataset for dataset in every if _matches(name, dataset.name)]
+    found = [dataset for dataset in every if matches(name, dataset.name)]
     if not found:
         raise UsageError(f'"{name}" matches no {kind}', hint=_near(name, every))
     return found
 
 
 def _tagged(every: Iterable[Source | Target], pattern: str) -> list[Source | Target]:
-    found = [dataset for dataset in every if any(_matches(pattern, tag) for tag in dataset.tags)]
+    found = [dataset for dataset in every if any(matches(pattern, tag) for tag in dataset.tags)]
     if not found:
         tags = list(dict.fromkeys(tag for dataset in every for tag in dataset.tags))
         known = f"there are {', '.join(tags[:_SHOWN])}" if tags else "nothing has tags"
-        what = f'nothing has the tag "{pattern}"' if pattern else f'"{_TAG}" names no tag'
+        what = f'nothing has the tag "{pattern}"' if pattern else f'"{TAG}" names no tag'
         raise UsageError(what, hint=nearest(pattern, tags) or known)
     return found
 
 
 def _owned(every: Iterable[Source | Target], pattern: str) -> list[Source | Target]:
-    found = [dataset for dataset in every if dataset.owner and _matches(pattern, dataset.owner)]
+    found = [dataset for dataset in every if dataset.owner and matches(pattern, dataset.owner)]
     if not found:
         owners = list(dict.fromkeys(dataset.owner for dataset in every if dataset.owner))
         known = f"there are {', '.join(owners[:_SHOWN])}" if owners else "nothing has an owner"
-        what = f'nothing has the owner "{pattern}"' if pattern else f'"{_OWNER}" names no owner'
+        what = f'nothing has the owner "{pattern}"' if pattern else f'"{OWNER}" names no owner'
         raise UsageError(what, hint=nearest(pattern, owners) or known)
     return found
-
-
-def _matches(pattern: str, name: str) -> bool:
-    """As a shell does: `*` is any text, `?` one character."""
-    parts = (".*" if sign == "*" else "." if sign == "?" else re.escape(sign) for sign in pattern)
-    return re.fullmatch("".join(parts), name, re.DOTALL) is not None
 
 
 def _near(name: str, every: Sequence[Source | Target]) -> str:

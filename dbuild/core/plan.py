@@ -79,6 +79,7 @@ class Plan:
     notices: tuple[str, ...] = field(default=())
     changes: MappingOf[tuple[str, str], tuple[PartChange, ...]] = field(default_factory=dict)  # see `change_of`
     doubts: tuple[str, ...] = ()  # those of the notices that say what only a build can find out
+    assumed: tuple[str, ...] = ()  # datasets whose files nobody looked at, as they were said to be unchanged
 
     def change_of(self, target: str, reason: Reason) -> tuple[PartChange, ...]:
         """How a target's recipe differs from what a reason says it was; nothing where that wasn't looked for."""

@@ -90,6 +90,7 @@ class DatasetStatus:
     differing: int | None = 0  # partitions that read something else of these; None: too many to look at
     detail: Detail | None = None  # where it was asked for
     astray: tuple[Stray, ...] = ()  # its rows that no partition of a target gets, as far as files were looked into
+    is_assumed: bool = False  # nobody looked at its files, as they were said to be unchanged
 
     @property
     def total(self) -> int:

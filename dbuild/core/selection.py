@@ -78,6 +78,23 @@ def named_by(flow: Flow, selector: Selector, *, with_sources: bool = False) -> l
         return datasets_named(flow, selector.name, with_sources=with_sources or selector.is_down)
 
 
+def named_whole(flow: Flow, words: Iterable[str], option: str) -> list[str]:
+    """The names of the datasets, sources too, that the words of an option name, in the order of the flow.
+
+    Raises UsageError where a word names nothing, or partitions: the option takes whole datasets.
+    """
+    found: set[str] = set()
+    for selector in map(parse_selector, words):
+        if selector.keys is not None:
+            what = f'{option} takes whole datasets, and "{selector.text}" names partitions'
+            raise UsageError(what, hint=f"write {selector.name}")
+        names = {dataset.name for dataset in named_by(flow, selector, with_sources=True)}
+        found |= names
+        found |= flow.upstream(names) if selector.is_up else set()
+        found |= flow.downstream(names) if selector.is_down else set()
+    return [name for name in (*flow.project.sources, *flow.order) if name in found]
+
+
 def views_named(flow: Flow, arguments: Iterable[str], *, with_sources: bool = False) -> tuple[list[str], list[str]]:
     """The views that arguments name, each as itself, and the arguments that name something else too, or KEYS."""
     views: dict[str, None] = {}

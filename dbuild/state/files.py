@@ -8,6 +8,7 @@ from typing import NamedTuple
 from dbuild.observe.listing import Stat
 from dbuild.state.targets import Targets
 
+SINGLES = ":files"  # the name under which files that stand alone are kept as one listing
 _MANY = 500  # keys from which a range is read whole and filtered here
 _LAST = "\U0010ffff"  # behind a prefix: where its range ends
 

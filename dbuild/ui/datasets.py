@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from dbuild.core.report import DatasetStatus
 from dbuild.ui.drawing.canvas import Piece
 from dbuild.ui.explanations import failed_lines, failure_record, mark_record, mark_text
+from dbuild.ui.quiet import assumed_record
 from dbuild.ui.styles import COUNTED, painted, wrapped
 from dbuild.ui.tables import Cell, Column, Painted, headed, table
-from dbuild.ui.text import clean, clip, counted, listed, partition_name
+from dbuild.ui.text import assumed_text, clean, clip, counted, listed, partition_name
 from dbuild.ui.widths import filled, width_of
 
 if TYPE_CHECKING:
@@ -90,7 +91,9 @@ def _is_within(each: DatasetStatus, state: str) -> bool:
 
 def said_lines(datasets: Sequence[DatasetStatus]) -> list[str]:
     """Rows that nobody gets; where what is fresh may differ, because somebody said so; and the newest failures."""
-    lines = [clean(str(stray)) for each in datasets for stray in each.astray]
+    assumed = [each.name for each in datasets if each.is_assumed]
+    lines = [assumed_text(assumed)] if assumed else []
+    lines += [clean(str(stray)) for each in datasets for stray in each.astray]
     lines += [line for each in datasets for line in _uncounted(each)]
     for mark in [mark for each in datasets for mark in each.marks]:
         name = f"{mark.target}@{mark.keys}" if mark.keys else mark.target
@@ -138,7 +141,8 @@ def status_record(datasets: Sequence[DatasetStatus]) -> dict[str, object]:
                 **_detail_record(each),
             }
             for each in datasets
-        ]
+        ],
+        **assumed_record([each.name for each in datasets if each.is_assumed]),
     }
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from dbuild.core.events import Event, Key, Lacking, LookedAt, Notice, Resting, Summary, TaskEnded, TaskRetried, Traced
 from dbuild.ui.plain import PlainSink
+from dbuild.ui.quiet import assumed_record
 from dbuild.ui.sinks import Sink
 from dbuild.ui.stream import print_lines, tell
 from dbuild.ui.undeclared import traced_records
@@ -150,6 +151,7 @@ def summary_record(event: Summary) -> dict[str, object]:
             {"target": target, "key": key_record(key), "seconds": round(seconds, 6)}
             for target, key, seconds in event.slowest
         ],
+        **assumed_record(event.assumed),
     }
 
 

@@ -8,9 +8,9 @@ from dbuild.core.partitions import Index, PartitionSet
 from dbuild.core.plan import Plan, TargetPlan
 from dbuild.core.staleness import Reason
 from dbuild.ui.causes import changes_text
-from dbuild.ui.quiet import quiet_text
+from dbuild.ui.quiet import assumed_record, quiet_lines
 from dbuild.ui.styles import standing_text
-from dbuild.ui.text import clean, counted, listed, set_text
+from dbuild.ui.text import assumed_text, clean, counted, listed, set_text
 
 _SINGLE = 5  # up to so many partitions of a target get a line each
 
@@ -27,9 +27,10 @@ def plan_lines(plan: Plan) -> list[str]:
         lines.append(f"{standing_text('waiting')}: {counted(plan.waiting, 'partition')}")
         for target in plan.targets.values():
             lines += _waiting_lines(plan, target)
-    return (
-        [*lines, f"{standing_text('fresh')}: {counted(plan.fresh, 'partition')}"] if lines else [quiet_text(plan.fresh)]
-    )
+    if not lines:
+        return quiet_lines(plan.fresh, plan.assumed)
+    assumed = [assumed_text(plan.assumed)] if plan.assumed else []
+    return [*lines, f"{standing_text('fresh')}: {counted(plan.fresh, 'partition')}", *assumed]
 
 
 def _name(target: str, partitions: PartitionSet) -> str:
@@ -110,6 +111,7 @@ def plan_record(plan: Plan) -> dict[str, object]:
         ],
         "fresh": plan.fresh,
         "waiting": [record for target in targets for record in _waiting_records(plan, target)],
+        **assumed_record(plan.assumed),
     }
 
 

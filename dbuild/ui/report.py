@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 
 from dbuild.core.events import Lacking, Resting, Summary, TaskEnded, TaskRetried, TaskStarted
-from dbuild.ui.text import clean, clean_lines, clip, counted, duration, listed, partition_name
+from dbuild.ui.text import assumed_text, clean, clean_lines, clip, counted, duration, listed, partition_name
 
 _NAMED_FAILURES = 5
 _NOTEWORTHY = 10.0  # seconds below which nobody wants to know what took or saved them
@@ -82,6 +82,7 @@ def closing_lines(event: Summary, failures: Sequence[str] = ()) -> list[str]:
         cut = f" ({event.spared:,} by early cutoff)" if event.spared else ""
         what = f"{counted(event.fresh, 'partition')} didn't have to run{cut}"
         lines.append(f"saved: {duration(event.saved_seconds or 0)}, {what}")
+    lines += [assumed_text(event.assumed)] if event.assumed else []
     return [*lines, summary_line(event, failures)]
 
 

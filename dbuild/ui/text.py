@@ -109,6 +109,11 @@ def listed(words: Iterable[str], limit: int = 5) -> str:
     return clean(", ".join(found[:limit])) + more
 
 
+def assumed_text(names: Iterable[str]) -> str:
+    """What is told of datasets whose files nobody looked at."""
+    return f"assumed unchanged: {listed(names)}"
+
+
 def size_text(size: int) -> str:
     """A number of bytes as 812 B, 4.1 kB, 12 MB."""
     if size < 1000:

@@ -117,6 +117,7 @@ class Workshop(Sandbox):
         tells_grounds: bool = False,
         is_traced: bool = False,
         is_confined: bool = False,
+        assumed: tuple[str, ...] = (),
         hear: Callable[[Event], None] = lambda event: None,
         **params: str,
     ) -> Built:
@@ -133,6 +134,7 @@ class Workshop(Sandbox):
         settings = Settings(
             *(str(self.root), file, tuple(params.items()), seconds_of(now)),
             *(is_patient, is_reopened, is_resting, tells_grounds),
+            assumed=assumed,
         )
         summary = build(
             *(settings, targets),
@@ -147,9 +149,15 @@ class Workshop(Sandbox):
         return Built(tuple(events), summary)
 
     def plan(
-        self, *targets: str, file: str = "Dataflowfile", now: str | None = None, is_reopened: bool = False
+        self,
+        *targets: str,
+        file: str = "Dataflowfile",
+        now: str | None = None,
+        is_reopened: bool = False,
+        assumed: tuple[str, ...] = (),
     ) -> Plan:
-        return plan(Settings(str(self.root), file, now=seconds_of(now), is_reopened=is_reopened), targets)
+        settings = Settings(str(self.root), file, now=seconds_of(now), is_reopened=is_reopened, assumed=assumed)
+        return plan(settings, targets)
 
     def date(self, path: str, moment: str) -> None:
         """Sets the time (ISO, UTC) at which a file seems to have been written."""

@@ -155,8 +155,8 @@ def reopen_option(function: Decorated) -> Decorated:
 
 def assume_option(function: Decorated) -> Decorated:
     """--assume-unchanged, of a build and of what shows how partitions stand."""
-    text = "Don't look at the files of dataset X: they are as they were (several times)."
-    return click.option("--assume-unchanged", "assumed", multiple=True, metavar="X", help=text)(function)
+    text = "Don't look at its files: they are as they were. May be given several times."
+    return click.option("--assume-unchanged", "assumed", multiple=True, metavar="DATASET", help=text)(function)
 
 
 def build_options(function: Decorated) -> Decorated:

@@ -81,6 +81,8 @@ def _value(option: click.Option) -> str:
         return "file"
     if "DIR" in metavar:
         return "folder"
+    if "DATASET" in metavar:
+        return "datasets"
     return "targets" if "TARGET" in metavar else "text"
 
 

@@ -12,6 +12,7 @@ COMMANDS = {
             Option(("--jobs", "-j"), "text", "Run N tasks at once (the cores)"),
             Option(("--keep-going", "-k"), "", "After a failure, build all that doesn't need it"),
             Option(("--fail-fast",), "", "After a failure, end what runs too"),
+            Option(("--assume-unchanged",), "datasets", "Don't look at its files"),
             Option(("--no-provisional",), "", "Make nothing without what is missing"),
             Option(("--reopen",), "", "Build also what is older than its freeze_after"),
             Option(("--dry-run", "-n"), "", "Show what would run, and why"),
@@ -43,6 +44,7 @@ COMMANDS = {
             ),
             Option(("--no-provisional",), "", "Make nothing without what is missing"),
             Option(("--reopen",), "", "Build also what is older than its freeze_after"),
+            Option(("--assume-unchanged",), "datasets", "Don't look at its files"),
             Option(("--directory", "-C"), "folder", "Go to DIR first"),
             Option(("--file", "-f"), "file", "Read FILE as the Dataflowfile"),
             Option(("--param",), "text", "Override a param of the project"),
@@ -57,7 +59,7 @@ COMMANDS = {
         "targets",
         (
             Option(("--graph",), "", "Draw the flow"),
-            Option(("--focus",), "text", "Draw only what lies around DATASET"),
+            Option(("--focus",), "datasets", "Draw only what lies around DATASET"),
             Option(("--depth",), "text", "How many steps around it (2)"),
             Option(("--all",), "", "Draw every dataset on its own"),
             Option(("--watch",), "", "Keep it live until Ctrl-C"),
@@ -65,6 +67,7 @@ COMMANDS = {
             Option(
                 ("--strict",), "", "Exit with 3 if something is waiting, late, provisional or (not after a build) stale"
             ),
+            Option(("--assume-unchanged",), "datasets", "Don't look at its files"),
             Option(("--directory", "-C"), "folder", "Go to DIR first"),
             Option(("--file", "-f"), "file", "Read FILE as the Dataflowfile"),
             Option(("--param",), "text", "Override a param of the project"),

@@ -16,7 +16,7 @@ class Option(NamedTuple):
     """An option of a command."""
 
     names: tuple[str, ...]
-    takes: str  # "" nothing, "file", "folder", "targets", "text", or choices joined by |
+    takes: str  # "" nothing, "file", "folder", "targets", "datasets", "text", or choices joined by |
     help: str
 
 

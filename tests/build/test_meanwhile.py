@@ -152,7 +152,7 @@ def test_what_changes_meanwhile_is_built_by_the_next_build(
 def test_without_a_change_it_is_left_again(shop: Workshop) -> None:
     forget_answers(shop)
     shop.build()
-    assert building.fresh(settings_of(shop), ()) == 2
+    assert building.fresh(settings_of(shop), ()) == (2, ())
 
 
 def test_no_answer_rests_on_a_file_whose_stats_vouch_for_nothing(
@@ -219,7 +219,7 @@ def keeps(shop: Workshop, grounds: Grounds, clock: int, seen: dict[str, bytes] |
     forget_answers(shop)
     state = open_state(str(shop.root), "Dataflowfile")
     try:
-        answer.keep_answer(str(shop.root), state, question, grounds, {}, clock, None, seen)
+        answer.keep_answer(str(shop.root), state, answer.Kept(question, grounds, {}, None, "[]"), clock, seen)
         return state.answer(question.text) is not None
     finally:
         state.close()

@@ -78,7 +78,7 @@ def looks(shop: Workshop, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
 def settle(shop: Workshop) -> None:
     """Builds until an answer is kept, and no file is too young to be trusted."""
-    for _ in range(3):
+    for _ in range(10):
         shop.build()
 
 

@@ -1,8 +1,9 @@
-"""What no test is to depend on: the size of the terminal in which they run. Where processes come from. The order."""
+"""What no test is to depend on: the size of the terminal, and who ignores Ctrl-C. Where processes come from. The order."""
 
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from tests import nursery
 
 for name in ("COLUMNS", "LINES"):
     os.environ.pop(name, None)
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # by whoever started the tests in the background: some send it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # What takes longest comes first: at the end no processor is left alone with it. A file that isn't here is short.
 LONG = (

@@ -150,7 +150,7 @@ def _flattering(from_attempt: int) -> Iterator[None]:
         if before is not None and made is not None and attempt.number >= from_attempt:
             params = made.params_recorded(tuple(name for name, _ in before.params))
             inputs = pack_inputs(made.records)
-            trace = replace(before, fingerprint=made.fingerprint, params=params, inputs=inputs, run=run.number)
+            trace = replace(before, fingerprint=made.noted.fingerprint, params=params, inputs=inputs, run=run.number)
             run._groups.open.failures.clear()
             run._groups.open.traces.append((target, key, trace))
 

@@ -1,4 +1,4 @@
-"""What no test is to depend on: the size of the terminal, and who ignores Ctrl-C. Where processes come from. The order."""
+"""What no test is to depend on: the terminal's size, and who ignores Ctrl-C. Where processes come from. The order."""
 
 from __future__ import annotations
 

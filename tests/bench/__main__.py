@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -25,9 +24,10 @@ from tests.bench.daily import daily
 from tests.bench.flights import flights
 from tests.bench.graph import graph
 from tests.bench.hashing import make_large, make_small, measure_hashing
+from tests.bench.measuring import told
 from tests.bench.rivals import look_in, rivals
 from tests.bench.rounds import PHASES, Cell, Rounds
-from tests.bench.table import machine, page, put, told, write_json
+from tests.bench.table import machine, put, section, write_json
 from tests.bench.tools import Tool, dbuilds
 from tests.bench.wide import wide
 from tests.bench.workloads import Workload
@@ -84,7 +84,7 @@ def chosen_workloads(words: Sequence[str]) -> Iterator[Workload]:
                     raise SystemExit(f"no workload is called {name}: wide, daily, flights, hash, graph")
 
 
-def hashed(word: str, base: Path, given: argparse.Namespace) -> Iterator[tuple[str, Sequence[Cell]]]:
+def hashed(word: str, base: Path, given: argparse.Namespace) -> list[Cell]:
     """The hash workload: megabytes of the large file, number of the small ones."""
     large, _, small = (word.partition("=")[2] or "2048,10000").partition(",")
     make_large(base / "hash-large", int(large))
@@ -96,7 +96,26 @@ def hashed(word: str, base: Path, given: argparse.Namespace) -> Iterator[tuple[s
     cells: list[Cell] = []
     for phase, folder in phases:
         cells += measure_hashing(base / folder, phase, given.runs, given.limit, told)
-    yield "hash", cells
+    return cells
+
+
+def measured(
+    given: argparse.Namespace, tools: Sequence[Tool], folders: str, base: Path
+) -> Iterator[tuple[str, list[Cell]]]:
+    """The heading and cells of each workload asked for, as soon as it is measured."""
+    phases = [phase for phase in PHASES if phase in given.phases.split(",")]
+    slow: set[tuple[str, str]] = set()  # workload and tool: it was too slow for a smaller one, or will be
+    workloads = list(chosen_workloads(given.workloads))
+    for workload, following in zip(workloads, [*workloads[1:], None], strict=True):
+        is_slow = {tool.name for tool in tools if (workload.name, tool.name) in slow}
+        rounds = Rounds(workload, tools, base / workload.size.replace(" ", ""), folders=folders, limit=given.limit)
+        yield f"{workload.name}: {workload.size}", rounds.measure(phases, given.runs, given.cold_runs, is_slow)
+        if following is not None and following.name == workload.name:
+            growth = following.files / workload.files
+            slow |= {(workload.name, name) for name in rounds.slower_than(given.limit / growth)}
+    for word in given.workloads:
+        if word.partition("=")[0] == "hash":
+            yield "hash", hashed(word, base, given)
 
 
 def main() -> None:
@@ -104,31 +123,23 @@ def main() -> None:
     folders = os.pathsep.join(part for part in (given.path, os.environ.get("PATH", "")) if part)
     look_in(folders)
     tools = chosen_tools(given, folders)
-    phases = [phase for phase in PHASES if phase in given.phases.split(",")]
-    workloads = list(chosen_workloads(given.workloads))
-    about = machine() | {"runs": given.runs, "versions": {t.name: t.says(folders) for t in tools if t.version}}
+    versions = {tool.name: tool.says(folders) for tool in tools if tool.version}
     base = Path(tempfile.mkdtemp(prefix="dbuild-bench-", dir=given.folder))
-    parts: list[tuple[str, Sequence[Cell]]] = []
-    left_out: set[tuple[str, str]] = set()  # workload and tool: it was too slow for a smaller one
+    parts: list[tuple[str, dict[str, object], list[Cell]]] = []
     try:
-        for workload in workloads:
-            place = base / workload.size.replace(" ", "")
-            fit = [tool for tool in tools if (workload.name, tool.name) not in left_out]
-            rounds = Rounds(workload, fit, place, folders=folders, runs=given.runs, limit=given.limit, say=told)
-            parts.append((f"{workload.name}: {workload.size}", rounds.measure(phases, given.cold_runs)))
-            left_out |= {(workload.name, name) for name in rounds.slow}
-        for word in given.workloads:
-            if word.partition("=")[0] == "hash":
-                parts += hashed(word, base, given)
+        about = machine()
+        for heading, cells in measured(given, tools, folders, base):
+            about |= {"runs": given.runs, "versions": versions, "load_after": round(os.getloadavg()[0], 1)}
+            parts.append((heading, about, cells))
+            text = section(heading, about, cells, given.limit)
+            print(text, flush=True)
+            if given.write:
+                put(given.write, text)
+            about = machine()
     finally:  # at the end only: what is made soon after much was deleted is slower on some file systems
         shutil.rmtree(base)
-    about["load_after"] = round(os.getloadavg()[0], 1)
-    text = page(about, parts, given.limit)
-    sys.stdout.write(text)
     if given.json:
-        write_json(given.json, about, parts)
-    if given.write:
-        put(given.write, text)
+        write_json(given.json, parts)
 
 
 if __name__ == "__main__":

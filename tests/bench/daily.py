@@ -66,6 +66,7 @@ def daily(days: int) -> Workload:
     return Workload(
         "daily",
         f"{days:,} days",
+        3 * days,
         lambda folder: make_sources(folder, days),
         lambda edit, as_commands: dataflow(edit),
         change,

@@ -18,6 +18,7 @@ def flights() -> Workload:
     return Workload(
         "flights",
         f"{days} days",
+        days,
         lambda folder: shutil.copytree(EXAMPLE, folder, ignore=shutil.ignore_patterns(".dbuild", "out", "__pycache__")),
         dataflow,
         change,

@@ -59,6 +59,7 @@ def graph(datasets: int, partitions: int) -> Workload:
     return Workload(
         "graph",
         f"{datasets:,} × {partitions:,}",
+        datasets * partitions,
         lambda folder: make_sources(folder, partitions),
         lambda edit, as_commands: dataflow(edges, edit),
         change,

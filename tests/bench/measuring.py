@@ -83,3 +83,8 @@ def apart(work: Callable[[], object]) -> bool:
     if status not in (0, 1):
         raise RuntimeError("it failed, see above")
     return status == 0
+
+
+def told(text: str) -> None:
+    """Says on stderr how far it is."""
+    print(text, file=sys.stderr, flush=True)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from tests.bench.measuring import Measure, apart, measure
+from tests.bench.measuring import Measure, apart, measure, told
 from tests.bench.tools import Tool
 from tests.bench.workloads import Edit, Workload
 
@@ -78,32 +78,33 @@ class Rounds:
         base: Path,
         *,
         folders: str,
-        runs: int,
         limit: float,
-        say: Callable[[str], None],
     ) -> None:
         """`folders` is where programs are looked for; each run of a command may take `limit` seconds."""
         self._workload = workload
         self._base = base
         self._folders = folders
-        self._runs = runs
         self._limit = limit
-        self._say = say
         self._standings = [Standing(tool, base) for tool in tools if tool.fits(workload)]
         self.cells = {(one.tool.name, phase): Cell(one.tool.name, phase) for one in self._standings for phase in PHASES}
 
-    def measure(self, phases: Sequence[str], cold_runs: int = 1) -> list[Cell]:
-        """All phases asked for."""
+    def measure(self, phases: Sequence[str], runs: int, cold_runs: int, slow: Collection[str] = ()) -> list[Cell]:
+        """All phases asked for. Tools that are known to be `slow` aren't tried."""
+        for one in self._standings:
+            one.is_out = one.tool.name in slow
+            self.cells[one.tool.name, "cold"].outcome = "limit" if one.is_out else "ok"
         self._build_cold(cold_runs)
         for phase in _ORDER:
             if phase in phases:
-                self._phase(phase)
+                self._phase(phase, runs)
         return [cell for cell in self.cells.values() if cell.phase in phases]
 
-    @property
-    def slow(self) -> set[str]:
-        """The tools that weren't through with their first build in time."""
-        return {name for (name, phase), cell in self.cells.items() if phase == "cold" and cell.outcome == "limit"}
+    def slower_than(self, seconds: float) -> set[str]:
+        """The tools whose first build took longer than that, or wasn't through in time."""
+        cold = {name: cell for (name, phase), cell in self.cells.items() if phase == "cold"}
+        return {
+            name for name, cell in cold.items() if cell.outcome == "limit" or (cell.median("wall") or 0.0) > seconds
+        }
 
     def _build_cold(self, runs: int) -> None:
         """Each in a fresh folder; the last one is kept for what comes after."""
@@ -123,8 +124,8 @@ class Rounds:
                 for _ in range(2):
                     measure(self._command(one, "no-op"), one.folder, self._limit, one.tool.environment)
 
-    def _phase(self, phase: str) -> None:
-        for _ in range(self._runs):
+    def _phase(self, phase: str, runs: int) -> None:
+        for _ in range(runs):
             for one in self._standings:
                 cell = self.cells[one.tool.name, phase]
                 if one.is_out or not self._command(one, phase) or not self._takes_part(one.tool, phase):
@@ -171,11 +172,11 @@ class Rounds:
             cell.outcome, cell.said = found.outcome, found.said
         elif phase in _CHECKED and not self._is_right(one):
             cell.outcome = "failed" if phase == "cold" else "unnoticed"
-        self._say(
+        told(
             f"{self._workload.name} {self._workload.size}: {one.tool.name}: {phase}: {found.wall:.2f} s, {cell.outcome}"
         )
         if cell.outcome == "failed":
-            self._say(cell.said)
+            told(cell.said)
 
     def _is_right(self, one: Standing) -> bool:
         try:

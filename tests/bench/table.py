@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import platform
-import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +17,7 @@ _TITLES = {
     "cpu": "Processor time",
     "peak": "Memory of the largest process (the least that can be seen is that of a bare Python)",
 }
+_SIGN = "### "  # of a section's heading
 _WORDS = {"none": "–", "failed": "failed", "unnoticed": "unnoticed"}
 
 
@@ -39,23 +39,20 @@ def machine() -> dict[str, object]:
     }
 
 
-def page(about: dict[str, object], parts: Sequence[tuple[str, Sequence[Cell]]], limit: float) -> str:
-    """All of it as Markdown. `parts`: a heading, and what was measured."""
-    versions = about["versions"]
+def section(heading: str, about: dict[str, object], cells: Sequence[Cell], limit: float) -> str:
+    """What was measured of one workload, as Markdown."""
+    versions, tools = about["versions"], {cell.tool for cell in cells}
     assert isinstance(versions, dict)
+    named = ", ".join(f"{name} {version}" for name, version in versions.items() if name in tools)
     lines = [
-        f"Measured {about['date']}, on {about['cores']} cores ({about['processor']}), {about['system']}, Python "
-        f"{about['python']}; load {about['load']} at the beginning and {about['load_after']} at the end; medians of "
-        f"{about['runs']} runs by turns, in brackets the ratio to dbuild's. "
-        f"{', '.join(f'{name} {version}' for name, version in versions.items())}. `> {limit:g} s`: ended after that, "
-        "and not tried with more of the same. "
-        "*Unnoticed*: the result wasn't what the changed files or recipes make. –: the tool has nothing of the kind, "
-        "or wasn't through with its first build.",
+        f"{_SIGN}{heading}",
+        "",
+        f"{about['date']}, {about['cores']} cores ({about['processor']}), {about['system']}, Python {about['python']}, "
+        f"load {about['load']} before and {about['load_after']} after; medians of {about['runs']} runs by turns; limit "
+        f"{limit:g} s. {named}.",
     ]
-    for heading, cells in parts:
-        lines += ["", f"### {heading}"]
-        for what, title in _TITLES.items():
-            lines += ["", f"**{title}**", "", *_table(cells, what, limit)]
+    for what, title in _TITLES.items():
+        lines += ["", f"**{title}**", "", *_table(cells, what, limit)]
     return "\n".join(lines) + "\n"
 
 
@@ -86,21 +83,21 @@ def _text(cell: Cell | None, ours: Cell | None, what: str, limit: float) -> str:
 
 
 def put(path: Path, text: str) -> None:
-    """Puts the text between the marks of a page. Raises ValueError where it has none."""
-    whole = path.read_text()
-    before, begin, rest = whole.partition(BEGIN)
-    _, end, after = rest.partition(END)
+    """Puts a section between the marks of a page, in the place of the one with its heading, or after all others.
+
+    Raises ValueError where the page has no marks.
+    """
+    before, begin, rest = path.read_text().partition(BEGIN)
+    inside, end, after = rest.partition(END)
     if not begin or not end:
         raise ValueError(f"{path} has no marks {BEGIN} and {END}")
-    path.write_text(f"{before}{BEGIN}\n\n{text}\n{END}{after}")
+    _, *others = f"\n{inside}".split(f"\n{_SIGN}")
+    sections = {other.partition("\n")[0]: f"{_SIGN}{other.strip()}\n" for other in others}
+    sections[text.removeprefix(_SIGN).partition("\n")[0]] = text
+    path.write_text(f"{before}{BEGIN}\n\n{chr(10).join(sections.values())}\n{END}{after}")
 
 
-def write_json(path: Path, about: dict[str, object], parts: Sequence[tuple[str, Sequence[Cell]]]) -> None:
-    """All that was measured, as JSON."""
-    found = {heading: [cell.as_json() for cell in cells] for heading, cells in parts}
-    path.write_text(json.dumps({"about": about, "workloads": found}, indent=1) + "\n")
-
-
-def told(text: str) -> None:
-    """Says on stderr how far it is."""
-    print(text, file=sys.stderr, flush=True)
+def write_json(path: Path, parts: Sequence[tuple[str, dict[str, object], Sequence[Cell]]]) -> None:
+    """All that was measured, as JSON. `parts`: a heading, when and where, and what."""
+    found = {heading: about | {"cells": [cell.as_json() for cell in cells]} for heading, about, cells in parts}
+    path.write_text(json.dumps(found, indent=1) + "\n")

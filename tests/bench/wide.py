@@ -50,6 +50,7 @@ def wide(count: int) -> Workload:
     return Workload(
         "wide",
         f"{count:,}",
+        count + 1,
         lambda folder: make_sources(folder, count),
         dataflow,
         change,

@@ -43,6 +43,7 @@ class Workload:
 
     name: str
     size: str
+    files: int  # that it makes
     make_sources: Callable[[Path], None]
     dataflow: Callable[[Edit, bool], dict[str, str]]  # dbuild's files; with recipes as commands instead of Python's
     changed: Callable[[Path, int], None]  # gives one source another content, another one each time

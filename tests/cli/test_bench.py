@@ -12,11 +12,12 @@ ROOT = Path(__file__).parents[2]
 
 def test_a_workload_goes_through_the_phases_and_into_a_page(tmp_path: Path) -> None:
     page, figures = tmp_path / "page.md", tmp_path / "figures.json"
-    page.write_text(f"Before.\n\n{BEGIN}\nnothing yet\n{END}\n\nAfter.\n")
+    kept = "### hash\n\nlately\n"
+    page.write_text(f"Before.\n\n{BEGIN}\n\n### graph: 3 × 2\n\nlong ago\n\n{kept}\n{END}\n\nAfter.\n")
     words = ["graph=3x2", "--runs=1", "--tools=dbuild,plain loop", "--phases=cold,one changed,one recipe changed"]
     places = [f"--folder={tmp_path}", f"--write={page}", f"--json={figures}"]
     subprocess.run([sys.executable, "-m", "tests.bench", *words, *places], cwd=ROOT, check=True, capture_output=True)
-    cells = json.loads(figures.read_text())["workloads"]["graph: 3 × 2"]
+    cells = json.loads(figures.read_text())["graph: 3 × 2"]["cells"]
     assert [(cell["tool"], cell["phase"], cell["outcome"]) for cell in cells if cell["runs"]] == [
         ("dbuild", "cold", "ok"),
         ("dbuild", "one changed", "ok"),
@@ -24,8 +25,20 @@ def test_a_workload_goes_through_the_phases_and_into_a_page(tmp_path: Path) -> N
         ("plain loop", "cold", "ok"),
     ]
     text = page.read_text()
-    assert text.startswith(f"Before.\n\n{BEGIN}\n")
-    assert text.endswith(f"\n{END}\n\nAfter.\n")
+    assert text.startswith(f"Before.\n\n{BEGIN}\n\n### graph: 3 × 2\n")
+    assert text.endswith(f" |\n\n{kept}\n{END}\n\nAfter.\n")
     assert "| plain loop |" in text
-    assert "nothing yet" not in text
+    assert "long ago" not in text
     assert {path.name for path in tmp_path.iterdir()} == {"page.md", "figures.json"}
+
+
+def test_what_was_too_slow_for_a_small_workload_is_not_tried_with_a_larger_one(tmp_path: Path) -> None:
+    figures = tmp_path / "figures.json"
+    words = ["wide=2,2000", "--runs=1", "--tools=dbuild,plain loop", "--phases=cold", "--limit=40", f"--json={figures}"]
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.bench", *words], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    told = json.loads(figures.read_text())
+    found = {cell["tool"]: (cell["outcome"], len(cell["runs"])) for cell in told["wide: 2,000"]["cells"]}
+    assert found == {"dbuild": ("limit", 0), "plain loop": ("ok", 1)}
+    assert "| dbuild | > 40 s |" in done.stdout

@@ -16,6 +16,7 @@ from dbuild.build.locations import SINGLES, Location, form_of, marker_of
 from dbuild.core.selection import named_whole
 from dbuild.errors import RecipeError
 from dbuild.observe.listing import Stat, is_temporary, name_of, records_of, stat_file
+from dbuild.state.files import NO_BOOT
 from dbuild.values import dataclass, field
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ OPTION = "--assume-unchanged"
 class Assumption:
     """What isn't looked at."""
 
-    datasets: tuple[str, ...] = ()  # whose files they are; sources first, as in the file
+    datasets: Collection[str] = ()  # whose files they are, asked for each input; sources first, as in the file
     folders: Mapping[str, bytes] = field(default_factory=dict)  # roots with files of these alone -> the kept digest
     shared: Mapping[str, Sharing] = field(default_factory=dict)  # roots in which others have files too
     singles: frozenset[str] = frozenset()  # files that stand alone, relative to the project
@@ -72,7 +73,7 @@ def assume(
     roots = dict.fromkeys(one.root for one in own if one.root != SINGLES)
     among = {one.root for one in others}
     return Assumption(
-        names,
+        dict.fromkeys(names),
         {root: kept.heads[root][0] for root in roots if root not in among},
         {root: Sharing(_in(root, own), _in(root, others)) for root in roots if root in among},
         frozenset(_paths(own)).difference(_paths(others), code),
@@ -124,10 +125,16 @@ class _Kept:
         return is_known and all(one.root == SINGLES or one.root in self.heads for one in own)
 
     def _has_output(self, location: Location) -> bool:
-        """Whether an output's listing is kept. A look for others may not have gone deep enough to see it."""
+        """Whether an output's listing is kept, with all that was made since.
+
+        A look for others may not have gone deep enough to see it.
+        """
+        _, boot, _ = self.heads.get(location.root, (b"", NO_BOOT, 0))
+        if boot == NO_BOOT:
+            return False
         if location.root == SINGLES:
             return location.pattern.path(()) in self._singles
-        return location.root in self.heads and self._least[location.root] == location.pattern.depth
+        return self._least[location.root] == location.pattern.depth
 
 
 def _all_of(locations: Locations, name: str) -> tuple[Location, ...]:

@@ -73,7 +73,7 @@ def make(looked: Looked) -> Plan:
     idle = map(idle_text, looked.selection.empty)
     unrouted, strays = _routed(looked, made)
     notices = (*made.notices, *_held(looked, made), *idle, *unrouted, *strays)
-    assumed = looked.world.survey.assumed.datasets
+    assumed = tuple(looked.world.survey.assumed.datasets)
     return replace(made, notices=notices, doubts=(*looked.world.doubts, *unrouted), assumed=assumed)
 
 

@@ -72,7 +72,9 @@ def sweep(settings: Settings, state: State, flow: Flow, survey: Survey) -> None:
         for path in left:
             discard(path)
     if was_cut_off:
-        state.end_cut_off()
+        with state.transaction():
+            state.doubt_listings({one.root for one in places})
+            state.end_cut_off()
 
 
 def _temporary_folders(root: str, depth: int) -> Iterator[str]:

@@ -9,6 +9,7 @@ from dbuild.observe.listing import Stat
 from dbuild.state.targets import Targets
 
 SINGLES = ":files"  # the name under which files that stand alone are kept as one listing
+NO_BOOT = ""  # of a listing that lacks what was made since
 _MANY = 500  # keys from which a range is read whole and filtered here
 _LAST = "\U0010ffff"  # behind a prefix: where its range ends
 
@@ -97,9 +98,10 @@ class Files(Targets):
             (self.flow, root, digest, boot, files, content),
         )
 
-    def drop_listing(self, root: str) -> None:
-        """Forgets a listing, so that the next look at that folder takes every file as new."""
-        self._db.execute("DELETE FROM listing WHERE flow = ? AND root = ?", (self.flow, root))
+    def doubt_listings(self, roots: Iterable[str]) -> None:
+        """Has listings be of no boot, as of folders in which files were made that they don't have."""
+        query = "UPDATE listing SET boot = ? WHERE flow = ? AND root = ?"
+        self._db.executemany(query, [(NO_BOOT, self.flow, root) for root in roots])
 
     def presence(self, dataset: str) -> tuple[str, bytes, str] | None:
         """Pattern, identity of the axes and body of the set of a dataset's partitions that were there."""

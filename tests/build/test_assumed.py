@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import random
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from dbuild import failpoints
 from dbuild.build import Settings, fresh, status
-from dbuild.errors import UsageError
-from dbuild.observe import vouching
+from dbuild.errors import UsageError, UserError
 from dbuild.state.opening import open_state
+from tests.build.looking import count_looks
 from tests.build.watching import watching
 from tests.build.workshop import DAYS, Workshop
 
@@ -55,25 +54,7 @@ def shop(tmp_path: Path) -> Workshop:
 
 @pytest.fixture
 def looks(shop: Workshop, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """The folders that were listed (with a slash) and what was looked at, of data and outputs, since it was cleared."""
-    monkeypatch.setattr(vouching, "PATIENCE", 20.0)
-    found: Counter[str] = Counter()
-
-    def note(path: Any, mark: str = "") -> None:
-        name = os.path.relpath(path, shop.root) if isinstance(path, str) else ""
-        if name.startswith(("data", "out", "codes")):
-            found[name + mark] += 1
-
-    real_scan, real_stat, real_open = os.scandir, os.stat, os.open
-
-    def open_noted(path: Any, *given: Any, **more: Any) -> int:
-        note(path, " opened")
-        return real_open(path, *given, **more)
-
-    monkeypatch.setattr(os, "scandir", lambda path=".": (note(path, "/"), real_scan(path))[1])
-    monkeypatch.setattr(os, "stat", lambda path, **more: (note(path), real_stat(path, **more))[1])
-    monkeypatch.setattr(os, "open", open_noted)
-    return found
+    return count_looks(monkeypatch, shop.root, ("data", "out", "codes"), sees_opens=True)
 
 
 def settle(shop: Workshop) -> None:
@@ -231,6 +212,23 @@ def test_what_a_killed_build_made_is_looked_at(shop: Workshop) -> None:
     shop.write("out/copy/2013-01-01.txt", "edited\n")
     assert shop.build(assumed=("copy", "raw")).summary.assumed == ("raw",)
     assert shop.read("out/copy/2013-01-01.txt") == "01-01\nnote 01-01\n"
+
+
+def test_what_a_killed_build_made_is_looked_at_also_after_a_build_of_something_else(
+    shop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settle(shop)
+    shop.write("data/2013-01-01.note", "corrected\n")
+    monkeypatch.setattr(failpoints, "_wanted", "seal:1:ENOSPC")
+    monkeypatch.setattr(failpoints, "_seen", {})
+    with pytest.raises(UserError, match="can't go on"):
+        shop.build("copy")
+    monkeypatch.setattr(failpoints, "_wanted", "")
+    assert shop.build("head").ran == []
+    built = shop.build(assumed=("copy", "raw", "parts"))
+    assert (built.ran, built.summary.assumed) == (["total"], ("raw",))
+    assert shop.build(assumed=("*",)).summary.assumed == ("raw", "note", "codes", "copy", "parts", "head", "total")
+    assert shop.outputs() == shop.clean_outputs(shop.root.parent / "clean")
 
 
 def test_after_a_restart_what_was_assumed_is_looked_at_the_next_time(

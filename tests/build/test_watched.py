@@ -19,6 +19,7 @@ import pytest
 from dbuild.build import Settings, status
 from dbuild.observe import vouching
 from dbuild.observe.vouching import Known, Watch
+from tests.build.looking import count_looks
 from tests.build.watching import Watcher, watching
 from tests.build.workshop import DAYS, Workshop
 
@@ -46,22 +47,7 @@ def shop(tmp_path: Path) -> Workshop:
 
 @pytest.fixture
 def looks(shop: Workshop, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """The folders that were listed (with a slash) and what was looked at, of data and outputs, since it was cleared.
-
-    A watch that is asked has time to answer, however busy the machine is.
-    """
-    monkeypatch.setattr(vouching, "PATIENCE", 20.0)
-    found: Counter[str] = Counter()
-
-    def note(path: Any, mark: str = "") -> None:
-        name = os.path.relpath(path, shop.root) if isinstance(path, str) else ""
-        if name.startswith(("data", "out")):
-            found[name + mark] += 1
-
-    real_scan, real_stat = os.scandir, os.stat
-    monkeypatch.setattr(os, "scandir", lambda path=".": (note(path, "/"), real_scan(path))[1])
-    monkeypatch.setattr(os, "stat", lambda path, **more: (note(path), real_stat(path, **more))[1])
-    return found
+    return count_looks(monkeypatch, shop.root, ("data", "out"))
 
 
 def settle(shop: Workshop, watcher: Watcher) -> None:

@@ -16,7 +16,7 @@ from dbuild.core.trace import InputRecord, OutputRecord, Trace, pack_inputs, pac
 from dbuild.errors import DiskError, StateError
 from dbuild.observe.listing import Stat
 from dbuild.state import opening
-from dbuild.state.files import FileRow
+from dbuild.state.files import NO_BOOT, FileRow
 from dbuild.state.ledger import TaskRow
 from dbuild.state.leftovers import Orphan
 from dbuild.state.opening import open_state, set_aside
@@ -148,8 +148,9 @@ def test_listings_come_back_byte_for_byte(state: State) -> None:
     assert state.listing_heads() == {"data": (b"d" * 16, "boot", 2), "empty": (b"e" * 16, "boot", 0)}
     state.put_listing("data", b"D" * 16, "boot-2", 1, b"x")
     assert state.listing_heads()["data"] == (b"D" * 16, "boot-2", 1)
-    state.drop_listing("data")
-    assert list(state.listing_heads()) == ["empty"]
+    state.doubt_listings(["data", "none"])
+    assert state.listing_heads() == {"data": (b"D" * 16, NO_BOOT, 1), "empty": (b"e" * 16, "boot", 0)}
+    assert state.listing("data") == b"x"
 
 
 def test_what_was_there_and_what_was_fresh_come_back(state: State) -> None:

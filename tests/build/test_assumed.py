@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import sys
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -308,6 +309,30 @@ def test_whatever_was_assumed_a_build_without_it_is_right(shop: Workshop, tmp_pa
             if rng.random() < 0.3:
                 edit(shop, rng, step)
         shop.build(keep_going=True)
+        assert shop.outputs() == shop.clean_outputs(tmp_path / f"clean{step}"), f"step {step}"
+
+
+@pytest.mark.parametrize("seed", (0, 10))
+def test_what_is_assumed_rightly_makes_no_difference(
+    shop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    rng = random.Random(seed)
+    sources = {"raw": "data/2013-01-02.txt", "note": "data/2013-01-02.note", "codes": "codes.csv"}
+    targets = ["copy", "parts", "head", "total"]
+    for step in range(7):
+        shop.build()
+        edited = rng.sample(sorted(sources), rng.randint(1, 2))
+        for number, name in enumerate(edited):
+            shop.write(sources[name], f"{seed} {step} {number}\n")
+        for _ in range(rng.randrange(4)):
+            place, count = rng.choice(["intent", "rename", "commit", "committed", "seal", "none"]), rng.randint(1, 3)
+            monkeypatch.setattr(failpoints, "_wanted", f"{place}:{count}:ENOSPC")
+            monkeypatch.setattr(failpoints, "_seen", {})
+            with suppress(UserError):
+                shop.build(*rng.sample(targets, rng.randint(1, 2)), keep_going=True)
+            monkeypatch.setattr(failpoints, "_wanted", "")
+        unedited = [name for name in (*sources, *targets) if name not in edited]
+        shop.build(assumed=tuple(rng.sample(unedited, rng.randint(2, len(unedited)))))
         assert shop.outputs() == shop.clean_outputs(tmp_path / f"clean{step}"), f"step {step}"
 
 

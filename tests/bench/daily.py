@@ -68,7 +68,7 @@ def daily(days: int) -> Workload:
         f"{days:,} days",
         3 * days,
         lambda folder: make_sources(folder, days),
-        lambda edit, as_commands: dataflow(edit),
+        dataflow,
         change,
         "in/2013-01-01.parquet",
         is_right,

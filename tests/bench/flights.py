@@ -27,7 +27,7 @@ def flights() -> Workload:
     )
 
 
-def dataflow(edit: Edit, as_commands: bool = False) -> dict[str, str]:
+def dataflow(edit: Edit) -> dict[str, str]:
     """The two recipes that are edited: the SQL that all days go through, and the report."""
     clean = (EXAMPLE / "sql" / "clean_flights.sql").read_text().replace("\n", "\n" * (edit.blanks + 1))
     report = (EXAMPLE / "report.py").read_text() + (f"\nVERSION = {edit.version}\n" if edit.version else "")

@@ -61,7 +61,7 @@ def graph(datasets: int, partitions: int) -> Workload:
         f"{datasets:,} × {partitions:,}",
         datasets * partitions,
         lambda folder: make_sources(folder, partitions),
-        lambda edit, as_commands: dataflow(edges, edit),
+        lambda edit: dataflow(edges, edit),
         change,
         "d0000/k0000.txt",
         lambda folder, edit: is_right(folder, edges, edit),

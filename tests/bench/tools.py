@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from tests.bench.measuring import ENVIRONMENT
@@ -71,13 +72,13 @@ class Tool:
 
 
 def write_dbuild(folder: Path, workload: Workload, edit: Edit) -> None:
-    """dbuild with recipes that run in its workers."""
-    write_files(folder, workload.dataflow(edit, False))
+    """dbuild with recipes that run in its workers, one call for each file."""
+    write_files(folder, workload.dataflow(edit))
 
 
-def write_commands(folder: Path, workload: Workload, edit: Edit) -> None:
-    """dbuild with a command for each file."""
-    write_files(folder, workload.dataflow(edit, True))
+def write_form(form: str, folder: Path, workload: Workload, edit: Edit) -> None:
+    """dbuild with recipes of another form."""
+    write_files(folder, workload.forms[form](edit))
 
 
 def write_jobs(folder: Path, workload: Workload, edit: Edit) -> None:
@@ -103,15 +104,22 @@ def write_nothing(folder: Path, workload: Workload, edit: Edit) -> None:
     """Nothing: it looks at what is there."""
 
 
+def _has_form(form: str, workload: Workload) -> bool:
+    return form in workload.forms
+
+
 def dbuilds(jobs: int) -> list[Tool]:
-    """dbuild with its two kinds of recipes, and the floors below it."""
+    """dbuild with its kinds of recipes, and the floors below it."""
     version = (*DBUILD, "--version")
     build, plan, status = (*DBUILD, "-q", f"-j{jobs}"), (*DBUILD, "plan"), (*DBUILD, "status")
     return [
         Tool("dbuild", sys.executable, write_dbuild, build, plan, status, version, lambda workload: True),
-        Tool(
-            *("dbuild (commands)", sys.executable, write_commands, build, plan, status),
-            fits=lambda workload: workload.has_commands,
+        *(
+            Tool(
+                *(f"dbuild ({form})", sys.executable, partial(write_form, form), build, plan, status),
+                fits=partial(_has_form, form),
+            )
+            for form in ("batches", "commands")
         ),
         Tool("plain loop", sys.executable, write_loop, (sys.executable, "loop.py"), is_floor=True),
         Tool("scandir and stat", sys.executable, write_nothing, (sys.executable, "-c", SCAN), is_floor=True),

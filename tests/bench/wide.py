@@ -25,9 +25,14 @@ inputs = ["copy"]
 """
 RECIPES = """\
 from pathlib import Path
+from dbuild import Key
 
 def copy(raw: Path, output: Path):
 {blanks}    output.write_bytes(raw.read_bytes())
+
+def copy_all(keys: list[Key], raw: dict[Key, Path], output: dict[Key, Path]):
+{blanks}    for key in keys:
+        output[key].write_bytes(raw[key].read_bytes())
 
 def total(copy: list[Path], output: Path):
     output.write_text(f"{{sum(one.stat().st_size for one in copy)}} {version}\\n")
@@ -63,7 +68,7 @@ def wide(count: int) -> Workload:
             "total": Recipe("total.txt", _counting),
         },
         lambda edit: PLAIN.format(blanks="\n" * edit.blanks, version=edit.version),
-        has_commands=True,
+        forms={"commands": commands, "batches": batches},
     )
 
 
@@ -78,14 +83,23 @@ def make_sources(folder: Path, count: int) -> None:
         (folder / "in" / f"f{number:06d}.txt").write_bytes(f"{number:06d}".encode() * 170)
 
 
-def dataflow(edit: Edit, as_commands: bool = False) -> dict[str, str]:
-    """dbuild's files."""
-    if as_commands:
-        copy = f"shell = 'cp {' ' * edit.blanks}{{raw}} {{output}}'"
-        return {"Dataflowfile": FLOW.format(copy=copy, total=f"shell = '{_counting(edit)}'")}
+def dataflow(edit: Edit) -> dict[str, str]:
+    """dbuild's files, with a call for each file."""
     flow = FLOW.format(copy='python = "recipes:copy"', total='python = "recipes:total"')
     recipes = RECIPES.format(blanks="\n" * edit.blanks, version=edit.version)
     return {"Dataflowfile": flow, "recipes.py": recipes}
+
+
+def batches(edit: Edit) -> dict[str, str]:
+    """The same with a call for up to a hundred files."""
+    flow = FLOW.format(copy='python = "recipes:copy_all"\nbatch = 100', total='python = "recipes:total"')
+    return dataflow(edit) | {"Dataflowfile": flow}
+
+
+def commands(edit: Edit) -> dict[str, str]:
+    """The same with a command for each file."""
+    copy = f"shell = 'cp {' ' * edit.blanks}{{raw}} {{output}}'"
+    return {"Dataflowfile": FLOW.format(copy=copy, total=f"shell = '{_counting(edit)}'")}
 
 
 def change(folder: Path, turn: int) -> None:

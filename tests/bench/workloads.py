@@ -6,7 +6,7 @@ Jobs are neutral: who makes what of what. From them a project is written for eac
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 SEED = 20130101
@@ -45,7 +45,7 @@ class Workload:
     size: str
     files: int  # that it makes
     make_sources: Callable[[Path], None]
-    dataflow: Callable[[Edit, bool], dict[str, str]]  # dbuild's files; with recipes as commands instead of Python's
+    dataflow: Callable[[Edit], dict[str, str]]  # dbuild's files
     changed: Callable[[Path, int], None]  # gives one source another content, another one each time
     touched: str  # the source that gets a newer mtime
     is_right: Callable[[Path, Edit], bool]  # whether the last output is what the sources make
@@ -53,7 +53,7 @@ class Workload:
     jobs: Callable[[], Iterable[Job]] = tuple  # none: only dbuild has this one
     recipes: dict[str, Recipe] | None = None
     python: Callable[[Edit], str] = lambda edit: ""  # a module with each recipe as a function of (inputs, output)
-    has_commands: bool = False  # whether dbuild is measured with commands too
+    forms: dict[str, Callable[[Edit], dict[str, str]]] = field(default_factory=dict)  # its files with other recipes
     sqlmesh: Callable[[Edit], dict[str, str]] | None = None  # files of a SQLMesh project
 
 

@@ -3,8 +3,16 @@
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import pytest
+
+from tests.bench import rounds
+from tests.bench.__main__ import main
+from tests.bench.measuring import Measure
 from tests.bench.table import BEGIN, END
 
 ROOT = Path(__file__).parents[2]
@@ -32,13 +40,20 @@ def test_a_workload_goes_through_the_phases_and_into_a_page(tmp_path: Path) -> N
     assert {path.name for path in tmp_path.iterdir()} == {"page.md", "figures.json"}
 
 
-def test_what_was_too_slow_for_a_small_workload_is_not_tried_with_a_larger_one(tmp_path: Path) -> None:
+def test_what_was_too_slow_for_a_small_workload_is_not_tried_with_a_larger_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     figures = tmp_path / "figures.json"
     words = ["wide=2,2000", "--runs=1", "--tools=dbuild,plain loop", "--phases=cold", "--limit=40", f"--json={figures}"]
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.bench", *words], cwd=ROOT, check=True, capture_output=True, text=True
-    )
+    real = rounds.measure
+
+    def measured(command: Sequence[str], *given: Any) -> Measure:
+        return replace(real(command, *given), wall=0.01 if "loop.py" in command else 1.0)
+
+    monkeypatch.setattr(rounds, "measure", measured)
+    monkeypatch.setattr(sys, "argv", ["bench", *words, f"--folder={tmp_path}"])
+    main()
     told = json.loads(figures.read_text())
     found = {cell["tool"]: (cell["outcome"], len(cell["runs"])) for cell in told["wide: 2,000"]["cells"]}
     assert found == {"dbuild": ("limit", 0), "plain loop": ("ok", 1)}
-    assert "| dbuild | > 40 s |" in done.stdout
+    assert "| dbuild | > 40 s |" in capsys.readouterr().out

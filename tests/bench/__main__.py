@@ -129,7 +129,12 @@ def main() -> None:
     try:
         about = machine()
         for heading, cells in measured(given, tools, folders, base):
-            about |= {"runs": given.runs, "versions": versions, "load_after": round(os.getloadavg()[0], 1)}
+            about |= {
+                "runs": given.runs,
+                "cold_runs": given.cold_runs,
+                "versions": versions,
+                "load_after": round(os.getloadavg()[0], 1),
+            }
             parts.append((heading, about, cells))
             text = section(heading, about, cells, given.limit)
             print(text, flush=True)

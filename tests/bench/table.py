@@ -48,7 +48,8 @@ def section(heading: str, about: dict[str, object], cells: Sequence[Cell], limit
         f"{_SIGN}{heading}",
         "",
         f"{about['date']}, {about['cores']} cores ({about['processor']}), {about['system']}, Python {about['python']}, "
-        f"load {about['load']} before and {about['load_after']} after; medians of {about['runs']} runs by turns; limit "
+        f"load {about['load']} before and {about['load_after']} after; medians of {about['runs']} runs by turns, "
+        f"of first builds of {about['cold_runs']}; limit "
         f"{limit:g} s. {named}.",
     ]
     for what, title in _TITLES.items():

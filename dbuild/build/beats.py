@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from dbuild.build.running import Board
 from dbuild.core.events import Beat, Event, Key
@@ -13,6 +13,8 @@ from dbuild.core.task import Result
 SECONDS = 0.25  # between two beats
 _GAP = 0.1  # seconds between two tasks of a worker; in longer ones it had nothing to do
 _SHOWN = 2  # of so many beats one goes to other processes
+
+Started = tuple[Sequence[Node], float]
 
 
 class Beats:
@@ -47,16 +49,16 @@ class Beats:
         taken = result.seconds if last is None else now - (last if began - last < _GAP else began)
         self._schedule.note(node, result.seconds, max(0.0, taken - result.seconds))
 
-    def turn(self, started: Callable[[], dict[Node, float]], *, is_ending: bool, may_skip: bool) -> None:
-        """Tells, if it is time. `started` gives what runs, with the moments it began; for the others see
-        `Schedule.left`."""
+    def turn(self, started: Callable[[], Iterable[Started]], *, is_ending: bool, may_skip: bool) -> None:
+        """Tells, if it is time. `started` gives the tasks of each execution that runs, with the moment when it began;
+        for the others see `Schedule.left`."""
         now = time.monotonic()
         if now < self.due:
             return
         self.due = now + SECONDS
-        running = {node: now - began for node, began in started().items()}
+        running = [(nodes, now - began) for nodes, began in started()]
         left = self._schedule.left(running, self._known, is_ending=is_ending, may_skip=may_skip)
         self._emit(Beat(left.seconds, left.bound, self._schedule.counts[State.READY], is_ending))
         if self._count % _SHOWN == 0:
-            self._board.show((node[0], self._key_of(node), elapsed) for node, elapsed in running.items())
+            self._board.show(running, self._key_of)
         self._count += 1

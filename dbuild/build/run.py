@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dbuild.build.alarms import Alarms
 from dbuild.build.attempts import Attempt, Failing, said_of
 from dbuild.build.batches import share_log
-from dbuild.build.beats import Beats
+from dbuild.build.beats import Beats, Started
 from dbuild.build.durations import Durations
 from dbuild.build.entries import Entries, tail_of
 from dbuild.build.gathering import Gathering
@@ -157,34 +157,34 @@ class Run:
             if not self.is_interrupted:
                 self.interrupt()
 
-    def _began(self) -> dict[Node, float]:
-        """What runs, with the moments when it was started."""
-        return {attempt.node: attempt.began for attempts in self._running.values() for attempt in attempts}
+    def _began(self) -> list[Started]:
+        """What runs together, with the moment when it was started."""
+        return [([attempt.node for attempt in group], group[0].began) for group in self._running.values()]
 
     def _hear(self, number: int, data: bytes) -> None:
         for attempt in self._running.get(number, ())[:1]:  # what several print together is told of the first
             self._emit(TaskPrinted(attempt.node[0], self._key(attempt.node), data))
 
     def _start_before(self, result: Result) -> list[Event]:
-        """Starts the next task before what came of one is settled, so that its worker doesn't wait for that.
+        """Starts the next execution before what came of one is settled, so that its worker doesn't wait for that.
 
         Gives what is to be told of it when that is settled: nobody is to see more run at once than may.
         """
-        attempt, emit, events = self._running[result.number][0], self._emit_to, list[Event]()
-        is_over = result.error is None and not attempt.ended_for and not self._gathering.is_batched(attempt.node)
-        if is_over and not self._is_stopping:
-            self.schedule.release(attempt.node)
+        attempts, emit, events = self._running[result.number], self._emit_to, list[Event]()
+        has_made = result.error is None and not any(part.error for part in result.parts)
+        if has_made and not attempts[0].ended_for and not self._is_stopping:
+            self.schedule.release(attempts[0].node)
             self._emit_to = events.append
             try:
-                self._start_ready(attempt.node)
+                self._start_ready([attempt.node for attempt in attempts])
             finally:
                 self._emit_to = emit
         return events
 
-    def _start_ready(self, ended: Node | None = None) -> None:
-        """Starts what may start, also while a task that has ended isn't settled yet."""
+    def _start_ready(self, ended: Sequence[Node] = ()) -> None:
+        """Starts what may start, also while tasks that have ended together aren't settled yet."""
         while self._pool.has_room and not self._is_stopping:
-            node = self.schedule.take() if ended is None else self.schedule.take_before(ended)
+            node = self.schedule.take_before(ended) if ended else self.schedule.take()
             if node is None:
                 return
             attempt = self._admitted(node)

@@ -8,11 +8,12 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from dbuild.build.settings import Settings
 from dbuild.core.events import Key
+from dbuild.core.forecast import Node
 from dbuild.state.lock import holder_of, is_held
 from dbuild.state.store import FOLDER
 
@@ -68,17 +69,18 @@ class Board:
     def __init__(self, settings: Settings) -> None:
         self._path = os.path.join(settings.root, FOLDER, _FILE)
         self._flow = settings.flow
-        self._shown: list[tuple[str, Key]] = []
+        self._shown: list[Sequence[Node]] = []
         self.clear()
 
-    def show(self, tasks: Iterable[tuple[str, Key, float]]) -> None:
-        """Puts up the tasks that have been running for a while (the last is how many seconds), if they are others."""
-        found = sorted((task for task in tasks if task[2] >= _LONGER), key=lambda task: -task[2])
-        names = [(target, key) for target, key, _ in found]
-        if names == self._shown:
+    def show(self, running: Iterable[tuple[Sequence[Node], float]], key_of: Callable[[Node], Key]) -> None:
+        """Puts up what has been running for a while, if it is something else: the tasks of each execution, and for how
+        many seconds it has run."""
+        found = sorted((one for one in running if one[1] >= _LONGER), key=lambda one: -one[1])
+        nodes = [nodes for nodes, _ in found]
+        if nodes == self._shown:  # before any key is made: they may be thousands, a few times a second
             return
         now = time.time()
-        records = [(target, key, round(now - elapsed, 3)) for target, key, elapsed in found]
+        records = [(node[0], key_of(node), round(now - elapsed, 3)) for nodes, elapsed in found for node in nodes]
         text = json.dumps({"pid": os.getpid(), "flow": self._flow, "tasks": records})
         temporary = f"{self._path}.tmp"
         try:
@@ -87,7 +89,7 @@ class Board:
             os.replace(temporary, self._path)
         except OSError:
             return
-        self._shown = names
+        self._shown = nodes
 
     def clear(self) -> None:
         """Nothing runs any more."""

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Literal, NamedTuple
 
-from dbuild.core.forecast import Node
 from dbuild.core.resources import Claim, Loads, Resources
 
 Bound = Literal["about", "at most", "at least"]
@@ -25,11 +24,12 @@ class Left(NamedTuple):
 
 
 class Running(NamedTuple):
-    """A task that runs."""
+    """An execution that runs: a task, or several of a target together."""
 
-    node: Node
+    target: str
+    tasks: int  # that it makes
     expected: float  # seconds from its start to its end
-    path: float  # the seconds of the longest path that begins with it, itself included
+    behind: float  # the seconds of the longest path that begins when it has ended
     elapsed: float  # seconds since it started
 
 
@@ -72,13 +72,12 @@ class Outlook:
             loads.add(self._claims[target], seconds + around * self._counts[target] if seconds is not None else 0.0)
         pace = self._pace(self._claims, known)
         longest = path * pace if starting else 0.0
-        for task in running:
-            target = task.node[0]
-            whole = self._corrected(target, task.expected, 1, known)
+        for one in running:
+            whole = self._corrected(one.target, one.expected, one.tasks, known)
             is_open |= whole is None
-            rest = max(0.0, (whole or 0.0) - task.elapsed)
-            loads.add(self._claims[target], rest)
-            longest = max(longest, rest + (0.0 if is_ending else (task.path - task.expected) * pace))
+            rest = max(0.0, (whole or 0.0) - one.elapsed)
+            loads.add(self._claims[one.target], rest)
+            longest = max(longest, rest + (0.0 if is_ending else one.behind * pace))
         seconds = max(loads.most, longest)
         if is_open:
             return Left(seconds if loads.most else None, "at least")

@@ -49,8 +49,12 @@ class ReadyLine:
         for claim, rank in coming:
             heapq.heappush(heads, self._head(claim, rank))
         opening: Opening | None = None
+        asked: set[Claim] = set()
         while heads:
             _, rank, claim = heapq.heappop(heads)
+            if claim in asked:  # what is coming stands before it in its line, which hears what the first one heard
+                continue
+            asked.add(claim)
             if not self._resources.fits(claim):
                 opening = opening or self._forecast.opening(claim)
             elif opening is None or opening.allows(claim, rank[2]):

@@ -9,7 +9,7 @@ import enum
 import heapq
 from bisect import bisect_left, insort
 from collections import Counter
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 
 from dbuild.core.forecast import Forecast, Node
 from dbuild.core.foresight import foresee
@@ -285,19 +285,23 @@ class Schedule:
         self._forecast.end(node, is_done=True)
         self._released.add(node)
 
-    def take_before(self, node: Node) -> Node | None:
-        """What `take` will give when a task that was released is built; None also where that is what it frees.
+    def take_before(self, nodes: Collection[Node]) -> Node | None:
+        """What `take` will give when tasks that end together are built, of which one was released.
 
-        Nor is anything given where it frees a task that may start with others, as one execution: these wait for it.
+        None where that is what they free; also where it may start with others, as one execution, and they free some
+        of these: it waits for them.
         """
-        freed = list(self._freed_by(node))
-        if any(entry.node[0] in self._ready for entry in freed):
+        freed = list(self._freed_by(nodes))
+        taken = self._line.pop(self._is_ready, [(self._claims[entry.node[0]], entry.rank) for entry in freed])
+        if taken is not None and taken[0] in self._ready and any(entry.node[0] == taken[0] for entry in freed):
+            self._line.push(self._claims[taken[0]], self._entries[taken].rank)
             return None
-        return self._line.pop(self._is_ready, [(self._claims[entry.node[0]], entry.rank) for entry in freed])
+        return taken
 
-    def _freed_by(self, node: Node) -> Iterator[Entry]:
-        """What waits for nothing but a running task."""
-        opened = [gate for gate in self._entries[node].gates if gate.left == 1]
+    def _freed_by(self, nodes: Collection[Node]) -> Iterator[Entry]:
+        """What waits for nothing but these running tasks."""
+        ending = Counter(gate for node in nodes for gate in self._entries[node].gates)
+        opened = [gate for gate, count in ending.items() if gate.left == count]
         for waiter, count in Counter(waiter for gate in opened for waiter in gate.waiters).items():
             if waiter.waits == count and self._is_pending(waiter.node):
                 yield waiter
@@ -317,14 +321,21 @@ class Schedule:
         self._outlook.note(node[0], self.expected(node), seconds, around)
 
     def left(
-        self, running: Mapping[Node, float], known: Collection[str], *, is_ending: bool = False, may_skip: bool = False
+        self,
+        running: Iterable[tuple[Sequence[Node], float]],
+        known: Collection[str],
+        *,
+        is_ending: bool = False,
+        may_skip: bool = False,
     ) -> Left:
-        """How long the run will still take; `running` tasks with the seconds since they started, see `Outlook.left`."""
-        tasks = [
-            Running(node, self._entries[node].rank[2], -self._entries[node].rank[0], elapsed)
-            for node, elapsed in running.items()
-        ]
-        return self._outlook.left(tasks, self._longest(), known, is_ending=is_ending, may_skip=may_skip)
+        """How long the run will still take; `running` are executions, each with its tasks and the seconds since it
+        started; for the others see `Outlook.left`."""
+        found = []
+        for nodes, elapsed in running:
+            ranks = [self._entries[node].rank for node in nodes]
+            behind = max([-path - own for path, _, own, _ in ranks])
+            found.append(Running(nodes[0][0], len(nodes), sum([own for _, _, own, _ in ranks]), behind, elapsed))
+        return self._outlook.left(found, self._longest(), known, is_ending=is_ending, may_skip=may_skip)
 
     def _longest(self) -> float:
         """The seconds of the longest path that begins with a task that is to start."""

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     import pyarrow
 
 _SETTINGS = {
+    "enable_external_file_cache": False,  # what a task reads it mostly reads once, and the system keeps it too
     "async_threads": 0,  # a task reads and writes in its own threads; handing it to others costs a tenth of a small one
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
@@ -37,6 +38,7 @@ _SETTINGS = {
     "preserve_insertion_order": True,
 }
 
+_OPEN = 100  # files that DuckDB by itself holds open for one COPY with PARTITION_BY; rows for more are put off
 _LEAST_MEMORY = 16 << 20  # bytes; with a few thousand DuckDB can't even take the next statement
 
 
@@ -57,6 +59,7 @@ class Engine:
         self._cursor: duckdb.DuckDBPyConnection | None = None
         self._is_clean = True  # whether the cursor holds nothing that a later task could meet
         self._timezone = ""
+        self._most_open = _OPEN
         self._registered: dict[str, str] = {}  # names of tables that are no files of a reader -> their paths
         self._undoing: list[str] = []
         self._headers = HeaderCheck()
@@ -99,6 +102,7 @@ class Engine:
         root.execute(f"SET allowed_directories = [{listed}]")
         root.execute("SET enable_external_access = false")
         self._timezone = ""
+        self._most_open = _OPEN
         syntax.lend(root)
         return root
 
@@ -130,6 +134,21 @@ class Engine:
         except duckdb.Error as error:
             raise RecipeError(f'"{name}" is not a time zone: {message(error)}') from None
         self._timezone = name
+
+    def hold_open(self, count: int) -> None:
+        """Let a COPY write to that many files at once, so that each is written at once and in one piece."""
+        if count > self._most_open:
+            self.root.execute(f"SET GLOBAL partitioned_write_max_open_files = {count:d}")
+            self._most_open = count
+
+    def ignore_statistics(self) -> None:
+        """Write columns in the same way whatever else the session knows about them, until `reset`.
+
+        Else the bytes of a file depend on rows that aren't in it: a column of a table in which nothing is NULL is
+        written without saying so of each row.
+        """
+        self.root.execute("SET GLOBAL disabled_optimizers = 'statistics_propagation'")
+        self.undo_later("RESET GLOBAL disabled_optimizers")
 
     def undo_later(self, statement: str) -> None:
         """Have `reset` run a statement, for what the end of the task's cursor doesn't drop."""

@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Collection, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 from dbuild.core.batching import KEYS
 from dbuild.core.task import Column, TaskDimension, TaskOutput, TaskPart
 from dbuild.errors import Place, RecipeError
 from dbuild.recipes.composition import Step, added
 from dbuild.recipes.engine import Engine
+from dbuild.recipes.keys import time_value
 from dbuild.recipes.readers import key_literal, key_type
 from dbuild.recipes.sqltext import identifier, literal
 from dbuild.recipes.tables import copy_options, write_arrow
@@ -20,6 +21,7 @@ from dbuild.recipes.views import execute
 
 _NUMBERED, _ROWS, _SORTED = '"dbuild keys"', '"dbuild rows"', '"dbuild sorted rows"'
 _NUMBER, _PLACE = "dbuild_part", "dbuild_place"  # columns beside those of the result
+_PLAIN = ("VARCHAR", "DATE", "TIMESTAMP")  # types of keys, of which Python makes the texts that DuckDB does
 _MOST_ROWS = 122_880  # that are split in one statement: a row group, so that other partitions move no border of one
 _NAMED = 5  # partitions in an error
 # Types that Parquet holds as texts: with ORDER_BY DuckDB 2.0 writes none of them, and its session ends with the error.
@@ -36,6 +38,23 @@ def keys_select(dimensions: Sequence[TaskDimension], parts: Sequence[TaskPart], 
         values = [key_literal(dim.grain, text) for dim, text in zip(dimensions, part.key, strict=True)]
         rows.append(f"({', '.join([*values, *([str(place)] if number else [])])})")
     return f"SELECT * FROM (VALUES {', '.join(rows)}) AS given({', '.join(names)})"
+
+
+class _Telling(NamedTuple):
+    """What tells which part a row belongs to."""
+
+    rows: str  # a SELECT of the result's rows with their place in it, and `columns`
+    columns: tuple[str, ...]  # that are different for different parts
+    numbers: dict[tuple[str | None, ...], int]  # what they hold, as texts -> the number of a part
+    is_added: bool  # whether the result hasn't these columns itself
+
+    @property
+    def names(self) -> str:
+        return ", ".join(map(identifier, self.columns))
+
+    @property
+    def texts(self) -> str:
+        return ", ".join(f"{identifier(name)}::VARCHAR" for name in self.columns)
 
 
 class Splitting:
@@ -63,31 +82,95 @@ class Splitting:
                     place,
                     f"select {dim.name} too (and group by it); or remove `batch`",
                 )
+        self._format = parts[0].outputs[0].format
 
     def write(self, query: Step) -> None:
         """Executes the query and writes the rows of each part, in their order, to its output.
 
         A part without rows gets a file without any. RecipeError for rows of partitions that weren't asked for.
         """
-        rows = Step(f"CREATE TEMP TABLE {_ROWS} AS " + query.text, query.place, query.values)
-        keys = keys_select(self._dimensions, self._parts, _NUMBER)
-        execute([rows, self._step(f"CREATE TEMP TABLE {_NUMBERED} AS {keys}")], self._engine)
-        self._check_strays()
-        counts: dict[int, int] = dict(self._fetch(f"SELECT {_NUMBER}, count(*) FROM ({self._joined()}) GROUP BY ALL"))
+        execute([Step(f"CREATE TEMP TABLE {_ROWS} AS " + query.text, query.place, query.values)], self._engine)
+        self._engine.ignore_statistics()
+        by = self._by_values() if self._has_plain_keys() else self._by_numbers()
+        counts = self._counted(by)
         for number, part in enumerate(self._parts):
             if number not in counts:
-                self._write(part.outputs[0], "WHERE false")
-        if self._parts[0].outputs[0].format == "arrow":
+                self._write_none(part.outputs[0])
+        if self._format == "arrow":
             for number in counts:
-                self._write(self._parts[number].outputs[0], f"WHERE {_NUMBER} = {number} ORDER BY {_PLACE}")
-        else:
-            alone = self._unsorted(counts)
-            for first, last in _chunks(sorted(counts.keys() - alone), counts):
-                has_order = any(counts.get(number, 0) > 1 for number in range(first, last + 1) if number not in alone)
-                self._split(first, last, alone, has_order=has_order)
-            self._write_alone(sorted(alone), counts)
+                self._write_arrow(number, by)
+            return
+        alone = self._unsorted(counts, by)
+        numbers = sorted(counts.keys() - alone)
+        chunks = _chunks(numbers, counts)
+        if not by.is_added and (alone or len(chunks) > 1):  # of values no range can be told as simply
+            by = self._by_numbers()
+        for first, last in chunks:
+            within = [number for number in numbers if first <= number <= last]
+            self._split(within, by, is_all=len(within) == len(counts), has_order=any(counts[n] > 1 for n in within))
+        self._write_alone(sorted(alone), counts, by)
 
-    def _unsorted(self, counts: dict[int, int]) -> set[int]:
+    def _has_plain_keys(self) -> bool:
+        """Whether rows have on each dimension the key's own value, of which no other type or form says the same.
+
+        Then no join has to tell which row is whose. Other formats than Parquet name folders by the values.
+        """
+        return self._format == "parquet" and all(
+            self._kinds[dim.name.lower()] == key_type(dim.grain) in _PLAIN for dim in self._dimensions
+        )
+
+    def _by_values(self) -> _Telling:
+        numbers: dict[tuple[str | None, ...], int] = {}
+        for number, part in enumerate(self._parts):
+            pairs = zip(self._dimensions, part.key, strict=True)
+            numbers[tuple(text if dim.grain is None else str(time_value(dim.grain, text)) for dim, text in pairs)] = (
+                number
+            )
+        names = tuple(dim.name for dim in self._dimensions)
+        return _Telling(f"SELECT *, rowid AS {_PLACE} FROM {_ROWS}", names, numbers, is_added=False)
+
+    def _by_numbers(self) -> _Telling:
+        keys = keys_select(self._dimensions, self._parts, _NUMBER)
+        execute([self._step(f"CREATE TEMP TABLE {_NUMBERED} AS {keys}")], self._engine)
+        rows = f"SELECT r.*, r.rowid AS {_PLACE}, k.{_NUMBER} FROM {_ROWS} r LEFT JOIN {_NUMBERED} k ON "
+        rows += " AND ".join(f"{self._value(dim)} = k.{identifier(dim.name)}" for dim in self._dimensions)
+        numbers: dict[tuple[str | None, ...], int] = {(str(number),): number for number in range(len(self._parts))}
+        return _Telling(rows, (_NUMBER,), numbers, is_added=True)
+
+    def _value(self, dim: TaskDimension) -> str:
+        """A row's value on a dimension, of the type that keys have where it is text or the key is."""
+        column = f"r.{identifier(dim.name)}"
+        if dim.grain is None:
+            return f"CAST({column} AS VARCHAR) COLLATE C"  # no other text is the key, whatever its own collation says
+        is_text = self._kinds[dim.name.lower()] == "VARCHAR"
+        return f"TRY_CAST({column} AS {key_type(dim.grain)})" if is_text else column
+
+    def _counted(self, by: _Telling) -> dict[int, int]:
+        """How many rows each part has; RecipeError where some belong to none."""
+        counts: dict[int, int] = {}
+        select = f"SELECT {by.texts}, count(*) FROM ({by.rows}) GROUP BY ALL"
+        # With more groups than parts it is known already that some are of none, and there may be millions.
+        for *texts, count in self._fetch(f"{select} LIMIT {len(self._parts) + 1}"):
+            number = by.numbers.get(tuple(texts))
+            if number is None:
+                raise self._has_strays(by)
+            counts[number] = count
+        return counts
+
+    def _has_strays(self, by: _Telling) -> RecipeError:
+        by = by if by.is_added else self._by_numbers()
+        names = ", ".join(f"{identifier(dim.name)}::VARCHAR" for dim in self._dimensions)
+        select = f"SELECT DISTINCT {names} FROM ({by.rows}) WHERE {_NUMBER} IS NULL"
+        found = self._fetch(f"{select} ORDER BY ALL LIMIT {_NAMED + 1}")
+        shown = [",".join("NULL" if value is None else value for value in row) for row in found[:_NAMED]]
+        more = ", …" if len(found) > _NAMED else ""
+        return RecipeError(
+            f"the result has rows of partitions that weren't asked for: {'; '.join(shown)}{more}",
+            self._place,
+            f"the table `{KEYS}` has those that are: join it, as in JOIN {KEYS} USING ({self._dimensions[0].name})",
+        )
+
+    def _unsorted(self, counts: dict[int, int], by: _Telling) -> set[int]:
         """The parts whose rows COPY can't give their order: it isn't that of all columns from the first to the last.
 
         By itself COPY with PARTITION_BY keeps no order among them, however they come; nor does it with ORDER_BY among
@@ -96,23 +179,23 @@ class Splitting:
         import duckdb
 
         several = {number for number, count in counts.items() if count > 1}
-        kind = self._parts[0].outputs[0].format
-        if not several or kind == "json" or (kind == "parquet" and _UNSORTABLE.search(" ".join(self._kinds.values()))):
+        kinds = " ".join(self._kinds.values())
+        if not several or self._format == "json" or (self._format == "parquet" and _UNSORTABLE.search(kinds)):
             return several  # COPY of JSON sorts nothing
         row = f"row({self._names})"
-        before = f"lag({row}) OVER (PARTITION BY {_NUMBER} ORDER BY {_PLACE})"
-        compared = f"SELECT {_NUMBER}, {row} <= {before} AS is_unsure FROM ({self._joined()})"
+        before = f"lag({row}) OVER (PARTITION BY {by.names} ORDER BY {_PLACE})"
+        compared = f"SELECT {by.names}, {row} <= {before} AS is_unsure FROM ({by.rows})"
         try:
-            return {number for (number,) in self._fetch(f"SELECT DISTINCT {_NUMBER} FROM ({compared}) WHERE is_unsure")}
+            unsure = self._fetch(f"SELECT DISTINCT {by.texts} FROM ({compared}) WHERE is_unsure")
         except duckdb.Error:  # a type without an order
             return several
+        return {by.numbers[texts] for texts in unsure}
 
-    def _write_alone(self, numbers: Sequence[int], counts: dict[int, int]) -> None:
+    def _write_alone(self, numbers: Sequence[int], counts: dict[int, int], by: _Telling) -> None:
         """Writes the rows of each of these parts by a statement of its own."""
         if not numbers:
             return
-        within = f"{_NUMBER} IN ({', '.join(map(str, numbers))})"
-        select = f"SELECT {self._names} FROM ({self._joined()}) WHERE {within} ORDER BY {_NUMBER}, {_PLACE}"
+        select = f"SELECT {self._names} FROM ({by.rows}) WHERE {_within(numbers)} ORDER BY {_NUMBER}, {_PLACE}"
         execute([self._step(f"CREATE TEMP TABLE {_SORTED} AS {select}")], self._engine)
         first = 0
         for number in numbers:
@@ -121,78 +204,58 @@ class Splitting:
             execute([self._step(f"COPY ({rows}) TO {literal(output.path)} ({copy_options(output)})")], self._engine)
             first = end
 
-    def _joined(self) -> str:
-        """The rows with their place and the number of their part."""
-        return f"SELECT r.*, r.rowid AS {_PLACE}, k.{_NUMBER} FROM {_ROWS} r JOIN {_NUMBERED} k ON {self._condition()}"
-
-    def _condition(self) -> str:
-        return " AND ".join(f"{self._value(dim)} = k.{identifier(dim.name)}" for dim in self._dimensions)
-
-    def _value(self, dim: TaskDimension) -> str:
-        """A row's value on a dimension, of the type that keys have where it is text or the key is."""
-        column = f"r.{identifier(dim.name)}"
-        if dim.grain is None:
-            return f"CAST({column} AS VARCHAR)"
-        is_text = self._kinds[dim.name.lower()] == "VARCHAR"
-        return f"TRY_CAST({column} AS {key_type(dim.grain)})" if is_text else column
-
-    def _check_strays(self) -> None:
-        names = ", ".join(f"r.{identifier(dim.name)}::VARCHAR" for dim in self._dimensions)
-        select = f"SELECT DISTINCT {names} FROM {_ROWS} r ANTI JOIN {_NUMBERED} k ON {self._condition()}"
-        found = self._fetch(f"{select} ORDER BY ALL LIMIT {_NAMED + 1}")
-        if found:
-            shown = [",".join("NULL" if value is None else value for value in row) for row in found[:_NAMED]]
-            more = ", …" if len(found) > _NAMED else ""
-            what = f"the result has rows of partitions that weren't asked for: {'; '.join(shown)}{more}"
-            hint = (
-                f"the table `{KEYS}` has those that are: join it, as in JOIN {KEYS} USING ({self._dimensions[0].name})"
-            )
-            raise RecipeError(what, self._place, hint)
-
-    def _split(self, first: int, last: int, without: Collection[int], *, has_order: bool) -> None:
-        """Writes the parts from one number to another that have rows: one statement, one file for each."""
-        outputs = [part.outputs[0] for part in self._parts[first : last + 1]]
-        folder = f"{outputs[0].path}-parts"
-        rows = f"SELECT {self._names}, {_NUMBER} FROM ({self._joined()}) WHERE {_NUMBER} BETWEEN {first} AND {last}"
-        left_out = [number for number in without if first < number < last]
-        rows += f" AND {_NUMBER} NOT IN ({', '.join(map(str, left_out))})" if left_out else ""
-        is_flat = outputs[0].format == "parquet"  # of other formats COPY doesn't tell which file is whose
-        options = f"{copy_options(outputs[0])}, PARTITION_BY ({_NUMBER}){_FLAT if is_flat else ''}"
+    def _split(self, numbers: Sequence[int], by: _Telling, *, is_all: bool, has_order: bool) -> None:
+        """Writes these parts, which have rows: one statement, one file for each. `is_all`: no others have any."""
+        output = self._parts[numbers[0]].outputs[0]
+        folder = f"{output.path}-parts"
+        rows = f"SELECT {self._names}{f', {by.names}' if by.is_added else ''} FROM ({by.rows})"
+        rows += "" if is_all else f" WHERE {_within(numbers)}"
+        options = f"{copy_options(output)}, PARTITION_BY ({by.names})"
+        options += "" if by.is_added else ", WRITE_PARTITION_COLUMNS true"
         options += f", ORDER_BY ({self._names})" if has_order else ""
         try:
-            execute(
-                [
-                    self._step(f"SET partitioned_write_max_open_files = {len(outputs) + 1}"),
-                    self._step(f"COPY ({rows}) TO {literal(folder)} ({options})"),
-                ],
-                self._engine,
-            )
-            for number, path in self._told() if is_flat else _found(folder):
-                os.replace(path, outputs[number - first].path)
+            self._engine.hold_open(len(numbers) + 1)
+            if self._format == "parquet":
+                made = self._fetch_copied(f"COPY ({rows}) TO {literal(folder)} ({options}{_FLAT})", by)
+            else:  # COPY doesn't tell which file is whose
+                execute([self._step(f"COPY ({rows}) TO {literal(folder)} ({options})")], self._engine)
+                made = list(_found(folder))
+            for number, path in made:
+                os.replace(path, self._parts[number].outputs[0].path)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def _told(self) -> Iterator[tuple[int, str]]:
-        """The number of each part with its file, as COPY has told them."""
-        cursor = self._engine.cursor
-        names = [column[0] for column in cursor.description]
-        path, keys = names.index("filename"), names.index("partition_keys")
-        for row in cursor.fetchall():
-            yield int(row[keys][_NUMBER]), row[path]
+    def _fetch_copied(self, copy: str, by: _Telling) -> list[tuple[int, str]]:
+        """The number of each part with its file, as COPY tells them.
 
-    def _write(self, output: TaskOutput, clause: str) -> None:
-        """Writes some of the rows to one output."""
-        rows = f"SELECT {self._names} FROM ({self._joined()}) {clause}"
+        Not all that it tells is fetched: making Python's dicts of each file's statistics would take as long again.
+        """
+        told = self._step(f"WITH copied AS ({copy}) SELECT filename, partition_keys FROM copied")
+        execute([told], self._engine)
+        rows = self._engine.cursor.fetchall()
+        return [(by.numbers[tuple(keys[name] for name in by.columns)], path) for path, keys in rows]
+
+    def _write_none(self, output: TaskOutput) -> None:
+        """Writes an output without rows."""
+        rows = f"SELECT {self._names} FROM {_ROWS} WHERE false"
         if output.format == "arrow":
             write_arrow(self._engine.cursor.sql(rows).to_arrow_reader(_MOST_ROWS), output.path)
         else:
             execute([self._step(f"COPY ({rows}) TO {literal(output.path)} ({copy_options(output)})")], self._engine)
+
+    def _write_arrow(self, number: int, by: _Telling) -> None:
+        rows = f"SELECT {self._names} FROM ({by.rows}) WHERE {_NUMBER} = {number} ORDER BY {_PLACE}"
+        write_arrow(self._engine.cursor.sql(rows).to_arrow_reader(_MOST_ROWS), self._parts[number].outputs[0].path)
 
     def _step(self, text: str) -> Step:
         return Step(added(text), self._place)
 
     def _fetch(self, text: str) -> list[Any]:
         return self._engine.cursor.execute(text).fetchall()
+
+
+def _within(numbers: Sequence[int]) -> str:
+    return f"{_NUMBER} IN ({', '.join(map(str, numbers))})"
 
 
 def _found(folder: str) -> Iterator[tuple[int, str]]:

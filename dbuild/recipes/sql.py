@@ -154,6 +154,7 @@ class Job:
         output, query = parts[0].outputs[0], self.query()
         self._check_format(output)
         columns = self._bound(query)
+        check_names(columns)
         Splitting(self._task.dimensions, parts, columns, query.place, self._engine).write(query)
         return None if output.format == "parquet" else columns
 
@@ -170,18 +171,16 @@ class Job:
         return Step(added(f"CREATE TEMP TABLE {KEYS} AS {keys_select(task.dimensions, parts)}"), self._recipe.place)
 
     def _bound(self, query: Step) -> tuple[Column, ...]:
-        """The result's columns, all of different names."""
+        """The result's columns; RecipeError where it can't be bound."""
         import duckdb
 
         try:
-            columns = columns_of(self._engine.cursor.sql(str(query.text), params=dict(query.values)))
+            return self._columns(query, str(query.text))
         except (duckdb.BinderException, duckdb.CatalogException) as error:
             execute([query], self._engine)  # a relation's error has lost its line, this one fails with it
             raise query.failure(error) from None
         except duckdb.Error as error:
             raise query.failure(error) from None
-        check_names(columns)
-        return columns
 
     def _check_format(self, output: TaskOutput) -> None:
         if output.format not in ("parquet", "csv", "json", "arrow"):
@@ -263,8 +262,9 @@ class Job:
         if any(shape is None for shape in shapes):
             return None
         task = self._task
-        # A value may decide a type too (COLUMNS($x), from_json(x, $shape)); that of a date can't.
-        fixed = tuple(text for dim, text in zip(task.dimensions, task.key, strict=True) if dim.grain is None)
+        # A value may decide a type too (COLUMNS($x), from_json(x, $shape)); that of a date can't. A batch binds none.
+        bound = zip(task.dimensions, task.key, strict=True) if task.parts is None else ()
+        fixed = tuple(text for dim, text in bound if dim.grain is None)
         recipes = tuple((scope.name, scope.parsed.recipe) for scope in scopes)
         return (recipes, task.dimensions, fixed, task.params, shapes)
 

@@ -7,9 +7,12 @@ import os
 import time
 from pathlib import Path
 
+import pytest
+
 from dbuild.build import Settings
 from dbuild.build.running import Board, RunningTask, running_of
-from dbuild.core.events import Beat, Event
+from dbuild.core.events import Beat, Event, Key
+from dbuild.core.schedule import Node
 from dbuild.state.lock import BuildLock
 from tests.build.workshop import DAYS, Workshop
 
@@ -48,11 +51,15 @@ def test_tasks_that_take_a_while_are_put_up_until_they_have_ended(tmp_path: Path
     assert not shop.path(".dbuild/running").exists()
 
 
+def key(node: Node) -> Key:
+    return tuple(("day", str(number)) for number in node[1])
+
+
 def test_what_a_dead_build_left_counts_for_nothing(tmp_path: Path) -> None:
     settings = Settings(str(tmp_path))
     (tmp_path / ".dbuild").mkdir()
     board = Board(settings)
-    board.show([("slow", (("day", "1"),), 2.0), ("quick", (), 0.1)])
+    board.show([([("slow", (1,))], 2.0), ([("quick", ())], 0.1)], key)
     left = tmp_path / ".dbuild" / "running"
     assert running_of(settings) == ()  # nobody holds the lock
     lock = BuildLock(str(tmp_path / ".dbuild" / "lock"))
@@ -74,11 +81,12 @@ def test_what_a_dead_build_left_counts_for_nothing(tmp_path: Path) -> None:
 def test_the_file_is_written_only_when_other_tasks_run(tmp_path: Path) -> None:
     (tmp_path / ".dbuild").mkdir()
     board, path = Board(Settings(str(tmp_path))), tmp_path / ".dbuild" / "running"
-    board.show([("quick", (), 0.1)])
+    board.show([([("quick", ())], 0.1)], key)
     assert not path.exists()
-    board.show([("slow", (), 2.0)])
+    board.show([([("slow", (1,)), ("slow", (2,))], 2.0)], key)
+    assert [task[:2] for task in json.loads(path.read_text())["tasks"]] == [["slow", [["day", day]]] for day in "12"]
     before = path.stat().st_ino, path.stat().st_mtime_ns
-    board.show([("slow", (), 3.0), ("quick", (), 0.1)])
+    board.show([([("slow", (1,)), ("slow", (2,))], 3.0), ([("quick", ())], 0.1)], lambda node: pytest.fail("a key"))
     assert (path.stat().st_ino, path.stat().st_mtime_ns) == before
     board.clear()
     assert os.listdir(tmp_path / ".dbuild") == []

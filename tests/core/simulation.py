@@ -6,7 +6,9 @@ import heapq
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice
 from random import Random
+from types import MappingProxyType
 
 from dbuild.core.schedule import FORESIGHT, Node, Schedule, State
 
@@ -55,8 +57,12 @@ def simulate(
     foresight: int = FORESIGHT,
     *,
     is_early: bool = False,
+    batches: Mapping[str, int] = MappingProxyType({}),
 ) -> Timeline:
-    """Starts whatever the schedule gives, as soon as it gives it; `is_early`: before what has ended is settled, too."""
+    """Starts whatever the schedule gives, as soon as it gives it; `is_early`: before what has ended is settled, too.
+
+    Of targets in `batches` at most so many are started together, and end together.
+    """
     schedule = Schedule(
         work.seconds,
         work.gates.__getitem__,
@@ -64,26 +70,31 @@ def simulate(
         needs=work.needs.__getitem__,
         capacity=work.capacity,
         foresight=foresight,
+        together=batches,
     )
     line = Timeline()
-    running: list[tuple[float, Node]] = []
+    running: list[tuple[float, list[Node]]] = []
 
     def start_all(take: Callable[[], Node | None]) -> None:
-        while (node := take()) is not None:
-            schedule.move(node, State.RUNNING)
-            line.starts[node] = line.end
-            heapq.heappush(running, (line.end + work.seconds[node], node))
+        while (first := take()) is not None:
+            most = batches.get(first[0], 1)
+            nodes = [first, *(islice(schedule.beside(first), most - 1) if most > 1 else ())]
+            for node in nodes:
+                schedule.move(node, State.RUNNING, rides=node != first)
+                line.starts[node] = line.end
+            heapq.heappush(running, (line.end + sum(work.seconds[node] for node in nodes), nodes))
 
     while not schedule.is_over:
         start_all(schedule.take)
         assert running, "the run stands still"
         line.end, ended = heapq.heappop(running)
         if is_early:
-            schedule.release(ended)
+            schedule.release(ended[0])
             before = len(line.starts)
             start_all(partial(schedule.take_before, ended))
             line.early += len(line.starts) - before
-        schedule.move(ended, State.BUILT)
+        for node in ended:
+            schedule.move(node, State.BUILT)
     return line
 
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dbuild.core.resources import Claim, Resources
-from dbuild.core.schedule import Node, Schedule, State
+from dbuild.core.schedule import FORESIGHT, Node, Schedule, State
 from tests.core.simulation import Work, draw, simulate
 
 ENDED = {State.BUILT, State.FRESH, State.FAILED, State.BLOCKED}
@@ -241,13 +241,14 @@ def works(draw: st.DrawFn) -> Work:
     return work
 
 
-def scheduled(work: Work) -> Schedule:
+def scheduled(work: Work, foresight: int = FORESIGHT) -> Schedule:
     return Schedule(
         work.seconds,
         work.gates.__getitem__,
         seconds=work.seconds.__getitem__,
         needs=work.needs.__getitem__,
         capacity=work.capacity,
+        foresight=foresight,
     )
 
 
@@ -408,7 +409,7 @@ def test_a_task_that_was_released_gives_back_what_it_held_once(state: State) -> 
     assert start(schedule) == "a"
     schedule.release(("a", ()))
     assert schedule.free() == {"cpus": 1.0}
-    assert schedule.take_before(("a", ())) == ("b", ())
+    assert schedule.take_before([("a", ())]) == ("b", ())
     schedule.move(("b", ()), State.RUNNING)
     schedule.move(("a", ()), state)
     assert schedule.free() == {"cpus": 0.0}
@@ -421,6 +422,39 @@ def test_a_task_that_was_released_gives_back_what_it_held_once(state: State) -> 
         assert schedule.free() == {"cpus": 0.0}
         end(schedule, "a")
         assert schedule.free() == {"cpus": 1.0}
+
+
+def test_what_a_task_frees_stands_before_others_in_line_also_where_it_may_not_start() -> None:
+    """Two cpus are kept for `wide`: `freed` would hold them up, and nobody behind it in its line is asked."""
+    seconds = {"long": 50.0, "ended": 9.0, "wide": 90.0, "freed": 60.0, "short": 2.0}
+    work = Work({(name, ()): took for name, took in seconds.items()}, {}, alike(seconds, {"cpus": 1}), {"cpus": 2})
+    work.needs["wide"] = {"cpus": 2}
+    work.gates.update({one: [] for one in work.seconds})
+    work.gates["freed", ()] = [("ended", (("ended", ()),))]
+    started = []
+    for is_early in (False, True):
+        schedule = scheduled(work, foresight=0)
+        for name in ("long", "ended"):
+            schedule.move((name, ()), State.RUNNING)
+        if is_early:
+            schedule.release(("ended", ()))
+            started.append(schedule.take_before([("ended", ())]))
+        schedule.move(("ended", ()), State.BUILT)
+        started.append(schedule.take())
+    assert started == [None, None, None]
+
+
+def test_batches_start_in_the_same_order_however_early() -> None:
+    """Some targets make up to so many partitions together, others one by one."""
+    early = late = 0
+    for seed in range(60):
+        work, random = draw(seed), Random(seed)
+        batches = {name: random.choice([2, 5, 1000]) for name in sorted(work.needs) if random.random() < 0.6}
+        line = simulate(work, is_early=True, batches=batches)
+        assert [*line.starts.items()] == [*simulate(work, batches=batches).starts.items()]
+        early += line.early
+        late += len(line.starts) - line.early
+    assert early > late / 2
 
 
 def test_what_a_task_frees_and_is_more_urgent_is_waited_for() -> None:

@@ -20,6 +20,7 @@ from dbuild.values import dataclass
 TEMPORARY = ".dbuild-tmp-"  # how the names of unfinished outputs begin
 FOLDER_DEPTH = 64  # how deep files may lie in an output folder
 
+_KEPT = 500  # keys of which a pattern keeps the paths
 _FREE = r"[^/\x00-\x1f\x7f-\x9f\ud800-\udfff]+?"
 _BELOW = rf"(?!{re.escape(TEMPORARY)})[^/\ud800-\udfff]+"  # a name in an output folder
 
@@ -45,7 +46,7 @@ class PathPattern:
     __slots__ = (
         "_components",
         "_is_delicate",
-        "_last",
+        "_made",
         "_match",
         "_pieces",
         "_readers",
@@ -84,16 +85,16 @@ class PathPattern:
         self._match: Callable[[str], re.Match[str] | None] | None = None
         self._readers: list[tuple[int, Callable[[str], str | None]]] = []
         self._components: tuple[Component, ...] | None = None
-        self._last: tuple[Sequence[str] | None, str] = (None, "")  # of the last key: mostly it is asked for again
+        self._made: dict[Sequence[str], str] = {}  # of the last keys: each is asked for several times, also by windows
 
     def path(self, key: Sequence[str]) -> str:
         """The path of a partition, a folder's with its slash.
 
         ValueError where the pattern has a glob or the key can't be written.
         """
-        last, made = self._last
-        if key == last:
-            return made
+        known = self._made.get(key) if type(key) is tuple else None
+        if known is not None:
+            return known
         if self.has_glob:
             raise ValueError(f'"{self.text}" has a glob: its paths are found, not made')
         if len(key) != len(self.dimensions):
@@ -101,7 +102,9 @@ class PathPattern:
         made = self._template % tuple([_written(slot, key[slot.position]) for slot in self._slots])
         if self._is_delicate and self.key(f"{made}x" if self.is_folder else made) != tuple(key):
             raise ValueError(f'the path "{made}" doesn\'t tell where the values of {", ".join(key)} begin and end')
-        self._last = tuple(key), made
+        if len(self._made) >= _KEPT:
+            self._made.clear()
+        self._made[tuple(key)] = made
         return made
 
     def paths(self, keys: Sequence[Sequence[str]]) -> list[str]:

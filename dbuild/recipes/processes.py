@@ -7,11 +7,11 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from functools import lru_cache
 from itertools import takewhile
-from typing import Any
+from typing import Any, NamedTuple
 
 from dbuild.observe.processes import IS_LINUX, children, descendants, files_written_by, group_of, is_running, name_of
 from dbuild.values import dataclass
@@ -19,6 +19,7 @@ from dbuild.values import dataclass
 GRACE = 2.0  # seconds between TERM and KILL of what a recipe left running
 _MOMENT = 0.1  # seconds that it has to end by itself: `… > >(tee log)` reads on until its writer is gone
 _LAST_STREAM = 2
+_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
 _PR_SET_CHILD_SUBREAPER = 36  # of <linux/prctl.h>
 
 
@@ -29,6 +30,16 @@ class Ended:
     status: int  # its exit status, negative for a signal
     left: int  # how many processes it left running, which were ended; -1: some, their number isn't known
     writers: tuple[str, ...]  # the names of those of them that were still writing to its outputs
+
+
+class Program(NamedTuple):
+    """What is to be started."""
+
+    arguments: list[str]
+    environment: Mapping[bytes, bytes]
+    place: str = ""  # where it is; "": to be looked for on the path
+    reads: str = ""  # the file that is its input; "": it has none
+    writes: str = ""  # the file that it prints to; "": the log
 
 
 def adopt_orphans() -> None:
@@ -43,8 +54,7 @@ def adopt_orphans() -> None:
 
 
 def run_in_group(
-    arguments: list[str],
-    environment: Mapping[bytes, bytes],
+    programs: Sequence[Program],
     folder: str,
     log: int,
     started: Callable[[int], None],
@@ -53,17 +63,18 @@ def run_in_group(
     *,
     is_fresh: bool = False,
 ) -> Ended:
-    """Run a program as the leader of a new session.
+    """Run the first of the programs that can be started as the leader of a new session.
 
-    Both its streams go to the file descriptor `log`, its input is empty. `started` is told its process id, which is
-    also that of its group. Only the program itself is waited for, never a stream: what it left running (in its group,
-    and where orphans are adopted all that descends from it) is ended when it ends, also when this process is
-    interrupted; it has `grace()` seconds between TERM and KILL. `outputs` are the files and folders that it is to
-    write. `is_fresh`: nothing else has run in this process, so it has no file open that a program would inherit.
-    Raises OSError where it can't be started.
+    What it prints goes to the file descriptor `log`, its input is empty, where it says nothing else. `started` is told
+    its process id, which is also that of its group. Only the program itself is waited for, never a stream: what it left
+    running (in its group, and where orphans are adopted all that descends from it) is ended when it ends, also when
+    this process is interrupted; it has `grace()` seconds between TERM and KILL. `outputs` are the files and folders
+    that it is to write. `is_fresh`: nothing else has run in this process, so it has no file open that a program would
+    inherit.
+    Raises OSError where the last can't be started either.
     """
     others = _family()
-    pid = _start(arguments, environment, folder, log, is_fresh)
+    pid = _start(programs, folder, log, is_fresh)
     left = 0
     status: int | None = None
     writers: tuple[str, ...] = ()
@@ -84,48 +95,59 @@ def run_in_group(
     return Ended(status, left, writers)
 
 
-def _start(arguments: list[str], environment: Mapping[bytes, bytes], folder: str, log: int, is_fresh: bool) -> int:
+def _start(programs: Sequence[Program], folder: str, log: int, is_fresh: bool) -> int:
     """The process id of a program that leads a session of its own, and has no file but its three streams."""
-    # Python itself would have the new process try each folder of the path, which costs more than to look.
-    for place in _places(arguments[0], environment.get(b"PATH", b"")):
-        if os.access(place, os.X_OK):
+    can_spawn = is_fresh and IS_LINUX and os.getcwd() == folder
+    for program in programs:
+        # Python itself would have the new process try each folder of the path, which costs more than to look.
+        place = program.place or program_place(program.arguments[0], program.environment.get(b"PATH", b""))
+        if place:
             with suppress(OSError):  # it is a folder, or none that can be run: another one on the path may be
-                if is_fresh and IS_LINUX and os.getcwd() == folder:
-                    return _spawn(place, arguments, environment, log)
-                return _open(arguments, environment, folder, log, place)
-            break
-    return _open(arguments, environment, folder, log, None)
+                return _spawn(program, place, log) if can_spawn else _open(program, folder, log, place)
+    return _open(programs[-1], folder, log, None)
 
 
-def _spawn(program: str, arguments: list[str], environment: Mapping[bytes, bytes], log: int) -> int:
+def _spawn(program: Program, place: str, log: int) -> int:
     """The same in this process's folder, where no other file is open that could be inherited: half as dear."""
-    streams: list[tuple[Any, ...]] = [(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)]
-    streams += [(os.POSIX_SPAWN_DUP2, log, number) for number in (1, _LAST_STREAM)]
+    streams: list[tuple[Any, ...]] = [(os.POSIX_SPAWN_OPEN, 0, program.reads or os.devnull, os.O_RDONLY, 0)]
+    # Errors first: the log may be what is printed to, and that is another file then.
+    streams += [(os.POSIX_SPAWN_DUP2, log, _LAST_STREAM)]
+    printed = (os.POSIX_SPAWN_OPEN, 1, program.writes, _NEW_FILE, 0o666)
+    streams += [printed if program.writes else (os.POSIX_SPAWN_DUP2, log, 1)]
     ignored = (signal.SIGPIPE, signal.SIGXFSZ)  # by Python
-    return os.posix_spawn(program, arguments, environment, file_actions=streams, setsid=True, setsigdef=ignored)
-
-
-def _open(
-    arguments: list[str], environment: Mapping[bytes, bytes], folder: str, log: int, executable: str | None
-) -> int:
-    # No preexec_fn: without it Python may use vfork, which doesn't grow dearer with this process's memory.
-    process = subprocess.Popen(
-        arguments,
-        executable=executable,
-        env=environment,
-        cwd=folder,
-        stdin=subprocess.DEVNULL,
-        stdout=log,
-        stderr=log,
-        start_new_session=True,
+    return os.posix_spawn(
+        place, program.arguments, program.environment, file_actions=streams, setsid=True, setsigdef=ignored
     )
+
+
+def _open(program: Program, folder: str, log: int, executable: str | None) -> int:
+    # No preexec_fn: without it Python may use vfork, which doesn't grow dearer with this process's memory.
+    reads = os.path.join(folder, program.reads) if program.reads else os.devnull
+    with ExitStack() as files:
+        output = os.open(os.path.join(folder, program.writes), _NEW_FILE, 0o666) if program.writes else log
+        if program.writes:
+            files.callback(os.close, output)
+        process = subprocess.Popen(
+            program.arguments,
+            executable=executable,
+            env=program.environment,
+            cwd=folder,
+            stdin=files.enter_context(open(reads, "rb", buffering=0)),
+            stdout=output,
+            stderr=log,
+            start_new_session=True,
+        )
     process.returncode = 0  # that it is waited for is no business of this object any more
     return process.pid
 
 
+def program_place(program: str, path: bytes) -> str:
+    """Where on a path a program is, as far as that doesn't depend on the folder that it starts in; "" if nowhere."""
+    return next((place for place in _places(program, path) if os.access(place, os.X_OK)), "")
+
+
 @lru_cache(maxsize=64)
 def _places(program: str, path: bytes) -> tuple[str, ...]:
-    """Where on a path a program may be, as far as that doesn't depend on the folder that it starts in."""
     folders = os.fsdecode(path).split(os.pathsep) if "/" not in program else []
     return tuple(os.path.join(folder, program) for folder in takewhile(os.path.isabs, folders))
 

@@ -25,11 +25,11 @@ import shlex
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from errno import E2BIG
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import xxhash
 
@@ -39,7 +39,8 @@ from dbuild.core.task import Produced, Task
 from dbuild.errors import Place, RecipeError, UserError
 from dbuild.recipes.keys import moment
 from dbuild.recipes.placeholders import Placeholder, parse, placeholders
-from dbuild.recipes.processes import GRACE, run_in_group
+from dbuild.recipes.plain import Plain, plain, program_of
+from dbuild.recipes.processes import GRACE, Program, run_in_group
 from dbuild.recipes.quotes import Scanner, Spot, is_inside_string, is_shell, literal, place_word
 from dbuild.recipes.variables import inherited
 from dbuild.values import dataclass, field
@@ -352,8 +353,9 @@ def run(
     with _scripted(command) as arguments:
         try:
             paths = [output.path for output in task.outputs]
-            environment = _full_environment(command)
-            ended = run_in_group(arguments, environment, task.root, log, started, grace, paths, is_fresh=is_fresh)
+            programs = [Program(arguments, _full_environment(command))]
+            programs[:0] = _without_shell(task, programs[0].environment)
+            ended = run_in_group(programs, task.root, log, started, grace, paths, is_fresh=is_fresh)
         except OSError as error:
             raise _start_error(error, arguments[0]) from None
     if ended.status:
@@ -362,6 +364,25 @@ def run(
         what = f"the recipe ended while what it had started ({', '.join(ended.writers)}) was still writing its output"
         raise RecipeError(what, hint="let it wait for that: `wait`, or a pipe in place of >(…)")
     return Produced(tuple((output.name, None) for output in task.outputs), (), _notes(ended.left))
+
+
+def _without_shell(task: Task, environment: Mapping[bytes, bytes]) -> list[Program]:
+    """What bash would do no more than start; empty where it does more, or something else reads the text."""
+    assert isinstance(task.recipe, ShellRecipe)
+    words, program = _interpreter(task.recipe.interpreter)
+    found = _plain(task.recipe.text) if not words and program == "bash" else None
+    if found is None:
+        return []
+    made = program_of(found, partial(_values, task), environment, task.root)
+    return [made] if made is not None else []
+
+
+@lru_cache(maxsize=256)
+def _plain(text: str) -> Plain | None:
+    pieces = located(text, "bash")
+    if any(isinstance(piece, Located) and piece.spot != "plain" for piece in pieces):
+        return None
+    return plain(tuple(piece.placeholder if isinstance(piece, Located) else piece for piece in pieces))
 
 
 def _notes(left: int) -> tuple[str, ...]:
@@ -401,7 +422,7 @@ def _exit_error(status: int, task: Task) -> RecipeError:
     if status < 0:
         name = signal.Signals(-status).name if -status in set(signal.Signals) else str(-status)
         what = f"killed by signal {name}" + (" (out of memory?)" if name == "SIGKILL" else "")
-        return RecipeError(what, causes=("killed", f"signal {name}"))
+        return RecipeError(what, causes=("killed", f"signal {name}", f"exit {128 - status}"))  # as shells say it
     is_long = sum(len(path) for given in task.inputs for path in given.paths) > _LONGEST
     many = "too many paths for one program: printf '%s\\0' {x} | xargs -0 … gives it them in parts"
     hint = many if status == 126 and is_long else None

@@ -293,7 +293,11 @@ def test_where_nothing_can_be_inherited_programs_are_spawned(tmp_path: Path, mon
     text = "read x; pwd; echo $A; kill -0 -$$ && echo leads; cat /proc/self/status | grep SigIgn; echo oops >&2; exit 3"
     with open(tmp_path / "log", "wb") as log:
         ended = processes.run_in_group(
-            ["sh", "-c", text], environment, str(tmp_path), log.fileno(), lambda pid: None, is_fresh=True
+            [processes.Program(["sh", "-c", text], environment)],
+            str(tmp_path),
+            log.fileno(),
+            lambda pid: None,
+            is_fresh=True,
         )
     assert (ended.status, ended.left) == (3, 0)
     *said, ignored, error = (tmp_path / "log").read_text().splitlines()
@@ -321,7 +325,7 @@ def test_the_grace_is_given_to_what_is_left(tmp_path: Path, monkeypatch: pytest.
     with open(os.devnull, "wb") as log:
         environment = {b"PATH": os.environb[b"PATH"]}
         ended = processes.run_in_group(
-            ["bash", "-c", text], environment, str(tmp_path), log.fileno(), lambda pid: None, grace
+            [processes.Program(["bash", "-c", text], environment)], str(tmp_path), log.fileno(), lambda pid: None, grace
         )
     assert ended.status == 0
     assert ended.left

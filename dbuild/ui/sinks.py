@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from types import TracebackType
 from typing import Self
 
 from dbuild.core.events import Event
 
 
-class Sink:
+class Sink(ABC):
     """Takes events. As a context manager it leaves the screen in order, however the build ends."""
 
+    @abstractmethod
     def __call__(self, event: Event) -> None:
-        """Takes one; each sink says what it does with it."""
-        raise NotImplementedError
+        """Takes one."""
 
     def __enter__(self) -> Self:
         return self
@@ -25,3 +26,4 @@ class Sink:
 
     def close(self) -> None:
         """Writes what is left, of most sinks nothing, and leaves the screen in order."""
+        return

@@ -2,11 +2,14 @@
 
     python -m tests.bench.floor [N]
 
-N files of a kilobyte are copied, and each step is added to those before it: the copy alone; to another name that is
-renamed; with both files hashed between two stats, the output's time set back, and the input looked at again; with an
-intent written before the rename, and with the three rows (file, trace, ledger) that a task takes in a state, committed
-in groups after a flush; and with the work in a process of its own, which is handed each task and tells how it ended.
-Prints the milliseconds of processor time for each task, of all processes, cold folders, best of three.
+N files are made from others by a recipe: a copy of a kilobyte in Python; a SELECT over twenty rows of Parquet by one
+DuckDB session; a program that is started for each file, `cat`, without a shell. Each step is added to those before it:
+the recipe alone; to another name that is renamed; with both files hashed between two stats, the output's time set back,
+and the input looked at again; with an intent written before the rename, and with the three rows (file, trace, ledger)
+that a task takes in a state, committed in groups after a flush; and with the work in a process of its own, which is
+handed each task and tells how it ended. Prints the milliseconds of processor time for each task, of all processes, cold
+folders, best of three, and what that is beyond the recipe; at last the same by `sh -c` in place of a program, which is
+what a shell task is measured by.
 """
 
 from __future__ import annotations
@@ -21,6 +24,9 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
+
+import duckdb
 
 from dbuild.execute.channel import Channel
 from dbuild.execute.publish import flush
@@ -31,17 +37,87 @@ _GROUP = 300  # tasks that are committed together: as many as end in a third of 
 Rows = list[tuple[str, bytes, int, int, int, int]]
 
 
+class Recipe(Protocol):
+    """What makes one file from another."""
+
+    ending: str
+
+    def write(self, path: str) -> None:
+        """Writes a source."""
+
+    def make(self, source: str, made: str) -> None:
+        """Makes the other one."""
+
+
+class Copy:
+    """A function that copies a file."""
+
+    ending = "txt"
+
+    def write(self, path: str) -> None:
+        with open(path, "wb") as file:
+            file.write(b"x" * 1000)
+
+    def make(self, source: str, made: str) -> None:
+        Path(made).write_bytes(Path(source).read_bytes())
+
+
+class Select:
+    """A statement of SQL."""
+
+    ending = "parquet"
+
+    def __init__(self) -> None:
+        self._sessions: dict[int, duckdb.DuckDBPyConnection] = {}  # by process
+
+    def _session(self) -> duckdb.DuckDBPyConnection:
+        pid = os.getpid()
+        if pid not in self._sessions:
+            self._sessions[pid] = duckdb.connect(config={"threads": 1, "async_threads": 0})
+        return self._sessions[pid]
+
+    def write(self, path: str) -> None:
+        self._session().execute(f"COPY (SELECT range AS a, range * 2 AS b FROM range(20)) TO '{path}' (FORMAT parquet)")
+
+    def make(self, source: str, made: str) -> None:
+        select = f"SELECT a, b + 1 AS b FROM read_parquet('{source}')"
+        self._session().execute(f"COPY ({select}) TO '{made}' (FORMAT parquet, COMPRESSION zstd)")
+
+
+class Cat(Copy):
+    """A program."""
+
+    def __init__(self) -> None:
+        self._program = shutil.which("cat") or "cat"
+
+    def _words(self, source: str) -> list[str]:
+        return [self._program, source]
+
+    def make(self, source: str, made: str) -> None:
+        words = self._words(source)
+        printed = (os.POSIX_SPAWN_OPEN, 1, made, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+        pid = os.posix_spawn(words[0], words, os.environ, file_actions=[printed], setsid=True)
+        assert os.waitpid(pid, 0)[1] == 0
+
+
+class Shell(Cat):
+    """The same by a shell."""
+
+    def _words(self, source: str) -> list[str]:
+        return ["/bin/sh", "-c", f"cat {source}"]
+
+
 class Floor:
     """A folder of sources, and the steps."""
 
-    def __init__(self, folder: Path, count: int) -> None:
-        self.names = [f"f{number:06d}.txt" for number in range(count)]
+    def __init__(self, folder: Path, count: int, recipe: Recipe) -> None:
+        self._recipe = recipe
+        self.names = [f"f{number:06d}.{recipe.ending}" for number in range(count)]
         self.source, self.made = str(folder / "in"), str(folder / "out")
         for place in (self.source, self.made):
             os.makedirs(place)
         for name in self.names:
-            with open(f"{self.source}/{name}", "wb") as file:
-                file.write(b"x" * 1000)
+            recipe.write(f"{self.source}/{name}")
         self.db = sqlite3.connect(folder / "state.db", isolation_level=None)
         self.db.execute("PRAGMA journal_mode = WAL")
         for table in ("file", "trace", "task"):
@@ -49,7 +125,7 @@ class Floor:
         self.journal = os.open(folder / "journal", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 
     def recipe(self, name: str, made: str) -> None:
-        Path(made).write_bytes(Path(f"{self.source}/{name}").read_bytes())
+        self._recipe.make(f"{self.source}/{name}", made)
 
     def copied(self) -> None:
         for name in self.names:
@@ -123,7 +199,7 @@ class Floor:
 
 
 STEPS: dict[str, Callable[[Floor], None]] = {
-    "the copy alone": Floor.copied,
+    "the recipe alone": Floor.copied,
     "under another name, renamed": Floor.renamed,
     "hashed, and looked at again": Floor.hashed,
     "with an intent and three rows": Floor.recorded,
@@ -136,13 +212,13 @@ def _spent() -> float:
     return time.process_time() + times.children_user + times.children_system
 
 
-def best(step: Callable[[Floor], None], count: int) -> float:
+def best(step: Callable[[Floor], None], count: int, recipe: Recipe) -> float:
     """The least processor time of three cold runs, in milliseconds for each file."""
     found = []
     for _ in range(3):
         folder = Path(tempfile.mkdtemp(prefix="dbuild-floor-"))
         try:
-            floor = Floor(folder, count)
+            floor = Floor(folder, count, recipe)
             before = _spent()
             step(floor)
             found.append(_spent() - before)
@@ -151,7 +227,22 @@ def best(step: Callable[[Floor], None], count: int) -> float:
     return min(found) / count * 1000
 
 
+def main(count: int) -> None:
+    recipes: dict[str, tuple[Callable[[], Recipe], int]] = {
+        "Python": (Copy, count),
+        "SQL": (Select, count // 3),
+        "a program": (Cat, count // 3),
+    }
+    for kind, (recipe, number) in recipes.items():
+        print(kind)
+        alone = 0.0
+        for words, step in STEPS.items():
+            took = best(step, number, recipe())
+            alone = alone or took
+            print(f"  {words:30} {took:6.3f} ms {took - alone:7.3f} beyond the recipe", flush=True)
+    took = best(Floor.copied, count // 3, Shell())
+    print(f"sh -c\n  {'the recipe alone':30} {took:6.3f} ms", flush=True)
+
+
 if __name__ == "__main__":
-    size = int(sys.argv[1]) if len(sys.argv) > 1 else 3000
-    for words, step in STEPS.items():
-        print(f"{words:30} {best(step, size):6.3f} ms", flush=True)
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 3000)

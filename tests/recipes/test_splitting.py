@@ -138,6 +138,40 @@ def test_rows_keep_their_order_whatever_their_columns_are(tmp_path: Path, kind: 
         assert content(tmp_path / f"{key}{ending}") == content(alone)
 
 
+class Noting:
+    """A connection that takes note of what it is asked to do."""
+
+    def __init__(self, connection: object, asked: list[str]) -> None:
+        self._connection = connection
+        self._asked = asked
+
+    def __getattr__(self, name: str) -> object:
+        if name in ("execute", "sql"):
+            self._asked.append(name)
+        return getattr(self._connection, name)
+
+
+@pytest.mark.parametrize("count", [2, 40])
+def test_a_batch_takes_few_statements_however_many_parts_it_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    """Rows, how many each part has, and files; what hides statistics, and shows them again. Nothing is bound anew."""
+    parts = []
+    for number in range(count):
+        path = str(tmp_path / f"{number}.parquet")
+        parts.append(TaskPart((f"{2001 + number}-01-01",), (), (TaskOutput("", path, path, "parquet"),)))
+    text = f"SELECT (2001 + n || '-01-01')::DATE AS day, n FROM range({count}) t(n)"
+    made = replace(task(text, tmp_path / "x.parquet", dimensions=(DAY,)), outputs=(), parts=tuple(parts))
+    engine, asked = Engine([str(tmp_path)]), list[str]()
+    run(made, engine)
+    connection, root = Engine.bare_cursor, Engine.root
+    monkeypatch.setattr(Engine, "bare_cursor", property(lambda self: Noting(connection.__get__(self), asked)))
+    monkeypatch.setattr(Engine, "root", property(lambda self: Noting(root.__get__(self), asked)))
+    run(made, engine)
+    assert asked == ["execute"] * 5
+    assert [len(read_parquet(Path(part.outputs[0].path))) for part in parts] == [1] * count
+
+
 OTHERS = (  # rows of other parts: the last ones are out of order, so that no part can be told by its values
     "SELECT '2013-01-05', NULL, 'a long text ' || n FROM range(4) t(n)",
     "SELECT '2013-01-06', 3 - n, NULL FROM range(3) t(n)",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
@@ -112,7 +113,7 @@ def program_of(
     streams = []
     for word in (found.reads, found.writes):
         paths = _expanded(word, values) if word else [""]
-        if len(paths) != 1 or (word and not paths[0]):
+        if len(paths) != 1 or (word and not _is_simple(os.path.join(folder, paths[0]))):
             return None
         streams.append(paths[0])
     name = arguments[0]
@@ -141,6 +142,14 @@ def _expanded(word: Word, values: Callable[[Placeholder], Sequence[str]]) -> lis
                 found.append(part)
             is_open = True
     return found
+
+
+def _is_simple(path: str) -> bool:
+    """Whether a file can be opened at once: who opens a pipe waits for its other end, and nothing could end that."""
+    try:
+        return stat.S_ISREG(os.stat(path).st_mode)
+    except OSError:  # where it can't be opened either, bash says so
+        return True
 
 
 def _folder_said(said: bytes, folder: bytes) -> bytes:

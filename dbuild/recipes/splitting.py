@@ -75,6 +75,7 @@ class Splitting:
         self._engine = engine
         self._names = ", ".join(identifier(name) for name, _ in columns)
         self._kinds = {name.lower(): kind for name, kind in columns}
+        self._written = {name.lower(): name for name, _ in columns}  # as the result has them
         for dim in dimensions:
             if dim.name.lower() not in self._kinds:
                 raise RecipeError(
@@ -126,7 +127,7 @@ class Splitting:
             numbers[tuple(text if dim.grain is None else str(time_value(dim.grain, text)) for dim, text in pairs)] = (
                 number
             )
-        names = tuple(dim.name for dim in self._dimensions)
+        names = tuple(self._written[dim.name.lower()] for dim in self._dimensions)
         return _Telling(f"SELECT *, rowid AS {_PLACE} FROM {_ROWS}", names, numbers, is_added=False)
 
     def _by_numbers(self) -> _Telling:

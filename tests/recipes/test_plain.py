@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 from pathlib import Path
 from random import Random
 
@@ -178,6 +179,20 @@ def test_random_commands_are_what_bash_makes_of_them(tmp_path: Path, monkeypatch
         assert plain == by_bash, text
         count += names == ["./show"]
     assert count > 30
+
+
+def test_a_pipe_is_opened_by_a_shell_which_can_be_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    names = started(monkeypatch)
+
+    def end(pid: int) -> None:
+        os.killpg(pid, signal.SIGTERM)
+
+    for text in ("cat < pipe", "cat in.txt > pipe"):
+        (tmp_path / "in.txt").write_text("given\n")
+        with open(tmp_path / "log", "wb") as log, pytest.raises(RecipeError, match="killed by signal SIGTERM"):
+            shell.run(task(tmp_path, text), end, log.fileno())
+    assert names == ["bash", "bash"]
 
 
 @pytest.mark.skipif(not processes.IS_LINUX, reason="programs are spawned on Linux only")

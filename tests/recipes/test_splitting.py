@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from random import Random
 
@@ -170,6 +171,19 @@ def test_a_batch_takes_few_statements_however_many_parts_it_has(
     run(made, engine)
     assert asked == ["execute"] * 5
     assert [len(read_parquet(Path(part.outputs[0].path))) for part in parts] == [1] * count
+
+
+def test_names_of_columns_are_the_same_in_any_case(tmp_path: Path) -> None:
+    parts = []
+    for number in (1, 2):
+        path = str(tmp_path / f"{number}.parquet")
+        parts.append(TaskPart((f"2013-01-0{number}", "EWR"), (), (TaskOutput("", path, path, "parquet"),)))
+    text = "SELECT n, (DATE '2013-01-01' + n::INT) AS \"Day\", 'EWR' AS ORIGIN FROM range(2) t(n)"
+    made = task(text, tmp_path / "x.parquet", dimensions=(DAY, ORIGIN))
+    run(replace(made, outputs=(), parts=tuple(parts)), Engine([str(tmp_path)]))
+    assert [read_parquet(Path(part.outputs[0].path)) for part in parts] == [
+        [(n, date(2013, 1, n + 1), "EWR")] for n in (0, 1)
+    ]
 
 
 OTHERS = (  # rows of other parts: the last ones are out of order, so that no part can be told by its values

@@ -81,6 +81,7 @@ class Run:
         self._failing = failing
         self._is_stopping = False
         self._signals = 0
+        self._settling = 0  # the execution whose result is at hand, while another one is started
         self._key = Keys(plan.domains).of
         self._attempts: dict[Node, Attempt] = {}  # of those that failed before
         self._verdicts = Verdicts(world, plan)
@@ -128,8 +129,9 @@ class Run:
             if not self._running and not self._alarms.has_delayed:
                 raise RuntimeError("the schedule is stuck: nothing runs and nothing can start")
             for result in self._pool.poll(self._patience(killing_at)):
+                heard = time.time()
                 started = self._start_before(result)
-                self._finish(result)
+                self._finish(result, heard)
                 for event in started:
                     self._emit(event)
             if self.is_interrupted and killing_at is None:
@@ -174,11 +176,11 @@ class Run:
         has_made = result.error is None and not any(part.error for part in result.parts)
         if has_made and not attempts[0].ended_for and not self._is_stopping:
             self.schedule.release(attempts[0].node)
-            self._emit_to = events.append
+            self._emit_to, self._settling = events.append, result.number
             try:
                 self._start_ready([attempt.node for attempt in attempts])
             finally:
-                self._emit_to = emit
+                self._emit_to, self._settling = emit, 0
         return events
 
     def _start_ready(self, ended: Sequence[Node] = ()) -> None:
@@ -191,6 +193,8 @@ class Run:
             if attempt is not None:
                 is_batched = self._gathering.is_batched(node)
                 self._start(self._gathering.around(attempt, self._admitted) if is_batched else [attempt])
+            elif ended:  # there may be thousands that needn't run, and what has ended is to be settled
+                return
 
     def _admitted(self, node: Node) -> Attempt | None:
         """A task that has to run; None where it turned out otherwise, and is settled."""
@@ -247,10 +251,11 @@ class Run:
 
     # -- outcomes --------------------------------------------------------------------------------------------------
 
-    def _finish(self, result: Result) -> None:
+    def _finish(self, result: Result, heard: float) -> None:
+        """`heard`: when it came, in seconds since the epoch."""
         attempts = self._running.pop(result.number)
         task = attempts[0].task
-        told = self._undeclared.take(task, result, time.time()) if self._undeclared and task else []
+        told = self._undeclared.take(task, result, heard) if self._undeclared and task else []
         if not self._gathering.is_batched(attempts[0].node):
             self._conclude(attempts[0], result, told)
         elif result.error is not None or attempts[0].ended_for:
@@ -394,7 +399,7 @@ class Run:
         self._is_stopping = True
         if self._failing.fail_fast and not self.is_interrupted:
             for number, others in self._running.items():
-                if not others[0].ended_for:
+                if not others[0].ended_for and number != self._settling:
                     self._end(number, others, "stopped")
 
     # -- what came of it -------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from functools import lru_cache
 from itertools import takewhile
 from typing import Any, NamedTuple
@@ -19,7 +19,6 @@ from dbuild.values import dataclass
 GRACE = 2.0  # seconds between TERM and KILL of what a recipe left running
 _MOMENT = 0.1  # seconds that it has to end by itself: `… > >(tee log)` reads on until its writer is gone
 _LAST_STREAM = 2
-_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
 _PR_SET_CHILD_SUBREAPER = 36  # of <linux/prctl.h>
 
 
@@ -38,8 +37,6 @@ class Program(NamedTuple):
     arguments: list[str]
     environment: Mapping[bytes, bytes]
     place: str = ""  # where it is; "": to be looked for on the path
-    reads: str = ""  # the file that is its input; "": it has none
-    writes: str = ""  # the file that it prints to; "": the log
 
 
 def adopt_orphans() -> None:
@@ -65,12 +62,11 @@ def run_in_group(
 ) -> Ended:
     """Run the first of the programs that can be started as the leader of a new session.
 
-    What it prints goes to the file descriptor `log`, its input is empty, where it says nothing else. `started` is told
-    its process id, which is also that of its group. Only the program itself is waited for, never a stream: what it left
-    running (in its group, and where orphans are adopted all that descends from it) is ended when it ends, also when
-    this process is interrupted; it has `grace()` seconds between TERM and KILL. `outputs` are the files and folders
-    that it is to write. `is_fresh`: nothing else has run in this process, so it has no file open that a program would
-    inherit.
+    Both its streams go to the file descriptor `log`, its input is empty. `started` is told its process id, which is
+    also that of its group. Only the program itself is waited for, never a stream: what it left running (in its group,
+    and where orphans are adopted all that descends from it) is ended when it ends, also when this process is
+    interrupted; it has `grace()` seconds between TERM and KILL. `outputs` are the files and folders that it is to
+    write. `is_fresh`: nothing else has run in this process, so it has no file open that a program would inherit.
     Raises OSError where the last can't be started either.
     """
     others = _family()
@@ -97,7 +93,7 @@ def run_in_group(
 
 def _start(programs: Sequence[Program], folder: str, log: int, is_fresh: bool) -> int:
     """The process id of a program that leads a session of its own, and has no file but its three streams."""
-    can_spawn = is_fresh and IS_LINUX and os.getcwd() == folder
+    can_spawn = is_fresh and _can_spawn() and _is_in(folder)
     for program in programs:
         # Python itself would have the new process try each folder of the path, which costs more than to look.
         place = program.place or program_place(program.arguments[0], program.environment.get(b"PATH", b""))
@@ -107,13 +103,27 @@ def _start(programs: Sequence[Program], folder: str, log: int, is_fresh: bool) -
     return _open(programs[-1], folder, log, None)
 
 
+@lru_cache(maxsize=1)
+def _can_spawn() -> bool:
+    """Whether the C library's posix_spawn says when a program can't be started: glibc's does since 2.24 (2016)."""
+    try:
+        name, _, version = (os.confstr("CS_GNU_LIBC_VERSION") or "").partition(" ")
+        return IS_LINUX and name == "glibc" and tuple(map(int, version.split("."))) >= (2, 24)
+    except (OSError, ValueError):
+        return False
+
+
+def _is_in(folder: str) -> bool:
+    try:
+        return os.getcwd() == folder
+    except OSError:  # it was removed, and perhaps there is another one of its name
+        return False
+
+
 def _spawn(program: Program, place: str, log: int) -> int:
     """The same in this process's folder, where no other file is open that could be inherited: half as dear."""
-    streams: list[tuple[Any, ...]] = [(os.POSIX_SPAWN_OPEN, 0, program.reads or os.devnull, os.O_RDONLY, 0)]
-    # Errors first: the log may be what is printed to, and that is another file then.
-    streams += [(os.POSIX_SPAWN_DUP2, log, _LAST_STREAM)]
-    printed = (os.POSIX_SPAWN_OPEN, 1, program.writes, _NEW_FILE, 0o666)
-    streams += [printed if program.writes else (os.POSIX_SPAWN_DUP2, log, 1)]
+    streams: list[tuple[Any, ...]] = [(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)]
+    streams += [(os.POSIX_SPAWN_DUP2, log, number) for number in (1, _LAST_STREAM)]
     ignored = (signal.SIGPIPE, signal.SIGXFSZ)  # by Python
     return os.posix_spawn(
         place, program.arguments, program.environment, file_actions=streams, setsid=True, setsigdef=ignored
@@ -122,21 +132,16 @@ def _spawn(program: Program, place: str, log: int) -> int:
 
 def _open(program: Program, folder: str, log: int, executable: str | None) -> int:
     # No preexec_fn: without it Python may use vfork, which doesn't grow dearer with this process's memory.
-    reads = os.path.join(folder, program.reads) if program.reads else os.devnull
-    with ExitStack() as files:
-        output = os.open(os.path.join(folder, program.writes), _NEW_FILE, 0o666) if program.writes else log
-        if program.writes:
-            files.callback(os.close, output)
-        process = subprocess.Popen(
-            program.arguments,
-            executable=executable,
-            env=program.environment,
-            cwd=folder,
-            stdin=files.enter_context(open(reads, "rb", buffering=0)),
-            stdout=output,
-            stderr=log,
-            start_new_session=True,
-        )
+    process = subprocess.Popen(
+        program.arguments,
+        executable=executable,
+        env=program.environment,
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+        start_new_session=True,
+    )
     process.returncode = 0  # that it is waited for is no business of this object any more
     return process.pid
 

@@ -39,7 +39,7 @@ from dbuild.core.task import Produced, Task
 from dbuild.errors import Place, RecipeError, UserError
 from dbuild.recipes.keys import moment
 from dbuild.recipes.placeholders import Placeholder, parse, placeholders
-from dbuild.recipes.plain import Plain, plain, program_of
+from dbuild.recipes.plain import Word, plain, program_of
 from dbuild.recipes.processes import GRACE, Program, run_in_group
 from dbuild.recipes.quotes import Scanner, Spot, is_inside_string, is_shell, literal, place_word
 from dbuild.recipes.variables import inherited
@@ -378,7 +378,7 @@ def _without_shell(task: Task, environment: Mapping[bytes, bytes]) -> list[Progr
 
 
 @lru_cache(maxsize=256)
-def _plain(text: str) -> Plain | None:
+def _plain(text: str) -> tuple[Word, ...] | None:
     pieces = located(text, "bash")
     if any(isinstance(piece, Located) and piece.spot != "plain" for piece in pieces):
         return None
@@ -422,7 +422,7 @@ def _exit_error(status: int, task: Task) -> RecipeError:
     if status < 0:
         name = signal.Signals(-status).name if -status in set(signal.Signals) else str(-status)
         what = f"killed by signal {name}" + (" (out of memory?)" if name == "SIGKILL" else "")
-        return RecipeError(what, causes=("killed", f"signal {name}", f"exit {128 - status}"))  # as shells say it
+        return RecipeError(what, causes=("killed", f"signal {name}"))
     is_long = sum(len(path) for given in task.inputs for path in given.paths) > _LONGEST
     many = "too many paths for one program: printf '%s\\0' {x} | xargs -0 … gives it them in parts"
     hint = many if status == 126 and is_long else None

@@ -21,6 +21,7 @@ from dbuild.recipes.views import execute
 
 _NUMBERED, _ROWS, _SORTED = '"dbuild keys"', '"dbuild rows"', '"dbuild sorted rows"'
 _NUMBER, _PLACE = "dbuild_part", "dbuild_place"  # columns beside those of the result
+_TAKEN = ("rowid", _NUMBER, _PLACE)  # in a table DuckDB's own `rowid` is the place of a row
 _PLAIN = ("VARCHAR", "DATE", "TIMESTAMP")  # types of keys, of which Python makes the texts that DuckDB does
 _MOST_ROWS = 122_880  # that are split in one statement: a row group, so that other partitions move no border of one
 _NAMED = 5  # partitions in an error
@@ -54,7 +55,7 @@ class _Telling(NamedTuple):
 
     @property
     def texts(self) -> str:
-        return ", ".join(f"{identifier(name)}::VARCHAR" for name in self.columns)
+        return ", ".join(f"{identifier(name)}::VARCHAR COLLATE C" for name in self.columns)  # exactly that text
 
 
 class Splitting:
@@ -82,6 +83,13 @@ class Splitting:
                     f'the result has no column "{dim.name}", and a batch is split into partitions by it',
                     place,
                     f"select {dim.name} too (and group by it); or remove `batch`",
+                )
+        for name in _TAKEN:
+            if name in self._kinds:
+                raise RecipeError(
+                    f'the result has a column "{self._written[name]}", which hides what a batch is split by',
+                    place,
+                    "give it another name; or remove `batch`",
                 )
         self._format = parts[0].outputs[0].format
 
@@ -184,10 +192,13 @@ class Splitting:
         if not several or self._format == "json" or (self._format == "parquet" and _UNSORTABLE.search(kinds)):
             return several  # COPY of JSON sorts nothing
         row = f"row({self._names})"
-        before = f"lag({row}) OVER (PARTITION BY {by.names} ORDER BY {_PLACE})"
+        before = f"lag({row}) OVER (PARTITION BY {by.texts} ORDER BY {_PLACE})"
         compared = f"SELECT {by.names}, {row} <= {before} AS is_unsure FROM ({by.rows})"
+        asked = self._step(f"SELECT DISTINCT {by.texts} FROM ({compared}) WHERE is_unsure")
         try:
-            unsure = self._fetch(f"SELECT DISTINCT {by.texts} FROM ({compared}) WHERE is_unsure")
+            unsure = self._engine.cursor.execute(str(asked.text)).fetchall()
+        except (duckdb.OutOfMemoryException, duckdb.InterruptException) as error:
+            raise asked.failure(error) from None
         except duckdb.Error:  # a type without an order
             return several
         return {by.numbers[texts] for texts in unsure}
@@ -221,6 +232,8 @@ class Splitting:
             else:  # COPY doesn't tell which file is whose
                 execute([self._step(f"COPY ({rows}) TO {literal(folder)} ({options})")], self._engine)
                 made = list(_found(folder))
+            if len(made) != len(numbers):  # a second one would take the first one's place
+                raise RecipeError(f"DuckDB made {len(made)} files of {len(numbers)} partitions", self._place)
             for number, path in made:
                 os.replace(path, self._parts[number].outputs[0].path)
         finally:
@@ -231,9 +244,7 @@ class Splitting:
 
         Not all that it tells is fetched: making Python's dicts of each file's statistics would take as long again.
         """
-        told = self._step(f"WITH copied AS ({copy}) SELECT filename, partition_keys FROM copied")
-        execute([told], self._engine)
-        rows = self._engine.cursor.fetchall()
+        rows = self._fetch(f"WITH copied AS ({copy}) SELECT filename, partition_keys FROM copied")
         return [(by.numbers[tuple(keys[name] for name in by.columns)], path) for path, keys in rows]
 
     def _write_none(self, output: TaskOutput) -> None:
@@ -252,7 +263,9 @@ class Splitting:
         return Step(added(text), self._place)
 
     def _fetch(self, text: str) -> list[Any]:
-        return self._engine.cursor.execute(text).fetchall()
+        """All rows of a statement; RecipeError where it fails."""
+        execute([self._step(text)], self._engine)
+        return self._engine.cursor.fetchall()
 
 
 def _within(numbers: Sequence[int]) -> str:

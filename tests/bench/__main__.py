@@ -124,6 +124,8 @@ def main() -> None:
     look_in(folders)
     tools = chosen_tools(given, folders)
     versions = {tool.name: tool.says(folders) for tool in tools if tool.version}
+    if given.folder:
+        os.makedirs(given.folder, exist_ok=True)
     base = Path(tempfile.mkdtemp(prefix="dbuild-bench-", dir=given.folder))
     parts: list[tuple[str, dict[str, object], list[Cell]]] = []
     try:

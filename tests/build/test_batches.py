@@ -10,7 +10,7 @@ import pytest
 
 from dbuild.build.run import Run
 from dbuild.build.verdicts import Verdicts
-from dbuild.core.events import TaskStopped
+from dbuild.core.events import TaskStarted, TaskStopped
 from dbuild.core.task import Result
 from dbuild.errors import ProjectError
 from tests.build.workshop import DAYS, Workshop
@@ -333,10 +333,51 @@ def test_what_a_call_took_that_is_stopped_is_shared_by_its_partitions(
     project = copying(tmp_path, flow, recipe=ENDLESS)
     results: list[Result] = []
     finish = Run._finish
-    monkeypatch.setattr(Run, "_finish", lambda self, result: results.append(result) or finish(self, result))
+    monkeypatch.setattr(Run, "_finish", lambda self, *given: results.append(given[0]) or finish(self, *given))
     done = project.build("copy@2013-01-01..2013-01-04", "bad", jobs=2, fail_fast=True)
     assert list(done.errors) == ["bad"]
     spent = [event.spent.cpu for event in done.events if isinstance(event, TaskStopped) and event.spent]
     assert len(spent) == 4
     (call,) = (result for result in results if result.error == "interrupted")
     assert sum(spent) == pytest.approx(call.cpu)
+
+
+def test_fail_fast_keeps_a_batch_that_had_ended_when_another_could_not_be_started(tmp_path: Path) -> None:
+    """What is next fails before what came of the batch is settled: it may not run without its input."""
+    project = Workshop(
+        tmp_path,
+        f"""
+{DAYS}
+[sources.raw]
+path = "data/{{day}}.txt"
+[sources.rare]
+path = "rare.txt"
+[targets.copy]
+path = "out/{{day}}.txt"
+python = "recipes:copy_slowly"
+inputs = ["raw"]
+batch = "all"
+[targets.next]
+path = "next.txt"
+shell = "cp {{rare}} {{output}}"
+inputs.rare = {{ missing = "fail" }}
+""",
+    )
+    slowly = """
+import time
+def copy_slowly(keys: list[Key], raw: dict[Key, Path], output: dict[Key, Path], params):
+    began = time.process_time()
+    while time.process_time() < began + 0.3:
+        pass
+    copy(keys, raw, output, params)
+"""
+    project.write("recipes.py", CALLS + COPY + slowly)
+    project.write("rare.txt", "rare\n")
+    project.days("data", "01-01", "01-02", text="day {day}\n")
+    project.build()
+    project.path("rare.txt").unlink()
+    project.days("data", "01-01", "01-02", text="another {day}\n")
+    done = project.build(jobs=1, fail_fast=True)
+    assert [event.target for event in done.events if isinstance(event, TaskStarted)] == ["copy", "copy", "next"]
+    assert (done.ran, list(done.errors)) == (["copy@2013-01-01", "copy@2013-01-02", "next"], ["next"])
+    assert not any(isinstance(event, TaskStopped) for event in done.events)

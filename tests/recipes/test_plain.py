@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
-import signal
 from pathlib import Path
 from random import Random
 
@@ -15,17 +13,11 @@ from dbuild.core.model import Scalar
 from dbuild.errors import RecipeError
 from dbuild.recipes import processes, shell
 from dbuild.recipes.processes import Program
-from tests.build.workshop import Workshop
 from tests.recipes.shells import execute, given, task, with_outputs
 
 pytestmark = pytest.mark.skipif(shutil.which("bash") is None, reason="compares with bash")
 
 SHOW = '#!/bin/sh\nprintf "<%s>" "$0" "$@"\necho\n[ -t 0 ] || cat\nenv\n'
-FLOW = """
-[targets.made]
-path = "out.txt"
-shell = "ls Dataflowfile nothing > {output}"
-"""
 VALUES: dict[str, Scalar] = {"n": 3, "odd": "a 'b' $c *", "none": "", "home": "~", "line": "a\nb"}
 
 
@@ -80,13 +72,9 @@ def both(root: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> tuple[object
         "  cp {raw} {output}\n",
         "./show a-b c=d,e --x={raw} {two} pre{two}post {n}{n} {odd} {none} {home} {line} %1 e@f +g",
         "./show {two}",
-        "cat {raw} > {output}",
-        "cat < {raw} > {output} in.txt",
-        "./show {n} < {raw}",
-        "./show > {output}.more {n}",
+        "\n\t ./show {n} \n",
         "sort -r in.txt",
         "env",
-        "env > {output}",
         "/usr/bin/env",
     ],
 )
@@ -111,6 +99,14 @@ def test_a_program_with_its_arguments_needs_no_shell(
             "cat {raw} 2> {output}",
             "cat '{raw}'",
         ),
+        *(
+            "cat {raw} > {output}",
+            "cat < {raw}",
+            "./show > {output}.more {n}",
+            "env > {output}",
+            "setsid env > {output}",
+        ),
+        *("cat < nothing > in.txt", "env\n  ", "env\n\n", "env \u00a0", "-x env", "env\r"),
         *("cat {raw} >> {output}", "cat <<< {n}", "cat {raw}>{output}", "> {output}", "cat > {two}", "cat < {none}"),
         *("cat in.txt # all", "cat in.txt\nenv", "cat in\\ 2.txt", "cat {{a,b}}", "cat > a > b", "! cat in.txt", ""),
         *("no-such-program", "./in.txt", "./", "cat < nothing", "./show > no/where", "cat > in.txt/x", "usr/bin/env"),
@@ -126,7 +122,10 @@ def test_what_means_something_to_bash_or_cant_be_started_is_left_to_it(
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("BASH_ENV", "setup"), ("BASH_FUNC_cat%%", "() { echo a function; }"), ("SHELLOPTS", "xtrace"), ("SHLVL", "x")],
+    [
+        *(("BASH_ENV", "setup"), ("BASH_FUNC_cat%%", "() { echo a function; }"), ("SHELLOPTS", "xtrace")),
+        *(("SHLVL", "x"), ("SHLVL", "999"), ("OPTIND", "7"), ("IFS", ","), ("DYLD_LIBRARY_PATH", "lib")),
+    ],
 )
 def test_an_environment_that_bash_would_look_at_is_shown_to_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str
@@ -148,6 +147,27 @@ def test_an_interpreter_that_was_named_is_started(
     assert names == [interpreter.split()[0]]
 
 
+@pytest.mark.parametrize(("level", "program"), [(None, "bash"), ("0", "bash"), ("1", "env")])
+def test_the_first_shell_of_a_remote_login_may_read_its_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, level: str | None, program: str
+) -> None:
+    monkeypatch.setenv("SSH_CLIENT", "10.0.0.1 1 22")
+    monkeypatch.delenv("SHLVL", raising=False)
+    if level is not None:
+        monkeypatch.setenv("SHLVL", level)
+    plain, by_bash, names = both(tmp_path, "env", monkeypatch)
+    assert plain == by_bash
+    assert names == [program]
+
+
+def test_the_folder_before_is_said_while_it_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for said in (str(tmp_path), str(tmp_path / "gone"), ""):
+        monkeypatch.setenv("OLDPWD", said)
+        plain, by_bash, names = both(tmp_path, "env", monkeypatch)
+        assert plain == by_bash
+        assert names == ["env"]
+
+
 def test_where_it_runs_is_said_as_bash_says_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root, link = tmp_path / "root", tmp_path / "link"
     root.mkdir()
@@ -158,19 +178,10 @@ def test_where_it_runs_is_said_as_bash_says_it(tmp_path: Path, monkeypatch: pyte
         assert plain == by_bash
 
 
-def test_a_program_that_is_killed_is_told_from_one_that_fails(tmp_path: Path) -> None:
-    (tmp_path / "die").write_text("#!/bin/sh\nkill -KILL $$\n")
-    (tmp_path / "die").chmod(0o755)
-    for text in ("./die", "./die > {output}"):
-        with pytest.raises(RecipeError, match="killed by signal SIGKILL") as caught:
-            execute(task(tmp_path, text))
-        assert caught.value.causes == ("killed", "signal SIGKILL", "exit 137")
-
-
 def test_random_commands_are_what_bash_makes_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     random = Random(5)
-    parts = ["a", "-b", "=", ".", "/", ",", ":", "{n}", "{odd}", "{two}", "{none}", " ", "  ", "\t", " > ", " < "]
-    rare = [*"'\"$#;~*%@", "\\", "\n", "{{", "}}", ">", "<", "in.txt", "2", "{raw}", "{output}"]
+    parts = ["a", "-b", "=", ".", "/", ",", ":", "{n}", "{odd}", "{two}", "{none}", " ", "  ", "\t"]
+    rare = [*"'\"$#;~*%@", "\\", "\n", "{{", "}}", " > ", " < ", "in.txt", "2", "{raw}", "{output}"]
     count = 0
     for _ in range(150):
         words = random.choices([*parts * 3, *rare], k=random.randint(1, 7))
@@ -179,29 +190,6 @@ def test_random_commands_are_what_bash_makes_of_them(tmp_path: Path, monkeypatch
         assert plain == by_bash, text
         count += names == ["./show"]
     assert count > 30
-
-
-def test_a_pipe_is_opened_by_a_shell_which_can_be_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    os.mkfifo(tmp_path / "pipe")
-    names = started(monkeypatch)
-
-    def end(pid: int) -> None:
-        os.killpg(pid, signal.SIGTERM)
-
-    for text in ("cat < pipe", "cat in.txt > pipe"):
-        (tmp_path / "in.txt").write_text("given\n")
-        with open(tmp_path / "log", "wb") as log, pytest.raises(RecipeError, match="killed by signal SIGTERM"):
-            shell.run(task(tmp_path, text), end, log.fileno())
-    assert names == ["bash", "bash"]
-
-
-@pytest.mark.skipif(not processes.IS_LINUX, reason="programs are spawned on Linux only")
-def test_errors_go_to_the_log_also_where_that_is_what_is_printed_to(tmp_path: Path) -> None:
-    """A worker's log is its own standard output."""
-    made = Workshop(tmp_path / "p", FLOW)
-    built = made.build(keep_going=True)
-    assert list(built.errors) == ["made"]
-    assert re.fullmatch(r"ls: [^\n]*nothing[^\n]*\n", made.path(".dbuild/logs/1/made.log").read_text())
 
 
 def test_several_outputs_have_their_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,19 +8,19 @@ import re
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from random import Random
 
 import pytest
 
-from dbuild.core.task import Task, TaskOutput, TaskPart, format_of
+from dbuild.core.task import Task, TaskDimension, TaskOutput, TaskPart, format_of
 from dbuild.errors import RecipeError
 from dbuild.recipes import splitting, syntax
 from dbuild.recipes.composition import Step
 from dbuild.recipes.engine import Engine
 from dbuild.recipes.sql import run
-from tests.recipes.sqltasks import DAY, ORIGIN, read_parquet, rows, task
+from tests.recipes.sqltasks import DAY, HOUR, ORIGIN, read_parquet, rows, task
 
 ORIGINS = ("EWR", "JFK", "LGA", "a/b", "=", "é")
 ROWS = (
@@ -184,6 +184,44 @@ def test_names_of_columns_are_the_same_in_any_case(tmp_path: Path) -> None:
     assert [read_parquet(Path(part.outputs[0].path)) for part in parts] == [
         [(n, date(2013, 1, n + 1), "EWR")] for n in (0, 1)
     ]
+
+
+def split(folder: Path, text: str, dimension: TaskDimension, *keys: str) -> list[list[tuple[object, ...]]]:
+    """The rows of each part of a result."""
+    parts = []
+    for number, key in enumerate(keys):
+        path = str(folder / f"{number}.parquet")
+        parts.append(TaskPart((key,), (), (TaskOutput("", path, path, "parquet"),)))
+    made = task(text, folder / "x.parquet", dimensions=(dimension,))
+    run(replace(made, outputs=(), parts=tuple(parts)), Engine([str(folder)]))
+    return [read_parquet(Path(part.outputs[0].path)) for part in parts]
+
+
+def test_keys_of_hours_have_their_rows(tmp_path: Path) -> None:
+    text = "SELECT TIMESTAMP '2013-01-01' + n * INTERVAL 1 HOUR AS hour, n FROM range(1, 3) t(n)"
+    found = split(tmp_path, text, HOUR, "2013-01-01T01", "2013-01-01T02", "2013-01-01T03")
+    assert found == [[(datetime(2013, 1, 1, n), n)] for n in (1, 2)] + [[]]
+
+
+def test_texts_that_a_collation_takes_for_each_other_are_different_keys(tmp_path: Path) -> None:
+    rows = "FROM (VALUES ('a', 5), ('A', 1), ('a', 3)) t(o, n)"
+    for text in (f"SELECT o COLLATE NOCASE AS origin, n {rows}", f"SELECT n, o COLLATE NOCASE AS origin {rows}"):
+        found = split(tmp_path, text, ORIGIN, "a", "A")
+        assert [sorted(map(str, row)) for part in found for row in part] == [["5", "a"], ["3", "a"], ["1", "A"]]
+
+
+@pytest.mark.parametrize("name", ["rowid", "RowId", "dbuild_part", "dbuild_place"])
+def test_a_column_that_hides_the_places_of_rows_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(RecipeError, match=f'the result has a column "{name}"') as caught:
+        split(tmp_path, f"SELECT 'a' AS origin, 1 AS {name}", ORIGIN, "a")
+    assert caught.value.place
+    assert caught.value.hint
+
+
+def test_a_key_of_a_type_that_tells_no_moment_is_an_error_of_the_recipe(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError) as caught:
+        split(tmp_path, "SELECT 5 AS hour, 1 AS n", HOUR, "2013-01-01T01")
+    assert caught.value.place
 
 
 OTHERS = (  # rows of other parts: the last ones are out of order, so that no part can be told by its values

@@ -109,7 +109,8 @@ class Splitting:
             for number in counts:
                 self._write_arrow(number, by)
             return
-        alone = self._unsorted(counts, by)
+        # Of more rows than it holds (524,288) COPY with PARTITION_BY would make several files of one part.
+        alone = self._unsorted(counts, by) | {number for number, count in counts.items() if count > _MOST_ROWS}
         numbers = sorted(counts.keys() - alone)
         chunks = _chunks(numbers, counts)
         if not by.is_added and (alone or len(chunks) > 1):  # of values no range can be told as simply

@@ -12,6 +12,7 @@ from datetime import date, datetime
 from pathlib import Path
 from random import Random
 
+import duckdb
 import pytest
 
 from dbuild.core.task import Task, TaskDimension, TaskOutput, TaskPart, format_of
@@ -195,6 +196,25 @@ def split(folder: Path, text: str, dimension: TaskDimension, *keys: str) -> list
     made = task(text, folder / "x.parquet", dimensions=(dimension,))
     run(replace(made, outputs=(), parts=tuple(parts)), Engine([str(folder)]))
     return [read_parquet(Path(part.outputs[0].path)) for part in parts]
+
+
+@pytest.mark.parametrize("ending", [".parquet", ".csv"])
+@pytest.mark.parametrize("order", ["", "ORDER BY n DESC"])
+def test_a_part_of_many_rows_is_one_file_with_all_of_them(tmp_path: Path, ending: str, order: str) -> None:
+    """DuckDB by itself begins another file, of the same part, after half a million rows."""
+    paths = [str(tmp_path / f"{key}{ending}") for key in "ab"]
+    parts = tuple(
+        TaskPart((key,), (), (TaskOutput("", p, p, format_of(p)),)) for key, p in zip("ab", paths, strict=True)
+    )
+    text = f"SELECT IF(n < 1300000, 'a', 'b') AS origin, n FROM range(1300010) t(n) {order}"
+    made = task(text, tmp_path / f"x{ending}", dimensions=(ORIGIN,))
+    run(replace(made, outputs=(), parts=parts), Engine([str(tmp_path)]))
+    select = "SELECT count(*), min(n), max(n), first(n) FROM '{}'"
+    session = duckdb.connect(config={"threads": 1})  # several would read in any order
+    found = [row for path in paths for row in session.sql(select.format(path)).fetchall()]
+    first = (1299999, 1300009) if order else (0, 1300000)
+    assert found == [(1300000, 0, 1299999, first[0]), (10, 1300000, 1300009, first[1])]
+    assert sorted(os.listdir(tmp_path)) == [f"a{ending}", f"b{ending}"]
 
 
 def test_keys_of_hours_have_their_rows(tmp_path: Path) -> None:

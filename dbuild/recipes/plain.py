@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
 
 from dbuild.recipes.placeholders import Placeholder
 from dbuild.recipes.processes import Program, program_place
@@ -36,7 +35,6 @@ Segment = str | Placeholder
 Word = tuple[Segment, ...]  # parts that stand side by side
 
 
-@lru_cache(maxsize=256)
 def plain(pieces: tuple[Segment, ...]) -> tuple[Word, ...] | None:
     """The words of a text, cut at placeholders that stand outside quotes; None where it has to be read by bash."""
     words: list[list[Segment]] = []

@@ -353,8 +353,8 @@ def run(
     with _scripted(command) as arguments:
         try:
             paths = [output.path for output in task.outputs]
-            programs = [Program(arguments, _full_environment(command))]
-            programs[:0] = _without_shell(task, programs[0].environment)
+            environment = _full_environment(command)
+            programs = [*_without_shell(task, environment), Program(arguments, environment)]
             ended = run_in_group(programs, task.root, log, started, grace, paths, is_fresh=is_fresh)
         except OSError as error:
             raise _start_error(error, arguments[0]) from None

@@ -305,6 +305,20 @@ def test_where_nothing_can_be_inherited_programs_are_spawned(tmp_path: Path, mon
     assert not int(ignored.split()[1], 16) & (1 << signal.SIGPIPE - 1 | 1 << signal.SIGXFSZ - 1)
 
 
+def test_a_folder_that_was_made_anew_is_where_programs_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This process stands in the one that was removed, and has no name for it any more."""
+    folder = tmp_path / "project"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    folder.rmdir()
+    folder.mkdir()
+    program = processes.Program(["sh", "-c", "pwd; ls"], {b"PATH": os.environb[b"PATH"]})
+    with open(tmp_path / "log", "wb") as log:
+        ended = processes.run_in_group([program], str(folder), log.fileno(), lambda pid: None, is_fresh=True)
+    assert ended.status == 0
+    assert (tmp_path / "log").read_text() == f"{folder}\n"
+
+
 def test_what_a_python_recipe_left_open_isnt_inherited(tmp_path: Path) -> None:
     with crew(tmp_path) as made:
         made.run(made.shell("true"))

@@ -58,7 +58,8 @@ class Beats:
         self.due = now + SECONDS
         running = [(nodes, now - began) for nodes, began in started()]
         left = self._schedule.left(running, self._known, is_ending=is_ending, may_skip=may_skip)
-        self._emit(Beat(left.seconds, left.bound, self._schedule.counts[State.READY], is_ending))
+        counts = self._schedule.counts
+        self._emit(Beat(left.seconds, left.bound, counts[State.READY] + counts[State.QUEUED], is_ending))
         if self._count % _SHOWN == 0:
             self._board.show(running, self._key_of)
         self._count += 1

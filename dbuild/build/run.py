@@ -21,6 +21,7 @@ from dbuild.build.labels import Keys
 from dbuild.build.means import Means
 from dbuild.build.order import schedule_of
 from dbuild.build.publication import Publisher
+from dbuild.build.queueing import Queueing
 from dbuild.build.resting import Rest, counted, find_rest, rest_after
 from dbuild.build.settlement import Settlement
 from dbuild.build.starter import Starter
@@ -80,8 +81,9 @@ class Run:
         self._emit_to = emit
         self._failing = failing
         self._is_stopping = False
+        self._is_ending_all = False  # after a failure, what runs too
         self._signals = 0
-        self._settling = 0  # the execution whose result is at hand, while another one is started
+        self._ended: set[int] = set()  # the executions whose results are at hand
         self._key = Keys(plan.domains).of
         self._attempts: dict[Node, Attempt] = {}  # of those that failed before
         self._verdicts = Verdicts(world, plan)
@@ -102,6 +104,7 @@ class Run:
             failed=self._fail_start,
         )
         self._running = self._starter.running
+        self._queueing = Queueing(world, means, self.schedule, self._starter, self._put_back)
         self._jobs = means.allotments.jobs
         self._beats = Beats(self.schedule, durations.known, means.board, self._emit, self._key)
         if tells_output:
@@ -123,22 +126,28 @@ class Run:
             for node in self._alarms.retried():
                 self.schedule.move(node, State.READY)
             self._start_ready()
+            if not self._is_stopping:
+                self._queueing.fill(self._running, self._admitted)
             self._beats.turn(self._began, is_ending=self._is_stopping, may_skip=self._verdicts.undecided > 0)
             if not self._running and (self._is_stopping or self.schedule.is_over):
                 break
             if not self._running and not self._alarms.has_delayed:
                 raise RuntimeError("the schedule is stuck: nothing runs and nothing can start")
-            for result in self._pool.poll(self._patience(killing_at)):
+            results = self._pool.poll(self._patience(killing_at))
+            self._ended = {result.number for result in results}
+            for result in results:
                 heard = time.time()
                 started = self._start_before(result)
                 self._finish(result, heard)
                 for event in started:
                     self._emit(event)
+                self._queueing.take_back(result.returned)
             if self.is_interrupted and killing_at is None:
                 killing_at = time.monotonic() + GRACE
             if killing_at is not None and time.monotonic() > killing_at:
                 self._pool.terminate(at_once=True)
             self._keep_deadlines()
+            self._queueing.turn(is_stopping=self._is_stopping)
             self._groups.turn()
         self._give_up()
         self._groups.commit_all()
@@ -146,7 +155,8 @@ class Run:
     def _patience(self, killing_at: float | None) -> float | None:
         """How long nothing has to be done unless a task ends."""
         wait = SECONDS if self._groups.is_pending else None
-        for moment in (self._alarms.next, killing_at, self._beats.due if self._running else None):
+        due = self._beats.due if self._running else None
+        for moment in (self._alarms.next, killing_at, due, self._queueing.due):
             if moment is not None:
                 left = max(0.0, moment - time.monotonic()) + 0.01
                 wait = left if wait is None or left < wait else wait
@@ -164,8 +174,13 @@ class Run:
         return [([attempt.node for attempt in group], group[0].began) for group in self._running.values()]
 
     def _hear(self, number: int, data: bytes) -> None:
-        for attempt in self._running.get(number, ())[:1]:  # what several print together is told of the first
-            self._emit(TaskPrinted(attempt.node[0], self._key(attempt.node), data))
+        if number not in self._running:  # its worker went on to it, which nobody has been told yet
+            self._queueing.hear(number, data)
+            return
+        self._emit(self._printed(self._running[number][0], data))  # what several print together is told of the first
+
+    def _printed(self, attempt: Attempt, data: bytes) -> Event:
+        return TaskPrinted(attempt.node[0], self._key(attempt.node), data)
 
     def _start_before(self, result: Result) -> list[Event]:
         """Starts the next execution before what came of one is settled, so that its worker doesn't wait for that.
@@ -173,14 +188,16 @@ class Run:
         Gives what is to be told of it when that is settled: nobody is to see more run at once than may.
         """
         attempts, emit, events = self._running[result.number], self._emit_to, list[Event]()
+        if result.then:
+            return self._go_on(attempts[0].node, result.then)
         has_made = result.error is None and not any(part.error for part in result.parts)
         if has_made and not attempts[0].ended_for and not self._is_stopping:
             self.schedule.release(attempts[0].node)
-            self._emit_to, self._settling = events.append, result.number
+            self._emit_to = events.append
             try:
                 self._start_ready([attempt.node for attempt in attempts])
             finally:
-                self._emit_to, self._settling = emit, 0
+                self._emit_to = emit
         return events
 
     def _start_ready(self, ended: Sequence[Node] = ()) -> None:
@@ -195,6 +212,22 @@ class Run:
                 self._start(self._gathering.around(attempt, self._admitted) if is_batched else [attempt])
             elif ended:  # there may be thousands that needn't run, and what has ended is to be settled
                 return
+
+    def _go_on(self, node: Node, number: int) -> list[Event]:
+        """The worker of a task that has ended is at the next, which has waited for it: what is to be told of that."""
+        self.schedule.release(node)
+        begun, started, printed = self._queueing.begin(number)
+        if self._is_ending_all and number not in self._ended:
+            self._end(number, [begun], "stopped")
+        return [started, *(self._printed(begun, data) for data in printed)]
+
+    def _put_back(self, attempt: Attempt) -> None:
+        """What has waited for a worker in vain may start again."""
+        self.schedule.move(attempt.node, State.READY)
+        if attempt.number > 1:
+            self._attempts[attempt.node] = attempt
+        else:
+            self._verdicts.reopen(attempt.node)
 
     def _admitted(self, node: Node) -> Attempt | None:
         """A task that has to run; None where it turned out otherwise, and is settled."""
@@ -254,6 +287,7 @@ class Run:
     def _finish(self, result: Result, heard: float) -> None:
         """`heard`: when it came, in seconds since the epoch."""
         attempts = self._running.pop(result.number)
+        self._queueing.note(attempts[0].node, result)
         task = attempts[0].task
         told = self._undeclared.take(task, result, heard) if self._undeclared and task else []
         if not self._gathering.is_batched(attempts[0].node):
@@ -398,8 +432,9 @@ class Run:
             return
         self._is_stopping = True
         if self._failing.fail_fast and not self.is_interrupted:
+            self._is_ending_all = True
             for number, others in self._running.items():
-                if not others[0].ended_for and number != self._settling:
+                if not others[0].ended_for and number not in self._ended:
                     self._end(number, others, "stopped")
 
     # -- what came of it -------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dbuild.build.attempts import Attempt, said_of
 from dbuild.build.batches import task_of
 from dbuild.build.means import Means
-from dbuild.build.tasks import TaskMaker
+from dbuild.build.tasks import Prepared, TaskMaker
 from dbuild.build.world import World
 from dbuild.core.events import Event, Key, TaskStarted
 from dbuild.core.plan import Plan
@@ -75,24 +75,53 @@ class Starter:
             return None
         return task.number
 
+    def queue_up(self, attempt: Attempt, behind: int) -> bool:
+        """Has a task wait for the worker of a running execution; False where it can't.
+
+        Nothing is told of it before it runs. What goes wrong goes wrong again when it is started without waiting.
+        """
+        if self.is_refused(attempt.node):
+            return False
+        try:
+            attempt.prepared = self._made(attempt)
+            attempt.task = attempt.prepared.task
+            return self._pool.queue_up(attempt.task, behind)
+        except (UserError, OSError):
+            return False
+
+    def begin_queued(self, attempt: Attempt) -> TaskStarted:
+        """Takes note that a task runs that has waited for its worker, and gives what is to be told of it."""
+        assert attempt.task is not None
+        attempt.began = time.monotonic()
+        self._schedule.move(attempt.node, State.RUNNING)
+        self.running[attempt.task.number] = [attempt]
+        return self._started(attempt)
+
+    def _started(self, attempt: Attempt) -> TaskStarted:
+        node = attempt.node
+        others = tuple(map(str, attempt.reasons[1:_REASONS])) if self._tells_reasons else ()
+        return TaskStarted(node[0], self._key(node), str(attempt.reasons[0]), self._expected(node), others)
+
     def _prepare(self, attempt: Attempt) -> bool:
         """Makes a partition's task; False where that fails, and with it the partition."""
-        self._number += 1
-        number, node = self._number, attempt.node
         attempt.began = time.monotonic()
-        others = tuple(map(str, attempt.reasons[1:_REASONS])) if self._tells_reasons else ()
-        self._emit(TaskStarted(node[0], self._key(node), str(attempt.reasons[0]), self._expected(node), others))
-        if self.is_refused(node):
+        self._emit(self._started(attempt))
+        if self.is_refused(attempt.node):
             missing = ", ".join(reason.subject for reason in attempt.reasons)
             self._failed([attempt], f'missing, and it must not be (missing = "fail"): {missing}', False)
             return False
         try:
-            attempt.prepared = self._maker.prepare(*node, number, attempt.reasons, attempt.number)
-            self._maker.make_folders(attempt.prepared.task)
+            attempt.prepared = self._made(attempt)
         except (UserError, OSError) as error:
             self._failed([attempt], said_of(error), False)
             return False
         return True
+
+    def _made(self, attempt: Attempt) -> Prepared:
+        self._number += 1
+        prepared = self._maker.prepare(*attempt.node, self._number, attempt.reasons, attempt.number)
+        self._maker.make_folders(prepared.task)
+        return prepared
 
     def is_refused(self, node: Node) -> bool:
         """Whether a partition fails for a missing input, without being run."""

@@ -66,6 +66,12 @@ class PunctualLine:
         del self._open[bisect_left(self._open, place)]
         return self._tasks[place][0]
 
+    def pop_first(
+        self, claim: Claim, is_ready: Callable[[Node], bool], is_wanted: Callable[[Node], bool]
+    ) -> Node | None:
+        """None: what starts, starts at its time."""
+        return None
+
     def _next(self, is_ready: Callable[[Node], bool]) -> int | None:
         near = self._near(is_ready)
         if not any(is_there for _, is_there in near):

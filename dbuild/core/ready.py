@@ -62,6 +62,15 @@ class ReadyLine:
                 return heapq.heappop(line)[3] if line and line[0] is rank else None
         return None
 
+    def pop_first(
+        self, claim: Claim, is_ready: Callable[[Node], bool], is_wanted: Callable[[Node], bool]
+    ) -> Node | None:
+        """Takes the task whose turn is next out of the line, if it takes just this and is wanted, whatever is free."""
+        heads = self._heads(is_ready)
+        if not heads or heads[0][2] != claim or not is_wanted(heads[0][1][3]):
+            return None
+        return heapq.heappop(self._heaps[claim])[3]
+
     def _heads(self, is_wanted: Callable[[Node], bool]) -> list[tuple[float, Rank, Claim]]:
         """The first task of each line, as a heap of those whose turn comes first."""
         heads = []

@@ -28,6 +28,7 @@ class State(enum.Enum):
 
     PENDING = "waits for what it reads"
     READY = "may start"
+    QUEUED = "starts when another one has ended"
     RUNNING = "runs"
     DELAYED = "failed and is tried again later"
     BUILT = "ran and succeeded"
@@ -40,12 +41,13 @@ class State(enum.Enum):
 
 _ALLOWED = {
     State.PENDING: {State.READY, State.BLOCKED},
-    State.READY: {State.RUNNING, State.FRESH, State.FAILED},
+    State.READY: {State.QUEUED, State.RUNNING, State.FRESH, State.FAILED},
+    State.QUEUED: {State.READY, State.RUNNING},
     State.RUNNING: {State.BUILT, State.FAILED, State.READY, State.DELAYED},
     State.DELAYED: {State.READY, State.FAILED},
 }
 FORESIGHT = 1000  # tasks: for more, a timetable takes too long to make
-_UNSTARTED = (State.PENDING, State.READY, State.DELAYED)
+_UNSTARTED = (State.PENDING, State.READY, State.QUEUED, State.DELAYED)
 _SETTLED = {State.BUILT, State.FRESH}
 _ENDED = {State.BUILT, State.FRESH, State.FAILED, State.BLOCKED}
 
@@ -298,6 +300,15 @@ class Schedule:
             return None
         return taken
 
+    def take_behind(self, node: Node, is_wanted: Callable[[Node], bool]) -> Node | None:
+        """The task whose turn is next, if it could start in the place of this running one; it stays READY till moved.
+
+        None where it has other needs, or isn't wanted: it would have to wait for others too, and what comes after it
+        would hold it up. None in a run that follows a timetable.
+        """
+        claim = self._claims[node[0]]
+        return self._line.pop_first(claim, self._is_ready, is_wanted)
+
     def _freed_by(self, nodes: Collection[Node]) -> Iterator[Entry]:
         """What waits for nothing but these running tasks."""
         ending = Counter(gate for node in nodes for gate in self._entries[node].gates)
@@ -355,7 +366,7 @@ class Schedule:
         """Whether every task has ended."""
         counts = self.counts  # asked after every task
         is_open = counts[State.PENDING] or counts[State.READY] or counts[State.RUNNING] or counts[State.DELAYED]
-        return not is_open
+        return not (is_open or counts[State.QUEUED])
 
     @property
     def running(self) -> int:

@@ -198,6 +198,8 @@ class Result:
     sights: frozenset[Sight] = frozenset()  # what it opened, where that is looked at; see `Bounds.areas`
     is_all_seen: bool = False  # whether nothing that it opened is left out there
     parts: tuple[PartResult, ...] = ()  # of a batch that succeeded: how each of its partitions ended, in its order
+    then: int = 0  # the number of the task that its worker runs now; 0: none
+    returned: tuple[int, ...] = ()  # the numbers of those that waited for the worker, and that it won't run
 
 
 @lru_cache(maxsize=4096)

@@ -1,6 +1,7 @@
 """Worker processes on this machine: starting them, handing them tasks, hearing from them, ending them.
 
-The one interface that execution elsewhere will implement too: `submit`, `poll`, `end`, `terminate`, `close`.
+The one interface that execution elsewhere will implement too: `submit`, `queue_up`, `withdraw`, `poll`, `end`,
+`terminate`, `close`.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import selectors
 import signal
 import socket
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from dbuild import failpoints
@@ -78,6 +79,26 @@ class Pool:
         self._busy.append(worker)
         if self._is_ending:
             self.end(task.number)
+
+    def queued(self) -> dict[int, int]:
+        """How many tasks wait for each of those that run, by its number."""
+        return {worker.task.number: len(worker.queue) for worker in self._busy if worker.task is not None}
+
+    def queue_up(self, task: Task, behind: int) -> bool:
+        """Has a task wait for the worker of the running task with that number; False where it can't.
+
+        It is run there as soon as that one has succeeded, of which the result of that one tells (`then`), or it is
+        told there that it was `returned`. For a task without a limit of memory, that isn't looked at.
+        """
+        for worker in self._busy:
+            if worker.task is not None and worker.task.number == behind:
+                failpoints.reach("task")
+                return worker.queue_up(task)
+        return False
+
+    def withdraw(self) -> list[int]:
+        """Takes back all tasks that wait and have not been begun; their numbers."""
+        return [task.number for worker in self._busy for task in worker.queue.withdraw()]
 
     def _worker_for(self, task: Task) -> Process:
         """An idle worker, or a new one: a worker that still holds what earlier tasks used up has no room for some.
@@ -175,16 +196,24 @@ class Pool:
         if kind == "child":
             worker.child = content
             return []
-        if worker.is_spent and content.error is None:
+        if worker.is_killed and content.error is None:
             # Whoever kills a worker kills its children first: a recipe that waits for one of them may go on to its end.
             content = replace(content, error="interrupted", causes=())
         result = worker.finish(content)
+        if result.then:
+            worker.go_on(self.hear)
+            if self._is_ending:
+                self.end(result.then)
+            return [result]
+        if worker.queue and result.error is None and not self._is_ending:  # it had looked before they came
+            return [replace(result, then=worker.begin_queued(self.hear))]
+        waiting = worker.queue.withdraw()
         self._busy.remove(worker)
         if worker.is_spent or worker.is_confined:
             self._end(worker)
         else:
             self._idle.append(worker)
-        return [result]
+        return [_with(result, waiting)]
 
     def _bury(self, worker: Process) -> list[Result]:
         """A worker that died: its task failed, its children end, its place is free."""
@@ -201,8 +230,9 @@ class Pool:
                 ("killed",),
             )
         result = worker.finish(Result(task.number, words, seconds=worker.seconds, causes=causes, worker=worker.pid))
+        waiting = worker.queue.clear()
         self._forget(worker)
-        return [result]
+        return [_with(result, waiting)]
 
     def _end(self, worker: Process) -> None:
         """Ends a worker that runs no task, with all that its tasks have left in it."""
@@ -241,6 +271,7 @@ class Pool:
         is_shell = isinstance(task.recipe, ShellRecipe)
         worker.is_spent = worker.is_spent or not is_shell
         if at_once and not is_shell:
+            worker.is_killed = True
             worker.kill()
         else:
             worker.tell("k" if at_once else word, task.number)
@@ -267,6 +298,10 @@ class Pool:
         self._selector.close()
         self._waker.close()
         self.wake_descriptor.close()
+
+
+def _with(result: Result, returned: Sequence[Task]) -> Result:
+    return replace(result, returned=tuple(task.number for task in returned)) if returned else result
 
 
 def _cause_of_death(code: int) -> tuple[str, tuple[str, ...]]:

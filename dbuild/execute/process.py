@@ -1,4 +1,5 @@
-"""One worker process as its pool sees it: the ends of its pipes, the task that it runs, and that task's log."""
+"""One worker process as its pool sees it: the ends of its pipes, the task that it runs, and that task's log; and those
+tasks that wait for it."""
 
 from __future__ import annotations
 
@@ -20,6 +21,8 @@ from dbuild.execute.channel import Channel, Sender
 from dbuild.execute.logs import Log
 from dbuild.execute.masks import Mask
 from dbuild.execute.memory import Watch
+from dbuild.execute.printing import Printing
+from dbuild.execute.queue import Queue
 from dbuild.execute.starting import words_to_start
 from dbuild.recipes.processes import kill_family
 from dbuild.values import replace
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     from dbuild.execute.witness import Tracing, Witness
 
 _PIECE = 1 << 18  # bytes that are taken from a pipe at once, and that it holds where that can be set
+_MARK = 16  # bytes of the mark between what two tasks print: nothing that a recipe prints by chance
 _PATIENCE = 1.0  # seconds that a process has to end when it has closed its connection
 
 
@@ -40,10 +44,14 @@ class Process:
         channel: Channel,
         pipe: int,
         lifeline: int,
+        queue: Queue,
+        mark: bytes,
         witness: Witness | None = None,
     ) -> None:
+        """`mark` is what it prints between two tasks when it goes on by itself."""
         self.channel = channel
         self.pipe = pipe  # what it and its recipes print
+        self.queue = queue
         self.witness = witness  # what these open, where that is looked at
         self.pid = process.pid
         self.child = 0  # the process group of the shell recipe that it runs
@@ -53,12 +61,14 @@ class Process:
         self.target = ""  # of the last task
         self.is_confined = False  # it had a task that it was confined for, and can't be set free
         self.is_spent = False  # its task was interrupted: whatever state it is in, it isn't used again
+        self.is_killed = False  # while it ran its task
         self.is_cut_off = False  # it had closed its connection and did not end
         self.is_gone = False
         self._process = process
         self._lifeline = lifeline
         self._mask = Mask(())
         self._log = Log("")
+        self._printing = Printing(mark, self._write)
         self._began = 0.0
 
     @property
@@ -71,6 +81,33 @@ class Process:
     def begin(self, task: Task, hear: Callable[[int, bytes], None] | None = None) -> None:
         """Hands it a task; `hear` gets its number with what it prints."""
         self._take_waiting()  # what an earlier task left running may have printed since
+        self._take_on(task, hear)
+        try:
+            self.channel.send(_SENDER.shorten(task))
+        except OSError:
+            pass  # it died while idle: the pool finds the closed connection and reports the task
+
+    def queue_up(self, task: Task) -> bool:
+        """Has a task wait until this one has ended; False where it can't."""
+        return self.queue.add(task, _SENDER.shorten(task))
+
+    def go_on(self, hear: Callable[[int, bytes], None] | None = None) -> None:
+        """Takes note that it runs the first task that waited for it; `hear` as in `begin`."""
+        self._take_on(self.queue.take(), hear)
+        self._printing.go_on()
+
+    def begin_queued(self, hear: Callable[[int, bytes], None] | None = None) -> int:
+        """Hands it the first task that waits for it, which it hasn't taken by itself, and gives that task's number."""
+        short = self.queue.take_back()
+        task = self.queue.take()
+        self._take_on(task, hear)
+        try:
+            self.channel.send(short)
+        except OSError:
+            pass  # as in `begin`
+        return task.number
+
+    def _take_on(self, task: Task, hear: Callable[[int, bytes], None] | None) -> None:
         self._mask = Mask(value for _, value in task.secrets) if task.secrets else _NOTHING
         self._log = Log(task.log, self._mask, partial(hear, task.number) if hear else None)
         self.watch = Watch(self.pid, task.memory) if task.memory is not None else None
@@ -78,14 +115,12 @@ class Process:
         self._began = time.monotonic()
         self.task, self.target = task, task.target
         self.is_confined = self.is_confined or task.is_confined
-        try:
-            self.channel.send(_SENDER.shorten(task))
-        except OSError:
-            pass  # it died while idle: the pool finds the closed connection and reports the task
 
     def finish(self, result: Result) -> Result:
         """Ends its task: all that was printed is in the log, and what nobody may see is in nothing that is said."""
         self._take_waiting()
+        if not result.then:
+            self._printing.end()
         self._log.close()
         peak = self.watch.peak if self.watch else 0
         if self.witness is not None:
@@ -119,9 +154,12 @@ class Process:
             data = os.read(self.pipe, _PIECE)
         except BlockingIOError:
             return True
+        self._printing.take(data, is_marked=bool(self.queue))
+        return bool(data)
+
+    def _write(self, data: bytes) -> None:
         if self.task is not None:
             self._log.write(data)
-        return bool(data)
 
     def _take_waiting(self) -> None:
         """Takes what is in the pipe now, and not what is printed meanwhile: that may never end."""
@@ -135,8 +173,7 @@ class Process:
             if not data:
                 return
             waiting -= len(data)
-            if self.task is not None:
-                self._log.write(data)
+            self._printing.take(data, is_marked=bool(self.queue))
 
     # -- its end -------------------------------------------------------------------------------------------------------
 
@@ -176,6 +213,7 @@ class Process:
     def hang_up(self) -> None:
         """Tells it that there is no more work, and listens to nothing that it may print: it must not wait for us."""
         self.channel.close()
+        self.queue.close()
         os.close(self.pipe)
         self.pipe = -1
         if self.witness is not None:
@@ -210,14 +248,19 @@ def start_process(
     try:
         (pipe, printed), (lifeline, held) = _pipe(opened), _pipe(opened)
         seen, told = _pipe(opened) if tracing is not None else (-1, -1)
-        ours, theirs = socket.socketpair()
-        with theirs:
-            try:
-                given = (theirs.fileno(), lifeline) if sign is None else (theirs.fileno(), lifeline, sign)
-                process = _spawn(root, directories, environment, printed, given, tracing, told)
-            except BaseException:
-                ours.close()
-                raise
+        queue, mark = Queue(), b"\0" + os.urandom(_MARK - 1)
+        try:
+            ours, theirs = socket.socketpair()
+            with theirs:
+                try:
+                    given = (theirs.fileno(), lifeline, queue.fileno(), *(() if sign is None else (sign,)))
+                    process = _spawn(root, directories, environment, printed, given, mark, tracing, told)
+                except BaseException:
+                    ours.close()
+                    raise
+        except BaseException:
+            queue.close()
+            raise
     except BaseException:
         for descriptor in opened:
             os.close(descriptor)
@@ -234,7 +277,7 @@ def start_process(
         from dbuild.execute.witness import Witness
 
         witness = Witness(seen, tracing, root)
-    return Process(process, Channel(ours.detach()), pipe, held, witness)
+    return Process(process, Channel(ours.detach()), pipe, held, queue, mark, witness)
 
 
 def _pipe(opened: list[int]) -> tuple[int, int]:
@@ -249,6 +292,7 @@ def _spawn(
     environment: Mapping[str, str],
     printed: int,
     given: tuple[int, ...],
+    mark: bytes,
     tracing: Tracing | None,
     told: int,
 ) -> subprocess.Popen[bytes]:
@@ -256,7 +300,7 @@ def _spawn(
 
     def start(passed: tuple[int, ...], words: list[str], before: Sequence[str] = ()) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            [*before, *words_to_start("dbuild.execute.worker"), *words, *directories],
+            [*before, *words_to_start("dbuild.execute.worker"), mark.hex(), *words, *directories],
             cwd=root,
             env=environment,
             stdin=subprocess.DEVNULL,

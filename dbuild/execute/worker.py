@@ -2,8 +2,9 @@
 
 It is started by `pool.py` as a program of its own. What it prints goes to a pipe that the pool reads. It has more
 descriptors: a connection for tasks and messages; a lifeline, on which the pool says which task is to end, and whose
-other end only the pool holds: when that closes, the worker ends whatever it runs and itself; and mostly a sign, which
-it only holds: by its lock the next build sees that this process still lives.
+other end only the pool holds: when that closes, the worker ends whatever it runs and itself; a queue of tasks, from
+which it takes the next when one has succeeded; and mostly a sign, which it only holds: by its lock the next build sees
+that this process still lives.
 """
 
 from __future__ import annotations
@@ -28,9 +29,11 @@ from dbuild.core.task import Produced, Result, Schemas, Task
 from dbuild.errors import RecipeError, UserError
 from dbuild.execute.channel import Channel, Reader
 from dbuild.execute.examination import examine, examine_parts, left_beside, make_folders
+from dbuild.execute.queue import take_queued
 from dbuild.execute.streams import Streams
 from dbuild.recipes.causes import causes_of
 from dbuild.recipes.processes import GRACE, adopt_orphans, ask_descendants, is_alive, kill_family
+from dbuild.values import replace
 
 if TYPE_CHECKING:
     from dbuild.execute.telling import Telling
@@ -93,6 +96,8 @@ class Worker:
         self,
         channel: Channel,
         lifeline: int,
+        queue: int,
+        mark: bytes,
         signs: list[int],
         directories: tuple[str, ...],
         telling: Telling | None = None,
@@ -100,6 +105,8 @@ class Worker:
         self._channel = channel
         self._reader = Reader()
         self._lifeline = lifeline
+        self._queue = queue
+        self._mark = mark
         self._signs = signs
         self._telling = telling
         self._directories = directories
@@ -197,14 +204,26 @@ class Worker:
 
     def serve(self) -> None:
         """Runs tasks until the parent closes the connection."""
+        task: Task | None = None
         try:
             while True:
-                task = self._reader.whole(self._channel.receive())
+                if task is None:
+                    task = self._reader.whole(self._channel.receive())
                 if self._is_orphaned():  # what a dead build sent can be read still, and the other thread may be late
                     return
-                self._send("ended", self._run(task))
+                result = self._run(task)
+                task = self._next() if result.error is None else None
+                self._send("ended", replace(result, then=task.number) if task is not None else result)
         except (EOFError, OSError):
             pass
+
+    def _next(self) -> Task | None:
+        """The task that waits for this one to end. Raises OSError where a recipe has closed the queue."""
+        short = take_queued(self._queue)
+        if short is None:
+            return None
+        self._streams.write(self._mark)
+        return self._reader.whole(short)
 
     def _is_orphaned(self) -> bool:
         """Whether the build is gone."""
@@ -213,7 +232,7 @@ class Worker:
     def leave_family(self) -> None:
         """In a process that a recipe forked: it holds none of this worker's ends."""
         self._channel.close()
-        for descriptor in (self._lifeline, *self._signs):
+        for descriptor in (self._lifeline, self._queue, *self._signs):
             os.close(descriptor)
 
     def _run(self, task: Task) -> Result:
@@ -353,12 +372,13 @@ def _descriptors(word: str) -> list[int]:
     if not word.startswith("@"):
         return [int(one) for one in word.split(",")]
     with socket.socket(fileno=int(word[1:])) as sender:
-        return socket.recv_fds(sender, 1, 3)[1]
+        return socket.recv_fds(sender, 1, 4)[1]
 
 
 def main() -> None:
-    """Entry: the descriptors of connection, lifeline and signs, who sees what is opened, then the directories."""
-    arguments = sys.argv[1:]
+    """Entry: the mark between what two tasks print; the descriptors of connection, lifeline, queue and signs; who sees
+    what is opened; then the directories."""
+    mark, *arguments = sys.argv[1:]
     descriptors = _descriptors(arguments[0])
     for descriptor in descriptors:
         os.set_inheritable(descriptor, False)
@@ -369,7 +389,8 @@ def main() -> None:
         from dbuild.execute.telling import Telling
 
         telling = Telling(arguments[1])
-    worker = Worker(Channel(descriptors[0]), descriptors[1], descriptors[2:], tuple(arguments[2:]), telling)
+    connection, lifeline, queue, *signs = descriptors
+    worker = Worker(Channel(connection), lifeline, queue, bytes.fromhex(mark), signs, tuple(arguments[2:]), telling)
     os.register_at_fork(after_in_child=worker.leave_family)
     signal.signal(_INTERRUPT, worker.stop)
     signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dbuild.core.punctual import PunctualLine
 from dbuild.core.resources import Claim, Resources
 from dbuild.core.schedule import FORESIGHT, Node, Schedule, State
 from tests.core.simulation import Work, draw, simulate
@@ -422,6 +423,74 @@ def test_a_task_that_was_released_gives_back_what_it_held_once(state: State) -> 
         assert schedule.free() == {"cpus": 0.0}
         end(schedule, "a")
         assert schedule.free() == {"cpus": 1.0}
+
+
+def waiting(names: str, wide: str = "") -> Schedule:
+    """Tasks of one cpu of two each, of which the first may start first; those in `wide` take both."""
+    work = Work({(name, ()): 9.0 for name in names}, {}, alike(names, {"cpus": 1}), {"cpus": 2})
+    work.needs.update({name: {"cpus": 2} for name in wide})
+    work.gates.update({one: [] for one in work.seconds})
+    return scheduled(work, foresight=0)
+
+
+def test_a_task_can_wait_for_the_place_of_another() -> None:
+    schedule = waiting("abcd")
+    assert [start(schedule), start(schedule), schedule.take()] == ["a", "b", None]
+    taken = schedule.take_behind(("a", ()), lambda one: True)
+    assert taken == ("c", ())
+    schedule.move(taken, State.QUEUED)
+    assert schedule.free() == {"cpus": 0.0}
+    assert schedule.take_behind(("a", ()), lambda one: one != ("d", ())) is None
+    assert schedule.take_behind(("a", ()), lambda one: True) == ("d", ())
+    with pytest.raises(ValueError, match="more is taken than is free"):
+        schedule.move(taken, State.RUNNING)
+    assert schedule.states[taken] is State.QUEUED
+    schedule.release(("a", ()))
+    schedule.move(taken, State.RUNNING)
+    assert schedule.free() == {"cpus": 0.0}
+    for name in "abc":
+        schedule.move((name, ()), State.BUILT)
+    assert not schedule.is_over
+    assert schedule.free() == {"cpus": 2.0}
+
+
+def test_what_has_waited_in_vain_starts_as_any_other() -> None:
+    schedule = waiting("abc")
+    for _ in "ab":
+        start(schedule)
+    schedule.move(("c", ()), State.QUEUED)
+    for name in "ab":
+        end(schedule, name)
+    assert not schedule.is_over
+    assert schedule.take() is None
+    schedule.move(("c", ()), State.READY)
+    assert start(schedule) == "c"
+    end(schedule, "c")
+    assert schedule.is_over
+
+
+def test_nothing_waits_in_front_of_what_is_next_and_needs_more() -> None:
+    schedule = waiting("abwc", wide="w")
+    for name in "ab":
+        schedule.move((name, ()), State.RUNNING)
+    assert schedule.take_behind(("a", ()), lambda one: True) is None
+    end(schedule, "a")
+    end(schedule, "b")
+    assert start(schedule) == "w"
+    assert schedule.take_behind(("w", ()), lambda one: True) is None
+
+
+def test_nothing_waits_where_all_starts_at_its_time() -> None:
+    found = 0
+    for seed in range(20):
+        schedule = scheduled(draw(seed))
+        if isinstance(schedule._line, PunctualLine):
+            found += 1
+            running = schedule.take()
+            assert running is not None
+            schedule.move(running, State.RUNNING)
+            assert schedule.take_behind(running, lambda one: True) is None
+    assert found
 
 
 def test_what_a_task_frees_stands_before_others_in_line_also_where_it_may_not_start() -> None:

@@ -1,0 +1,265 @@
+"""Tasks that wait for a worker: it goes on to them by itself, and what it doesn't begin comes back."""
+
+from __future__ import annotations
+
+import os
+import random
+import select
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from dbuild.core.task import Result, Task
+from dbuild.execute.printing import Printing
+from tests.build.workshop import await_that
+from tests.execute.crews import Crew, crew
+
+SAY = "import os\nprint('to {0}')\nos.write(2, b'straight to {0}')\nos.system('printf \"from {0}\"')"
+
+
+def start(made: Crew, *tasks: Task) -> None:
+    """The first runs, the others wait for its worker."""
+    made.pool.submit(tasks[0])
+    for task in tasks[1:]:
+        assert made.pool.queue_up(task, tasks[0].number)
+
+
+def results(made: Crew, count: int) -> list[Result]:
+    """The next results."""
+    found: list[Result] = []
+    await_that(lambda: found.extend(made.pool.poll(1.0)) or len(found) >= count)
+    return found
+
+
+def await_ended(made: Crew) -> None:
+    """Until the worker has said something that nobody has heard yet."""
+    (worker,) = made.pool._busy
+    assert select.select([worker.channel], [], [], 60)[0]
+
+
+def gated(made: Crew) -> Task:
+    """A task that ends when somebody opens its gate."""
+    os.mkfifo(made.root / "gate")
+    return made.python("open('gate').read()")
+
+
+def test_a_worker_goes_on_to_what_waits(tmp_path: Path) -> None:
+    with crew(tmp_path) as made:
+        first = gated(made)
+        others = [made.python(SAY.format(number)) for number in range(5)]
+        start(made, first, *others)
+        assert made.pool.queued() == {first.number: 5}
+        (tmp_path / "gate").write_text("")
+        ended = results(made, 6)
+        assert len(made.pids) == 1
+        assert made.pool.has_room
+    numbers = [task.number for task in (first, *others)]
+    assert [(result.number, result.then, result.returned) for result in ended] == [
+        (number, then, ()) for number, then in zip(numbers, [*numbers[1:], 0], strict=True)
+    ]
+    assert {result.error for result in ended} == {None}
+    for number, task in enumerate(others):
+        assert made.printed(task) == f"to {number}\nstraight to {number}from {number}"
+    assert not os.path.exists(first.log)
+
+
+def test_what_waits_behind_a_failure_comes_back(tmp_path: Path) -> None:
+    with crew(tmp_path) as made:
+        first = gated(made)
+        bad, *others = made.python("raise ValueError"), made.python("1"), made.shell("true")
+        start(made, first, bad, *others)
+        (tmp_path / "gate").write_text("")
+        good, failed = results(made, 2)
+        assert (good.number, good.then) == (first.number, bad.number)
+        assert failed.error is not None
+        assert (failed.then, failed.returned) == (0, tuple(task.number for task in others))
+        assert made.pool.poll(0) == []
+        assert made.run(made.python("print('again')")).error is None  # and none of them is run instead
+    assert not any(os.path.exists(task.log) for task in others)
+
+
+def test_what_waits_can_be_taken_back(tmp_path: Path) -> None:
+    with crew(tmp_path) as made:
+        first, *others = gated(made), made.python("print(1)"), made.python("print(2)")
+        start(made, first, *others)
+        assert made.pool.withdraw() == [task.number for task in others]
+        assert made.pool.queued() == {first.number: 0}
+        (tmp_path / "gate").write_text("")
+        (ended,) = results(made, 1)
+        assert (ended.then, ended.returned) == (0, ())
+    assert not any(os.path.exists(task.log) for task in others)
+
+
+def test_what_a_worker_has_gone_on_to_cannot_be_taken_back(tmp_path: Path) -> None:
+    with crew(tmp_path) as made:
+        first, second = gated(made), made.python("open('began', 'w').close()\nopen('gate').read()")
+        third = made.python("print(3)")
+        start(made, first, second, third)
+        (tmp_path / "gate").write_text("")
+        await_that((tmp_path / "began").exists)
+        assert made.pool.withdraw() == [third.number]
+        (tmp_path / "gate").write_text("")
+        ended = results(made, 2)
+    assert [(result.number, result.then, result.error) for result in ended] == [
+        (first.number, second.number, None),
+        (second.number, 0, None),
+    ]
+
+
+def test_a_worker_that_has_just_ended_is_handed_what_waits(tmp_path: Path) -> None:
+    """It had looked for the next before there was any."""
+    with crew(tmp_path) as made:
+        first, *others = [made.python(SAY.format(number)) for number in range(4)]
+        made.pool.submit(first)
+        await_ended(made)
+        for task in others:
+            assert made.pool.queue_up(task, first.number)
+        ended = results(made, 4)
+    numbers = [task.number for task in (first, *others)]
+    assert [(result.number, result.then) for result in ended] == list(zip(numbers, [*numbers[1:], 0], strict=True))
+    for number, task in enumerate((first, *others)):
+        assert made.printed(task) == f"to {number}\nstraight to {number}from {number}"
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_what_waits_for_a_worker_that_dies_comes_back(tmp_path: Path, place: int) -> None:
+    with crew(tmp_path) as made:
+        tasks = [gated(made), *(made.python("print('on')") for _ in range(3))]
+        tasks[1 + place] = made.python("import os, signal\nprint('so far')\nos.kill(os.getpid(), signal.SIGKILL)")
+        start(made, *tasks)
+        (tmp_path / "gate").write_text("")
+        *good, dead = results(made, 2 + place)
+        assert [result.error for result in good] == [None] * (1 + place)
+        assert dead.number == tasks[1 + place].number
+        assert dead.error is not None
+        assert "SIGKILL" in dead.error
+        assert dead.returned == tuple(task.number for task in tasks[2 + place :])
+        assert made.printed(tasks[1 + place]) == "so far\n"
+        assert made.pids == []
+    assert not any(os.path.exists(task.log) for task in tasks[2 + place :])
+
+
+def test_a_recipe_that_closes_the_files_of_its_worker_while_others_wait(tmp_path: Path) -> None:
+    with crew(tmp_path) as made:
+        first, *others = made.python("import os\nos.closerange(3, 256)"), made.python("1"), made.python("2")
+        made.pool.submit(first)
+        back = [task.number for task in others if made.pool.queue_up(task, first.number)]
+        (ended,) = results(made, 1)
+        assert ended.error is not None
+        assert list(ended.returned) == back
+        assert made.run(made.python("print('again')")).error is None
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+def test_the_end_of_all_is_that_of_what_waits_too(tmp_path: Path, at_once: bool) -> None:
+    with crew(tmp_path) as made:
+        first, *others = gated(made), made.python("print(1)"), made.python("print(2)")
+        start(made, first, *others)
+        made.pool.terminate(at_once=at_once)
+        (ended,) = results(made, 1)
+        assert (ended.error, ended.then) == ("interrupted", 0)
+        assert ended.returned == tuple(task.number for task in others)
+    assert not any(os.path.exists(task.log) for task in others)
+
+
+def test_what_a_worker_has_gone_on_to_ends_with_all_others(tmp_path: Path) -> None:
+    with crew(tmp_path) as made:
+        first = gated(made)
+        second = made.python("import time\nopen('began', 'w').close()\nwhile True: time.sleep(0.01)")
+        third = made.python("print(3)")
+        start(made, first, second, third)
+        (tmp_path / "gate").write_text("")
+        await_that((tmp_path / "began").exists)
+        made.pool.terminate()  # which is told of the first: nobody has heard yet that it has ended
+        ended = results(made, 2)
+    assert [(result.number, result.error) for result in ended] == [
+        (first.number, None),
+        (second.number, "interrupted"),
+    ]
+    assert ended[1].returned == (third.number,)
+
+
+def test_only_so_many_can_wait(tmp_path: Path) -> None:
+    with crew(tmp_path) as made:
+        first = gated(made)
+        made.pool.submit(first)
+        assert not made.pool.queue_up(made.python("1", params=(("long", "x" * 100_000),)), first.number)
+        assert not made.pool.queue_up(made.python("1"), first.number + 1000)  # there is none of that number
+        tasks = [made.python("pass") for _ in range(3)]
+        waiting = []
+        for number in range(100_000):
+            task = made.task(tasks[number % 3].recipe)
+            if not made.pool.queue_up(task, first.number):
+                break
+            waiting.append(task.number)
+        assert 8 <= len(waiting) < 100_000
+        (tmp_path / "gate").write_text("")
+        ended = results(made, 1 + len(waiting))
+    assert [result.number for result in ended] == [first.number, *waiting]
+    assert {result.error for result in ended} == {None}
+
+
+def test_each_is_heard_under_its_own_number(tmp_path: Path) -> None:
+    heard: dict[int, bytes] = {}
+    with crew(tmp_path) as made:
+        made.pool.hear = lambda number, data: heard.update({number: heard.get(number, b"") + data})
+        tasks = [gated(made), *(made.python(SAY.format(number)) for number in range(5))]
+        start(made, *tasks)
+        (tmp_path / "gate").write_text("")
+        results(made, 6)
+        assert heard == {task.number: Path(task.log).read_bytes() for task in tasks[1:]}
+
+
+def test_a_worker_in_between_two_tasks_is_not_interrupted(tmp_path: Path) -> None:
+    """A signal that was meant for a task that has ended does nothing to the next."""
+    with crew(tmp_path) as made:
+        first, second = gated(made), made.python("open('began', 'w').close()\nopen('gate').read()")
+        start(made, first, second)
+        (tmp_path / "gate").write_text("")
+        await_that((tmp_path / "began").exists)
+        (worker,) = made.pool._busy
+        worker.tell("e", first.number)
+        os.kill(worker.pid, signal.SIGRTMIN + 5)
+        (tmp_path / "gate").write_text("")
+        assert [result.error for result in results(made, 2)] == [None, None]
+
+
+MARK = b"\0abc\0abd"
+
+
+def printed(pieces: Sequence[bytes], counts: Sequence[int]) -> list[bytes]:
+    """What each task has printed; of the pieces of the stream so many have come when the next one is told of."""
+    found = [b""]
+
+    def write(data: bytes) -> None:
+        found[-1] += data
+
+    stream = Printing(MARK, write)
+    at = 0
+    for count in (*counts, len(pieces)):
+        for piece in pieces[at:count]:
+            stream.take(piece, is_marked=len(found) <= len(counts))
+        at = max(at, count)
+        if len(found) <= len(counts):
+            found.append(b"")
+            stream.go_on()
+    stream.end()
+    return found
+
+
+@pytest.mark.parametrize("seed", range(300))
+def test_what_was_printed_is_told_apart_however_it_comes(seed: int) -> None:
+    rng = random.Random(seed)
+    each = [bytes(rng.choices(b"\0abcd\n", k=rng.choice([0, 1, 3, 20]))) for _ in range(rng.randint(1, 5))]
+    each = [text.replace(MARK, b"") for text in each]
+    stream = MARK.join(each)
+    cuts = sorted(rng.sample(range(len(stream) + 1), min(len(stream) + 1, rng.randint(0, 6))))
+    pieces = [stream[low:high] for low, high in zip([0, *cuts], [*cuts, len(stream)], strict=True)]
+    counts: list[int] = []
+    for place in range(1, len(each)):  # its mark is there before a task is told of
+        end = len(MARK.join(each[:place]) + MARK)
+        needed = next(count for count in range(len(pieces) + 1) if len(b"".join(pieces[:count])) >= end)
+        counts.append(max(rng.randint(needed, len(pieces)), *counts, 0))
+    assert printed(pieces, counts) == each

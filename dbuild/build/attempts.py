@@ -40,3 +40,9 @@ def said_of(error: Exception) -> str:
     if isinstance(error, OSError) and not isinstance(error, UserError):
         return f"{error.strerror or error}" + (f": {error.filename}" if error.filename else "")
     return str(error)
+
+
+def gist_of(error: str) -> str:
+    """The one line of an error that tells most: a traceback's last, and what it says, not what to do."""
+    lines = [line for line in error.strip().splitlines() if line and not line.startswith("  hint: ")]
+    return lines[-1] if lines else ""

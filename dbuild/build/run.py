@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from dbuild.build.alarms import Alarms
-from dbuild.build.attempts import Attempt, Failing, said_of
+from dbuild.build.attempts import Attempt, Failing, gist_of, said_of
 from dbuild.build.batches import share_log
 from dbuild.build.beats import Beats, Started
 from dbuild.build.durations import Durations
@@ -318,7 +318,7 @@ class Run:
             spent = Spent(result.worker, result.cpu / len(attempts), result.peak)
             self._emit(TaskRegrouped(attempt.node[0], self._key(attempt.node), spent))
         self._gathering.halve([attempt.node for attempt in attempts])
-        why = (result.error or "it ran longer than its timeout").strip().splitlines()[-1]
+        why = gist_of(result.error or "it ran longer than its timeout")
         what = f"{attempts[0].node[0]}: {len(attempts)} partitions in one call failed, so each half is tried: {why}"
         self._emit(Notice(what, "info"))
 

@@ -295,6 +295,14 @@ def test_a_process_that_dies_of_too_many_is_given_fewer(tmp_path: Path) -> None:
     assert "copy: 4 partitions in one call failed, so each half is tried" in done.notices[0]
 
 
+def test_why_halves_are_tried_is_told_without_a_hint(tmp_path: Path) -> None:
+    large = "    if len(keys) > 2:\n        raise MemoryError\n    for key in keys:"
+    project = copying(tmp_path, recipe=COPY.replace("    for key in keys:", large))
+    done = project.build("copy@2013-01-01..2013-01-04", jobs=1)
+    assert (done.standing[0], len(done.notices)) == (4, 1)
+    assert done.notices[0].endswith("so each half is tried: MemoryError"), done.notices
+
+
 def test_what_is_halved_is_decided_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """How many may still turn out not to run is told with the time that is left."""
     flow = PYTHON.replace(

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from dbuild.build import queueing
 from dbuild.build.publication import Publisher
 from dbuild.core.events import TaskEnded, TaskStarted
+from dbuild.core.schedule import Node, Schedule
 from dbuild.execute.pool import Pool
 from tests.build.workshop import Workshop
 
@@ -43,7 +45,8 @@ NAMES = ("a", "b", "c", "d")
 
 @pytest.fixture
 def seen(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What is handed to workers, and what is published, in that order."""
+    """What is handed to workers, one by one, and what is published, in that order."""
+    monkeypatch.setattr(queueing, "_QUICK", 0.0)
     seen: list[str] = []
     submit, publish = Pool.submit, Publisher.publish
 
@@ -103,3 +106,25 @@ def test_none_runs_after_a_recipe_that_failed(tmp_path: Path, seen: list[str]) -
     made.write("recipes.py", "def copy(raw, output):\n    raise ValueError(raw.name)\n")
     assert made.build(jobs=1).ran == ["made@a"]
     assert seen == ["start made@a"]
+
+
+def test_what_need_not_run_is_not_gone_through_before_a_result_is_settled(
+    tmp_path: Path, seen: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = shop(tmp_path, FLOW + NEXT)
+    assert made.build(jobs=1).counts == {"made": 4, "next": 4}
+    made.swap("recipes.py", "text = raw", "text = '' + raw")
+    take = Schedule.take_before
+
+    def noted(schedule: Schedule, nodes: Any) -> Node | None:
+        node = take(schedule, nodes)
+        seen.append(f"ask {node[0]}" if node else "ask")
+        return node
+
+    monkeypatch.setattr(Schedule, "take_before", noted)
+    seen.clear()
+    built = made.build(jobs=1)
+    assert (built.counts, len(built.skipped)) == ({"made": 4}, 4)
+    places = [place for place, line in enumerate(seen) if line == "ask next"]
+    assert places
+    assert all(seen[place + 1].startswith("publish made") for place in places), seen

@@ -20,8 +20,12 @@ from dbuild.core.task import Result
 _QUICK = 0.005  # seconds: what takes longer gains nothing by waiting
 _AHEAD = 0.02  # seconds that those are expected to take that wait for one worker
 _MOST = 8  # of them
-_LONGEST = 0.2  # seconds that a task waits
+_LONGEST = 0.2  # seconds that a task runs while others wait for it
+_LATE = 0.02  # seconds that it has run when it is too late to begin to wait for it
+_FAILED = 1.0  # seconds that a task that failed counts for: what waits behind one has to be prepared again
 _RECENT = 4  # tasks, about as many as tell how long the next one takes
+
+Running = Mapping[int, Sequence[Attempt]]  # executions by their numbers
 
 
 class Queueing:
@@ -41,18 +45,16 @@ class Queueing:
         self._printed: dict[int, list[bytes]] = {}  # by the number of the task: what came before it was known to run
         self._plain: dict[str, bool] = {}  # by target: whether its tasks need nothing of their own
         self._seconds: dict[str, float] = {}  # by target: how long its tasks took of late
-        self._heard = 0.0  # when the last task ended
-        self._is_held = False  # nothing is to wait before another task has ended
 
     def note(self, node: Node, result: Result) -> None:
         """A task has ended."""
-        self._heard, self._is_held = time.monotonic(), False
-        before = self._seconds.get(node[0], result.seconds)
-        self._seconds[node[0]] = before + (result.seconds - before) / _RECENT
+        seconds = result.seconds if result.error is None else max(result.seconds, _FAILED)
+        before = self._seconds.get(node[0], seconds)
+        self._seconds[node[0]] = before + (seconds - before) / _RECENT
 
     # -- who waits -------------------------------------------------------------------------------------------------
 
-    def fill(self, running: Mapping[int, Sequence[Attempt]], admit: Callable[[Node], Attempt | None]) -> None:
+    def fill(self, running: Running, admit: Callable[[Node], Attempt | None]) -> None:
         """Has what would start next wait behind quick tasks that run; `admit` tells of a task whether it has to run.
 
         Ends with the first that doesn't have to: there may be thousands, and the run may stop for what is found there.
@@ -63,11 +65,12 @@ class Queueing:
             if attempt is None or not self._add(attempt, place):
                 return
 
-    def _place(self, running: Mapping[int, Sequence[Attempt]]) -> int:
+    def _place(self, running: Running) -> int:
         """The number of the running task behind which one may wait; 0 where there is none."""
-        best, least = 0, _MOST
-        for number, count in () if self._is_held else self._pool.queued().items():
-            if count < least and count < self._depth(running[number][0].node[0]):
+        best, least, late = 0, _MOST, time.monotonic() - _LATE
+        for number, count in self._pool.queued().items():
+            first = running[number][0]
+            if count < least and first.began > late and count < self._depth(first.node[0]):
                 best, least = number, count
         return best
 
@@ -92,6 +95,7 @@ class Queueing:
     def _add(self, attempt: Attempt, place: int) -> bool:
         self._schedule.move(attempt.node, State.QUEUED)
         if not self._starter.queue_up(attempt, place):
+            self._plain[attempt.node[0]] = False  # it may be too long to be sent so, as others of its target
             self._put_back(attempt)
             return False
         assert attempt.task is not None
@@ -114,14 +118,21 @@ class Queueing:
         for number in numbers:
             self._put_back(self._attempts.pop(number))
 
-    @property
-    def due(self) -> float | None:
-        """When those that wait have waited long enough, by the monotonic clock."""
-        return self._heard + _LONGEST if self._attempts else None
+    def due(self, running: Running) -> float | None:
+        """When one has run so long that nothing is to wait for it any more, by the monotonic clock; None for never."""
+        if not self._attempts:
+            return None
+        return min((running[number][0].began for number in self._awaited()), default=0.0) + _LONGEST
 
-    def turn(self, *, is_stopping: bool) -> None:
-        """Lets those go that wait behind a slow task, or for a run that stops."""
-        due = self.due
-        if due is not None and (is_stopping or due <= time.monotonic()):
-            self._is_held = True
-            self.take_back(self._pool.withdraw())
+    def _awaited(self) -> list[int]:
+        """The numbers of the running tasks that others wait for."""
+        return [number for number, count in self._pool.queued().items() if count]
+
+    def turn(self, running: Running, *, is_stopping: bool) -> None:
+        """Lets those go that wait for a slow task, or for a run that stops."""
+        if not self._attempts:
+            return
+        late = time.monotonic() - _LONGEST
+        slow = [number for number in self._awaited() if is_stopping or running[number][0].began <= late]
+        if slow:
+            self.take_back(self._pool.withdraw(slow))

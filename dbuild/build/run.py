@@ -147,7 +147,7 @@ class Run:
             if killing_at is not None and time.monotonic() > killing_at:
                 self._pool.terminate(at_once=True)
             self._keep_deadlines()
-            self._queueing.turn(is_stopping=self._is_stopping)
+            self._queueing.turn(self._running, is_stopping=self._is_stopping)
             self._groups.turn()
         self._give_up()
         self._groups.commit_all()
@@ -156,7 +156,7 @@ class Run:
         """How long nothing has to be done unless a task ends."""
         wait = SECONDS if self._groups.is_pending else None
         due = self._beats.due if self._running else None
-        for moment in (self._alarms.next, killing_at, due, self._queueing.due):
+        for moment in (self._alarms.next, killing_at, due, self._queueing.due(self._running)):
             if moment is not None:
                 left = max(0.0, moment - time.monotonic()) + 0.01
                 wait = left if wait is None or left < wait else wait
@@ -292,7 +292,7 @@ class Run:
         told = self._undeclared.take(task, result, heard) if self._undeclared and task else []
         if not self._gathering.is_batched(attempts[0].node):
             self._conclude(attempts[0], result, told)
-        elif result.error is not None or attempts[0].ended_for:
+        elif result.error is not None or attempts[0].ended_for == "timeout":
             self._end_all(attempts, result, told)
         else:
             each = _share_of(result, len(attempts))
@@ -333,7 +333,7 @@ class Run:
     def _settle(self, attempt: Attempt, prepared: Prepared, result: Result, log: str | None) -> None:
         node = attempt.node
         error = result.error
-        if error is None and not attempt.ended_for:
+        if error is None and attempt.ended_for != "timeout":  # one that was to be stopped had ended before
             try:
                 with self._phases("publish"):
                     changed = self.published.publish(node, prepared, result)

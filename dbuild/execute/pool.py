@@ -55,7 +55,8 @@ class Pool:
         self.hear: Callable[[int, bytes], None] | None = None  # gets what each task prints, as its log gets it
         self._idle: list[Process] = []
         self._busy: list[Process] = []
-        self._is_ending = False  # all that runs, and what is submitted still, is to end
+        self._is_ending = False  # all that runs, and what begins still, is to end
+        self._is_hurried = False  # at once
         self._selector = selectors.DefaultSelector()
         self._waker, waking = socket.socketpair()
         for end in (self._waker, waking):
@@ -77,8 +78,7 @@ class Pool:
         failpoints.reach("task")
         worker.begin(task, self.hear)
         self._busy.append(worker)
-        if self._is_ending:
-            self.end(task.number)
+        self._end_begun(worker)
 
     def queued(self) -> dict[int, int]:
         """How many tasks wait for each of those that run, by its number."""
@@ -96,9 +96,10 @@ class Pool:
                 return worker.queue_up(task)
         return False
 
-    def withdraw(self) -> list[int]:
-        """Takes back all tasks that wait and have not been begun; their numbers."""
-        return [task.number for worker in self._busy for task in worker.queue.withdraw()]
+    def withdraw(self, behind: Collection[int]) -> list[int]:
+        """Takes back the tasks that wait behind these running ones and have not been begun; their numbers."""
+        workers = [one for one in self._busy if one.task is not None and one.task.number in behind]
+        return [task.number for worker in workers for task in worker.queue.withdraw()]
 
     def _worker_for(self, task: Task) -> Process:
         """An idle worker, or a new one: a worker that still holds what earlier tasks used up has no room for some.
@@ -202,12 +203,14 @@ class Pool:
         result = worker.finish(content)
         if result.then:
             worker.go_on(self.hear)
-            if self._is_ending:
-                self.end(result.then)
+            self._end_begun(worker)
             return [result]
-        if worker.queue and result.error is None and not self._is_ending:  # it had looked before they came
-            return [replace(result, then=worker.begin_queued(self.hear))]
-        waiting = worker.queue.withdraw()
+        if result.error is None and not (self._is_ending or worker.is_spent):
+            number = worker.begin_queued(self.hear)  # it may have looked before there was one
+            if number:
+                self._end_begun(worker)
+                return [replace(result, then=number)]
+        waiting = worker.queue.clear()
         self._busy.remove(worker)
         if worker.is_spent or worker.is_confined:
             self._end(worker)
@@ -276,9 +279,14 @@ class Pool:
         else:
             worker.tell("k" if at_once else word, task.number)
 
+    def _end_begun(self, worker: Process) -> None:
+        """Ends what has just begun where all is to end: the signal may have come a moment before."""
+        if self._is_ending and worker.task is not None:
+            self._end_task(worker, self._is_hurried, "s")
+
     def terminate(self, *, at_once: bool = False) -> None:
-        """Asks running recipes to end, or ends them at once; also what is submitted from now on."""
-        self._is_ending = True
+        """Asks running recipes to end, or ends them at once; also what begins from now on."""
+        self._is_ending, self._is_hurried = True, self._is_hurried or at_once
         for worker in list(self._busy):
             if worker.task is not None:
                 self._end_task(worker, at_once, "s")

@@ -40,7 +40,7 @@ class Printing:
 
     def end(self) -> None:
         """The running task has ended, and no other one was begun."""
-        held, self._held = self._held, b""
+        held, self._held, self._is_marked = self._held, b"", False
         if held:
             self._write(held)
 

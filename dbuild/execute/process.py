@@ -97,9 +97,11 @@ class Process:
         self._printing.go_on()
 
     def begin_queued(self, hear: Callable[[int, bytes], None] | None = None) -> int:
-        """Hands it the first task that waits for it, which it hasn't taken by itself, and gives that task's number."""
-        short = self.queue.take_back()
-        task = self.queue.take()
+        """Hands it the first task that waits for it, now that it looks for none itself: its number; 0 for none."""
+        found = self.queue.first() if self.queue else None
+        if found is None:
+            return 0
+        task, short = found
         self._take_on(task, hear)
         try:
             self.channel.send(short)

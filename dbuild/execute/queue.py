@@ -14,6 +14,7 @@ from collections import deque
 
 from dbuild.core.task import Task
 
+_HEAD = 8  # bytes of a datagram that are the number of its task
 _LONGEST = 1 << 15  # bytes of a task that may wait: a datagram is read as a whole
 
 
@@ -36,7 +37,7 @@ class Queue:
 
     def add(self, task: Task, short: object) -> bool:
         """Has a task wait, which is sent as `short`; False where it is too long, or too many wait already."""
-        data = pickle.dumps(short, pickle.HIGHEST_PROTOCOL)
+        data = task.number.to_bytes(_HEAD, "little") + pickle.dumps(short, pickle.HIGHEST_PROTOCOL)
         if len(data) > _LONGEST:
             return False
         try:
@@ -50,24 +51,30 @@ class Queue:
         """The first of them, of which its worker has told that it runs it."""
         return self._tasks.popleft()
 
-    def take_back(self) -> object:
-        """What was sent of the first of them, which its worker won't take any more. Raises OSError."""
-        return take_queued(self._exit.fileno())
+    def first(self) -> tuple[Task, object] | None:
+        """The first of them, with what was sent of it, for a worker that takes none itself; None where it is gone."""
+        short = take_queued(self._exit.fileno())
+        return (self._tasks.popleft(), short) if short is not None else None
 
     def withdraw(self) -> list[Task]:
         """Takes back those that the worker hasn't taken."""
-        found: list[Task] = []
+        if not self._tasks:
+            return []
+        # Read what they are: the worker may take one between two of them.
+        found: set[int] = set()
         try:
-            while self._tasks:
-                self._exit.recv(1)  # the rest of a datagram goes with it
-                found.append(self._tasks.pop())
+            while True:
+                found.add(int.from_bytes(self._exit.recv(_HEAD), "little"))  # the rest of a datagram goes with it
         except OSError:  # there is none any more
             pass
-        return found[::-1]
+        back = [task for task in self._tasks if task.number in found]
+        self._tasks = deque(task for task in self._tasks if task.number not in found)
+        return back
 
     def clear(self) -> list[Task]:
-        """All of them, when the worker has died: it has begun none of them."""
+        """All of them, when their worker is at none and takes none by itself, or has died."""
         found = list(self._tasks)
+        self.withdraw()
         self._tasks.clear()
         return found
 
@@ -77,9 +84,9 @@ class Queue:
 
 
 def take_queued(descriptor: int) -> object | None:
-    """What was sent of the next task that waits for this worker; None where none does. Raises OSError."""
+    """What was sent of the next task that waits; None where none does. Raises OSError where that isn't a queue."""
     try:
-        short: object = pickle.loads(os.read(descriptor, _LONGEST))  # noqa: S301 (both ends are dbuild's own)
+        short: object = pickle.loads(os.read(descriptor, _LONGEST)[_HEAD:])  # noqa: S301 (both ends are dbuild's own)
     except BlockingIOError:
         return None
     return short

@@ -31,8 +31,11 @@ class Streams:
                 setattr(sys, name, own)
 
     def write(self, data: bytes) -> None:
-        """Puts bytes into the pipe, after all that was printed; nothing where a recipe has closed it."""
+        """Puts a few bytes into the pipe, after all that was printed; nothing where a recipe has closed it."""
         try:
+            os.write(self._spare, data)
+        except BlockingIOError:  # a recipe has set it so, and filled it
+            os.set_blocking(self._spare, True)
             os.write(self._spare, data)
         except OSError:
             pass

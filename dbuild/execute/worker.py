@@ -116,6 +116,7 @@ class Worker:
         self._look.register(lifeline, select.POLLIN)
         self._engine: Engine | None = None
         self._is_fresh = True  # whether it has run programs only: neither SQL nor Python, which may leave files open
+        self._has_left = False  # this is a process that a recipe forked
         self._private = ""  # the folder for temporary files of a confined recipe
         self._main = threading.main_thread().ident or 0
         # Written by the main thread only, read by the one that listens to the lifeline:
@@ -218,8 +219,11 @@ class Worker:
             pass
 
     def _next(self) -> Task | None:
-        """The task that waits for this one to end. Raises OSError where a recipe has closed the queue."""
-        short = take_queued(self._queue)
+        """The task that waits for this one to end, if there is one."""
+        try:
+            short = take_queued(self._queue)
+        except Exception:  # a recipe has closed the queue, or has a file of that number: the build hands out what waits
+            return None
         if short is None:
             return None
         self._streams.write(self._mark)
@@ -231,6 +235,9 @@ class Worker:
 
     def leave_family(self) -> None:
         """In a process that a recipe forked: it holds none of this worker's ends."""
+        if self._has_left:  # what it forks itself may have files of these numbers
+            return
+        self._has_left = True
         self._channel.close()
         for descriptor in (self._lifeline, self._queue, *self._signs):
             os.close(descriptor)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
@@ -60,8 +61,8 @@ class Queued:
             self.numbers += [task.number] if is_queued else []
             return is_queued
 
-        def taken_back(pool: Pool) -> list[int]:
-            found = withdraw(pool)
+        def taken_back(pool: Pool, behind: Collection[int]) -> list[int]:
+            found = withdraw(pool, behind)
             self.withdrawn += found
             return found
 
@@ -226,6 +227,34 @@ while not ({rest}):
     assert shop.build(jobs=2).standing[:3] == (COUNT, 0, 0)
     assert sorted(ran(shop)) == [f"{number:03d}" for number in range(COUNT)]
     assert queued.withdrawn
+
+
+def test_nothing_waits_behind_a_slow_one_while_others_come_and_go(tmp_path: Path, queued: Queued) -> None:
+    """The other worker has a lot to do meanwhile, and does those that waited first."""
+    turns = ", ".join(f'"{number}"' for number in range(40))
+    flow = f"""{FLOW}
+[partitions.turn]
+values = [{turns}]
+[targets.other]
+path = "other/{{turn}}.txt"
+python = "recipes:take_a_turn"
+timeout = "1h"
+"""
+    taking = """
+def take_a_turn(output: Path):
+    began = time.monotonic()
+    while time.monotonic() < began + 0.03:
+        pass
+    output.write_text("")
+"""
+    shop = workshop(tmp_path / "shop", flow, t050="await_that('other/39.txt')")
+    shop.write("recipes.py", RECIPES + taking)
+    done = shop.build(jobs=2)
+    assert done.standing[:3] == (COUNT + 40, 0, 0)
+    ended = [(event.target, event.key[0][1]) for event in done.ended]
+    assert queued.withdrawn
+    quick = max(place for place, (target, name) in enumerate(ended) if target == "made" and name != "050")
+    assert quick < ended.index(("other", "30")) < ended.index(("made", "050"))
 
 
 def test_an_interrupt_ends_what_runs_and_what_waits(tmp_path: Path, queued: Queued) -> None:

@@ -157,6 +157,25 @@ os.kill(os.getpid(), 9)
     assert made.printed(task) == "-15\n"
 
 
+def test_what_a_forked_process_opens_its_own_children_have(tmp_path: Path) -> None:
+    """It has given up the worker's files, so their numbers are those of its own, and are not given up again."""
+    body = """
+import os
+if os.fork() == 0:
+    mine = [os.open("file", os.O_RDWR | os.O_CREAT) for _ in range(20)]
+    if os.fork() == 0:
+        print([os.write(one, b"x") for one in mine] == [1] * 20)
+        os._exit(0)
+    os.wait()
+    os._exit(0)
+os.wait()
+"""
+    with crew(tmp_path) as made:
+        task = made.python(body)
+        assert made.run(task).error is None
+    assert made.printed(task) == "True\n"
+
+
 def test_a_recipe_that_closes_the_files_of_its_worker(tmp_path: Path) -> None:
     with crew(tmp_path) as made:
         result = made.run(made.python("import os, time\nos.closerange(0, 64)\ntime.sleep(600)"))

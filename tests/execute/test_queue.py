@@ -6,13 +6,16 @@ import os
 import random
 import select
 import signal
+import socket
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from dbuild.core.task import Result, Task
 from dbuild.execute.printing import Printing
+from dbuild.execute.queue import Queue, take_queued
 from tests.build.workshop import await_that
 from tests.execute.crews import Crew, crew
 
@@ -84,7 +87,7 @@ def test_what_waits_can_be_taken_back(tmp_path: Path) -> None:
     with crew(tmp_path) as made:
         first, *others = gated(made), made.python("print(1)"), made.python("print(2)")
         start(made, first, *others)
-        assert made.pool.withdraw() == [task.number for task in others]
+        assert made.pool.withdraw([first.number]) == [task.number for task in others]
         assert made.pool.queued() == {first.number: 0}
         (tmp_path / "gate").write_text("")
         (ended,) = results(made, 1)
@@ -99,13 +102,43 @@ def test_what_a_worker_has_gone_on_to_cannot_be_taken_back(tmp_path: Path) -> No
         start(made, first, second, third)
         (tmp_path / "gate").write_text("")
         await_that((tmp_path / "began").exists)
-        assert made.pool.withdraw() == [third.number]
+        assert made.pool.withdraw([first.number]) == [third.number]
         (tmp_path / "gate").write_text("")
         ended = results(made, 2)
     assert [(result.number, result.then, result.error) for result in ended] == [
         (first.number, second.number, None),
         (second.number, 0, None),
     ]
+
+
+def test_a_worker_may_take_one_while_others_are_taken_back(tmp_path: Path) -> None:
+    class Between:
+        """The build's end; after what it has read first, the worker takes one."""
+
+        def __init__(self, real: socket.socket) -> None:
+            self._real = real
+            self._reads = 0
+
+        def recv(self, count: int) -> bytes:
+            data = self._real.recv(count)
+            self._reads += 1
+            if self._reads == 1:
+                assert take_queued(self._real.fileno()) == "second"
+            return data
+
+        def close(self) -> None:
+            self._real.close()
+
+    queue = Queue()
+    with crew(tmp_path) as made:
+        tasks = [made.python("pass") for _ in range(4)]
+    for task, short in zip(tasks, ("first", "second", "third", "fourth"), strict=True):
+        assert queue.add(task, short)
+    queue._exit = cast("socket.socket", Between(queue._exit))
+    assert queue.withdraw() == [tasks[0], tasks[2], tasks[3]]
+    assert len(queue) == 1
+    assert queue.take() is tasks[1]
+    queue.close()
 
 
 def test_a_worker_that_has_just_ended_is_handed_what_waits(tmp_path: Path) -> None:
@@ -179,6 +212,105 @@ def test_what_a_worker_has_gone_on_to_ends_with_all_others(tmp_path: Path) -> No
         (second.number, "interrupted"),
     ]
     assert ended[1].returned == (third.number,)
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+def test_all_are_ended_in_the_moment_in_which_one_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: bool
+) -> None:
+    """A signal may come at any place."""
+    with crew(tmp_path) as made:
+        first, second = made.python("pass"), made.shell("trap '' TERM; while :; do read line < gate; done")
+        os.mkfifo(tmp_path / "gate")
+        made.pool.submit(first)
+        await_ended(made)
+        assert made.pool.queue_up(second, first.number)
+        take = Queue.first
+
+        def interrupted(queue: Queue) -> object:
+            made.pool.terminate(at_once=at_once)
+            return take(queue)
+
+        monkeypatch.setattr(Queue, "first", interrupted)
+        (ended,) = results(made, 1)
+        assert (ended.error, ended.then) == (None, second.number)
+        if not at_once:
+            made.pool.terminate(at_once=True)
+        (ended,) = results(made, 1)
+        assert (ended.number, ended.error) == (second.number, "interrupted")
+
+
+def test_what_a_worker_has_gone_on_to_is_ended_at_once_with_all_others(tmp_path: Path) -> None:
+    with crew(tmp_path) as made:
+        first = gated(made)
+        second = made.shell("trap '' TERM; touch began; while :; do read line < gate; done")
+        start(made, first, second)
+        (tmp_path / "gate").write_text("")
+        await_that((tmp_path / "began").exists)
+        made.pool.terminate()
+        made.pool.terminate(at_once=True)
+        ended = results(made, 2)
+    assert (ended[1].number, ended[1].error) == (second.number, "interrupted")
+
+
+def test_what_waits_for_a_worker_without_a_queue_is_handed_to_it(tmp_path: Path) -> None:
+    """Its recipe has closed that, and has a file of its own in its place."""
+    with crew(tmp_path) as made:
+        closing = """
+import os, sys
+frame = sys._getframe()
+while not hasattr(frame.f_locals.get('self'), '_queue'):
+    frame = frame.f_back
+number = frame.f_locals['self']._queue
+os.dup2(os.open('file', os.O_RDWR | os.O_CREAT), number)
+os.write(number, b'x' * 100)
+os.lseek(number, 0, 0)
+"""
+        tasks = [made.python(closing), *(made.python(SAY.format(number)) for number in range(3))]
+        start(made, *tasks)
+        ended = results(made, 4)
+        assert len(made.pids) == 1
+    numbers = [task.number for task in tasks]
+    assert [(result.number, result.error, result.then) for result in ended] == [
+        (number, None, then) for number, then in zip(numbers, [*numbers[1:], 0], strict=True)
+    ]
+    assert [made.printed(task) for task in tasks[1:]] == [f"to {n}\nstraight to {n}from {n}" for n in range(3)]
+
+
+def test_what_is_lost_on_the_way_comes_back(tmp_path: Path) -> None:
+    with crew(tmp_path) as made:
+        first, *others = gated(made), made.python("1"), made.python("2")
+        start(made, first, *others)
+        (worker,) = made.pool._busy
+        for _ in others:
+            assert take_queued(worker.queue.fileno()) is not None  # somebody else has read them
+        (tmp_path / "gate").write_text("")
+        (ended,) = results(made, 1)
+        assert (ended.error, ended.then) == (None, 0)
+        assert ended.returned == tuple(task.number for task in others)
+        assert made.run(made.python("3")).error is None
+
+
+def test_a_full_pipe_that_does_not_block_takes_the_mark(tmp_path: Path) -> None:
+    filling = """
+import os
+open('gate').read()
+os.set_blocking(1, False)
+for size in (4096, 1):
+    try:
+        while True:
+            os.write(1, b'a' * size)
+    except BlockingIOError:
+        pass
+"""
+    os.mkfifo(tmp_path / "gate")
+    with crew(tmp_path) as made:
+        tasks = [made.python(filling), *(made.python(SAY.format(number)) for number in range(2))]
+        start(made, *tasks)
+        (tmp_path / "gate").write_text("")
+        results(made, 3)
+    assert set(made.printed(tasks[0])) == {"a"}
+    assert [made.printed(task) for task in tasks[1:]] == [f"to {n}\nstraight to {n}from {n}" for n in range(2)]
 
 
 def test_only_so_many_can_wait(tmp_path: Path) -> None:

@@ -42,6 +42,7 @@ class Queueing:
         self._put_back = put_back
         self._is_looked_at = means.undeclared is not None  # what a worker opens counts for the one task that it has
         self._attempts: dict[int, Attempt] = {}  # by the number of the task
+        self._behind: dict[int, int] = {}  # how many wait for a running task, by its number; for none: not there
         self._printed: dict[int, list[bytes]] = {}  # by the number of the task: what came before it was known to run
         self._plain: dict[str, bool] = {}  # by target: whether its tasks need nothing of their own
         self._seconds: dict[str, float] = {}  # by target: how long its tasks took of late
@@ -68,8 +69,8 @@ class Queueing:
     def _place(self, running: Running) -> int:
         """The number of the running task behind which one may wait; 0 where there is none."""
         best, least, late = 0, _MOST, time.monotonic() - _LATE
-        for number, count in self._pool.queued().items():
-            first = running[number][0]
+        for number, attempts in running.items():
+            first, count = attempts[0], self._behind.get(number, 0)
             if count < least and first.began > late and count < self._depth(first.node[0]):
                 best, least = number, count
         return best
@@ -100,6 +101,7 @@ class Queueing:
             return False
         assert attempt.task is not None
         self._attempts[attempt.task.number] = attempt
+        self._behind[place] = self._behind.get(place, 0) + 1
         return True
 
     # -- what becomes of it ----------------------------------------------------------------------------------------
@@ -108,31 +110,35 @@ class Queueing:
         """A task has printed that isn't known to run: its worker has gone on to it."""
         self._printed.setdefault(number, []).append(data)
 
-    def begin(self, number: int) -> tuple[Attempt, TaskStarted, Iterable[bytes]]:
-        """One waits no longer, but runs: it, and what is to be told, and what it has printed so far."""
+    def begin(self, number: int, behind: int) -> tuple[Attempt, TaskStarted, Iterable[bytes]]:
+        """One waits no longer behind another, but runs: it, what is to be told, and what it has printed so far."""
         attempt = self._attempts.pop(number)
+        left = self._behind.pop(behind) - 1
+        if left:
+            self._behind[number] = left
         return attempt, self._starter.begin_queued(attempt), self._printed.pop(number, ())
 
-    def take_back(self, numbers: Iterable[int]) -> None:
-        """The pool has given these back."""
+    def take_back(self, numbers: Sequence[int], behind: int) -> None:
+        """These don't wait behind another any more."""
+        if not numbers:
+            return
+        left = self._behind.pop(behind) - len(numbers)
+        if left:  # its worker has gone on to one of them
+            self._behind[behind] = left
         for number in numbers:
             self._put_back(self._attempts.pop(number))
 
     def due(self, running: Running) -> float | None:
         """When one has run so long that nothing is to wait for it any more, by the monotonic clock; None for never."""
-        if not self._attempts:
+        if not self._behind:
             return None
-        return min((running[number][0].began for number in self._awaited()), default=0.0) + _LONGEST
-
-    def _awaited(self) -> list[int]:
-        """The numbers of the running tasks that others wait for."""
-        return [number for number, count in self._pool.queued().items() if count]
+        return min([running[number][0].began for number in self._behind]) + _LONGEST
 
     def turn(self, running: Running, *, is_stopping: bool) -> None:
         """Lets those go that wait for a slow task, or for a run that stops."""
-        if not self._attempts:
+        if not self._behind:
             return
         late = time.monotonic() - _LONGEST
-        slow = [number for number in self._awaited() if is_stopping or running[number][0].began <= late]
-        if slow:
-            self.take_back(self._pool.withdraw(slow))
+        for number in list(self._behind):
+            if is_stopping or running[number][0].began <= late:
+                self.take_back(self._pool.withdraw(number), number)

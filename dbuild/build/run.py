@@ -141,7 +141,8 @@ class Run:
                 self._finish(result, heard)
                 for event in started:
                     self._emit(event)
-                self._queueing.take_back(result.returned)
+                if result.returned:
+                    self._queueing.take_back(result.returned, result.number)
             if self.is_interrupted and killing_at is None:
                 killing_at = time.monotonic() + GRACE
             if killing_at is not None and time.monotonic() > killing_at:
@@ -189,7 +190,7 @@ class Run:
         """
         attempts, emit, events = self._running[result.number], self._emit_to, list[Event]()
         if result.then:
-            return self._go_on(attempts[0].node, result.then)
+            return self._go_on(attempts[0].node, result)
         has_made = result.error is None and not any(part.error for part in result.parts)
         if has_made and not attempts[0].ended_for and not self._is_stopping:
             self.schedule.release(attempts[0].node)
@@ -213,10 +214,11 @@ class Run:
             elif ended:  # there may be thousands that needn't run, and what has ended is to be settled
                 return
 
-    def _go_on(self, node: Node, number: int) -> list[Event]:
+    def _go_on(self, node: Node, result: Result) -> list[Event]:
         """The worker of a task that has ended is at the next, which has waited for it: what is to be told of that."""
+        number = result.then
         self.schedule.release(node)
-        begun, started, printed = self._queueing.begin(number)
+        begun, started, printed = self._queueing.begin(number, result.number)
         if self._is_ending_all and number not in self._ended:
             self._end(number, [begun], "stopped")
         return [started, *(self._printed(begun, data) for data in printed)]

@@ -80,10 +80,6 @@ class Pool:
         self._busy.append(worker)
         self._end_begun(worker)
 
-    def queued(self) -> dict[int, int]:
-        """How many tasks wait for each of those that run, by its number."""
-        return {worker.task.number: len(worker.queue) for worker in self._busy if worker.task is not None}
-
     def queue_up(self, task: Task, behind: int) -> bool:
         """Has a task wait for the worker of the running task with that number; False where it can't.
 
@@ -96,10 +92,12 @@ class Pool:
                 return worker.queue_up(task)
         return False
 
-    def withdraw(self, behind: Collection[int]) -> list[int]:
-        """Takes back the tasks that wait behind these running ones and have not been begun; their numbers."""
-        workers = [one for one in self._busy if one.task is not None and one.task.number in behind]
-        return [task.number for worker in workers for task in worker.queue.withdraw()]
+    def withdraw(self, behind: int) -> list[int]:
+        """Takes back the tasks that wait behind a running one and have not been begun; their numbers."""
+        for worker in self._busy:
+            if worker.task is not None and worker.task.number == behind:
+                return [task.number for task in worker.queue.withdraw()]
+        return []
 
     def _worker_for(self, task: Task) -> Process:
         """An idle worker, or a new one: a worker that still holds what earlier tasks used up has no room for some.
@@ -205,18 +203,20 @@ class Pool:
             worker.go_on(self.hear)
             self._end_begun(worker)
             return [result]
-        if result.error is None and not (self._is_ending or worker.is_spent):
-            number = worker.begin_queued(self.hear)  # it may have looked before there was one
+        if worker.queue:
+            number = 0
+            if result.error is None and not (self._is_ending or worker.is_spent):
+                number = worker.begin_queued(self.hear)  # it had looked before there was one
             if number:
                 self._end_begun(worker)
                 return [replace(result, then=number)]
-        waiting = worker.queue.clear()
+            result = _with(result, worker.queue.clear())
         self._busy.remove(worker)
         if worker.is_spent or worker.is_confined:
             self._end(worker)
         else:
             self._idle.append(worker)
-        return [_with(result, waiting)]
+        return [result]
 
     def _bury(self, worker: Process) -> list[Result]:
         """A worker that died: its task failed, its children end, its place is free."""

@@ -98,7 +98,7 @@ class Process:
 
     def begin_queued(self, hear: Callable[[int, bytes], None] | None = None) -> int:
         """Hands it the first task that waits for it, now that it looks for none itself: its number; 0 for none."""
-        found = self.queue.first() if self.queue else None
+        found = self.queue.first()
         if found is None:
             return 0
         task, short = found

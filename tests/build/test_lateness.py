@@ -107,7 +107,7 @@ def test_status_counts_what_is_late_past_the_newest_too(shop: Workshop, now: str
             assert shop.build(now="2013-01-04T12:00").ran == []
         moments = ("2013-01-04T12:00", now)
         known, then = (fresh(Settings(str(shop.root), now=seconds_of(each)), ()) for each in moments)
-        assert (known, then) == (9, 9 if count == 0 else None)
+        assert (known, then) == ((9, ()), (9, ()) if count == 0 else None)
     settings = Settings(str(shop.root), now=seconds_of(now))
     assert source(told(shop, now), "prices").late_count == count
     for is_detailed in (False, True):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-from collections.abc import Collection
 from pathlib import Path
 
 import pytest
@@ -61,7 +60,7 @@ class Queued:
             self.numbers += [task.number] if is_queued else []
             return is_queued
 
-        def taken_back(pool: Pool, behind: Collection[int]) -> list[int]:
+        def taken_back(pool: Pool, behind: int) -> list[int]:
             found = withdraw(pool, behind)
             self.withdrawn += found
             return found

@@ -72,7 +72,7 @@ def calls_of_a_build(root: Path, recipe: str, count: int) -> Counter[str]:
 
 @pytest.mark.parametrize(
     ("recipe", "most"),
-    [('python = "recipes:copy"', 360), ('shell = "cp {raw} {output}"\ninterpreter = "sh"', 390)],
+    [('python = "recipes:copy"', 380), ('shell = "cp {raw} {output}"\ninterpreter = "sh"', 415)],
     ids=["python", "shell"],
 )
 def test_a_build_calls_few_functions_for_a_task(

@@ -162,7 +162,7 @@ def test_clean_flights_are_those_of_the_files(first: tuple[Path, Build]) -> None
     assert made_parquet(folder, "clean_flights/*.parquet") == expected
 
 
-@pytest.mark.parametrize("late", [15, 30])
+@pytest.mark.parametrize("late", [15, pytest.param(30, marks=pytest.mark.slow)])
 def test_tables_equal_those_computed_directly(project: Path, wanted: tuple[str, ...], late: int) -> None:
     again = build(project, "--param", f"min_delay={late}", *wanted)
     assert again.ran["daily_delays"] == (0 if late == 15 else PARTITIONS["daily_delays"])
@@ -230,6 +230,7 @@ def test_the_model_beats_a_guess_without_weather(first: tuple[Path, Build]) -> N
 
 
 @needs_sklearn
+@pytest.mark.slow
 def test_results_are_the_same_bytes_with_another_number_of_jobs(first: tuple[Path, Build], tmp_path: Path) -> None:
     other = tmp_path / "flights"
     shutil.copytree(EXAMPLE, other, ignore=shutil.ignore_patterns("out", ".dbuild", "__pycache__"))

@@ -89,14 +89,14 @@ def test_a_task_that_needs_more_than_there_is_runs_alone() -> None:
 # -- random flows --------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def runs() -> list[tuple[str, float, float]]:
-    """For the flows of seeds 0 to 199: their kind, how long they run, and how long every run of theirs takes at least.
+@pytest.fixture(scope="module", params=[60, pytest.param(200, marks=pytest.mark.slow)])
+def runs(request: pytest.FixtureRequest) -> list[tuple[str, float, float]]:
+    """For the flows of the first seeds: their kind, how long they run, and how long every run of theirs takes at least.
 
     The bound is the longest path or all the work of a resource; where the run isn't near it, a better one.
     """
     found = []
-    for seed in range(200):
+    for seed in range(request.param):
         work = draw(seed)
         end = simulate(work).end
         bound = proved_bound(work, enough=end / NEAR)
@@ -113,7 +113,7 @@ def test_random_flows_run_hardly_longer_than_they_must(
 ) -> None:
     """All of them within 5% of what is proved to be necessary: 200 of 200."""
     some = [end / bound for name, end, bound in runs if name == kind]
-    assert len(some) == count
+    assert len(some) == count if len(runs) == 200 else len(some) > count / 5
     assert [ratio for ratio in some if ratio > NEAR + 1e-9] == []
 
 

@@ -37,6 +37,7 @@ from dbuild.state.store import State
 from tests.random.test_random import run_seed
 from tests.random.trial import Mismatch
 
+pytestmark = pytest.mark.slow
 ENOUGH = 30  # seeds in which each has to be found out
 
 

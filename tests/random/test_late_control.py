@@ -27,6 +27,7 @@ from dbuild.core.supplied import StandIn, Supplied
 from tests.random.test_late import play
 from tests.random.warm import warm_workers
 
+pytestmark = pytest.mark.slow
 ENOUGH = 30  # seeds in which each has to be found out
 
 Wrong = Callable[[], AbstractContextManager[object]]

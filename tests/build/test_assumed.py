@@ -312,7 +312,7 @@ def test_whatever_was_assumed_a_build_without_it_is_right(shop: Workshop, tmp_pa
         assert shop.outputs() == shop.clean_outputs(tmp_path / f"clean{step}"), f"step {step}"
 
 
-@pytest.mark.parametrize("seed", [0, 10])
+@pytest.mark.parametrize("seed", [pytest.param(0, marks=pytest.mark.slow), 10])
 def test_what_is_assumed_rightly_makes_no_difference(
     shop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:

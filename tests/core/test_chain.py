@@ -72,6 +72,7 @@ def closed(chain: Chain, begin: PartitionSet, frozen: PartitionSet, *, is_up: bo
     return found | set(begin.indices()) if is_up else found
 
 
+@pytest.mark.slow
 @given(chains(), st.booleans(), st.randoms(use_true_random=False))
 def test_closures_are_those_of_single_steps(chain: Chain, has_frozen: bool, random: Random) -> None:
     begin = some(chain.domain, random)

@@ -196,6 +196,7 @@ def test_deadlines_are_those_of_the_oracle(
     assert is_expected(expectation, grain, number) == (expected is not None)
 
 
+@pytest.mark.slow
 @given(expectations(), grains(), MOMENTS, st.integers(-30, 30))
 def test_deadlines_never_fall(expectation: Expectation, grain: Grain, moment: datetime, hours: int) -> None:
     number = grain.index_at(moment + timedelta(hours=hours))
@@ -286,6 +287,7 @@ def test_absences_are_those_of_each_partition(case: Case) -> None:
     assert absence.unsettled == case.unsettled
 
 
+@pytest.mark.slow
 @given(cases())
 def test_the_next_deadline_is_when_something_becomes_late(case: Case) -> None:
     made = replace(source("raw", *case.names), expect=case.expectation)

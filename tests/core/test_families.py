@@ -207,6 +207,7 @@ def test_the_value_of_a_named_folder_is_one_word() -> None:
     assert described(family(paths)) == ("sensor={sensor}/week={week}/x-1.csv", "a-1,b 2,c.3", "week")
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(drawn())
 def test_the_pattern_of_any_family_gives_every_name_back(case: tuple[list[str], int]) -> None:

@@ -121,6 +121,7 @@ def test_random_flows_run_as_long_as_they_must_on_the_whole(runs: list[tuple[str
     assert statistics.mean(end / bound for _, end, bound in runs) < 1.02
 
 
+@pytest.mark.slow
 def test_wrong_expectations_cost_little() -> None:
     """Durations that are known only as a target's mean: what a second build knows of new partitions."""
     costs, gains = [], []

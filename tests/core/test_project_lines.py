@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
+import pytest
 import tomli
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -122,6 +123,7 @@ def forms(key: str) -> set[str]:
     return {key, json.dumps(key), json.dumps(key, ensure_ascii=False)}
 
 
+@pytest.mark.slow
 @settings(max_examples=400, deadline=None)
 @given(st.data())
 def test_every_key_of_a_document_is_found_on_its_line(data: st.DataObject) -> None:

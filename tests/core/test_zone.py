@@ -144,6 +144,7 @@ def test_zones_have_the_offsets_of_the_standard_library() -> None:
     check_offsets(timedelta(days=97, hours=5))
 
 
+@pytest.mark.slow
 def test_periods_around_one_change_of_each_kind() -> None:
     found = list(changes(is_each=False))
     assert len(found) > 100

@@ -43,7 +43,7 @@ def grain_of(unit: str, count: int, zone: str, begin: date) -> Grain:
     return Grain(unit, zone, count, number_at(unit, one.wall(one.bounded(begin.isoformat()))) % count)
 
 
-@pytest.mark.parametrize("zone", ZONES)
+@pytest.mark.parametrize("zone", [*ZONES[:4], *(pytest.param(zone, marks=pytest.mark.slow) for zone in ZONES[4:])])
 def test_periods_are_the_same(zone: str) -> None:
     for (unit, count), begin in product(TIMED + DATED, BEGINNINGS):
         grain = grain_of(unit, count, zone, begin)
@@ -85,7 +85,7 @@ def test_what_windows_by_the_clock_read_is_the_same(zone: str) -> None:
                 assert link.image(own.index(period.key)) == (image[0], max(image)), (unit, count, rule, period)
 
 
-@pytest.mark.parametrize("zone", ZONES)
+@pytest.mark.parametrize("zone", [*ZONES[:4], *(pytest.param(zone, marks=pytest.mark.slow) for zone in ZONES[4:])])
 def test_what_rules_read_is_the_same(zone: str) -> None:
     begin = date(2013, 1, 29)
     low = datetime.combine(begin, datetime.min.time())

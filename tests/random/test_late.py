@@ -22,7 +22,7 @@ from tests.random.late_flows import RECIPES, drawn_shape
 from tests.random.late_happenings import begin, happen, sources_of
 from tests.random.warm import warm_workers
 
-IN_CI = 12
+IN_CI = 8
 ALL = 1000
 
 

@@ -23,7 +23,7 @@ from tests.random.drawing import draw
 from tests.random.edits import edit, mend
 from tests.random.trial import Mismatch, Trial
 
-SEEDS = 14
+SEEDS = 8
 MORE = int(os.environ.get("DBUILD_RANDOM_SEEDS", "400"))
 
 Counts = tuple[int, int]  # builds, tasks

@@ -85,7 +85,7 @@ def check(root: Path, few_unknown: int) -> Counter[str]:
     return found
 
 
-@pytest.mark.parametrize(("package", "few"), [("rich", 10), ("click", 10)])
+@pytest.mark.parametrize(("package", "few"), [pytest.param("rich", 10, marks=pytest.mark.slow), ("click", 10)])
 def test_a_package_that_is_installed(tmp_path: Path, package: str, few: int) -> None:
     spec = find_spec(package)
     assert spec and spec.submodule_search_locations

@@ -6,6 +6,8 @@ import shutil
 import signal
 from pathlib import Path
 
+import pytest
+
 from tests.build.test_pricing import EARLY, EXAMPLE, STEPS, SUMS
 from tests.cli.sandbox import Sandbox
 from tests.watch.watched import name_of, until_idle, watching
@@ -28,6 +30,7 @@ def outputs(project: Sandbox) -> dict[str, str]:
     return {str(path.relative_to(out)): path.read_text() for path in sorted(out.rglob("*")) if path.is_file()}
 
 
+@pytest.mark.slow
 def test_each_arrival_repairs_what_it_touches(tmp_path: Path) -> None:
     project = shop(tmp_path / "pricing")
     first, *moments = STEPS

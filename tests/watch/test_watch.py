@@ -23,7 +23,9 @@ from tests.watch.watched import PATIENCE, Watched, until_idle, watching
 KINDS = [(), ("--poll", "0.05")]
 
 
-@pytest.mark.parametrize("words", KINDS, ids=["inotify", "polling"])
+@pytest.mark.parametrize(
+    "words", [KINDS[0], pytest.param(KINDS[1], marks=pytest.mark.slow)], ids=["inotify", "polling"]
+)
 def test_what_changes_is_built_and_nothing_else(sandbox: Sandbox, words: tuple[str, ...]) -> None:
     with watching(sandbox, *words) as watched:
         assert [record["event"] for record in watched.said].count("task") == 5

@@ -83,7 +83,7 @@ class Queueing:
         seconds = self._seconds.get(target, _QUICK)
         if seconds >= _QUICK or self._is_looked_at or not self._is_plain(target):
             return 0
-        return min(_MOST, int(_AHEAD / seconds))
+        return _MOST if seconds * _MOST <= _AHEAD else int(_AHEAD / seconds)
 
     def _is_plain(self, name: str) -> bool:
         found = self._plain.get(name)

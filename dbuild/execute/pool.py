@@ -200,7 +200,7 @@ class Pool:
             content = replace(content, error="interrupted", causes=())
         result = worker.finish(content)
         if result.then:
-            worker.go_on(self.hear)
+            worker.go_on(result.then, self.hear)
             self._end_begun(worker)
             return [result]
         if worker.queue:

@@ -91,9 +91,9 @@ class Process:
         """Has a task wait until this one has ended; False where it can't."""
         return self.queue.add(task, _SENDER.shorten(task))
 
-    def go_on(self, hear: Callable[[int, bytes], None] | None = None) -> None:
-        """Takes note that it runs the first task that waited for it; `hear` as in `begin`."""
-        self._take_on(self.queue.take(), hear)
+    def go_on(self, number: int, hear: Callable[[int, bytes], None] | None = None) -> None:
+        """Takes note that it runs a task that waited for it; `hear` as in `begin`."""
+        self._take_on(self.queue.take(number), hear)
         self._printing.go_on()
 
     def begin_queued(self, hear: Callable[[int, bytes], None] | None = None) -> int:

@@ -47,14 +47,16 @@ class Queue:
         self._tasks.append(task)
         return True
 
-    def take(self) -> Task:
-        """The first of them, of which its worker has told that it runs it."""
-        return self._tasks.popleft()
+    def take(self, number: int) -> Task:
+        """The one of them of which its worker has told that it runs it: the first, unless somebody else read that."""
+        task = next(task for task in self._tasks if task.number == number)
+        self._tasks.remove(task)
+        return task
 
     def first(self) -> tuple[Task, object] | None:
         """The first of them, with what was sent of it, for a worker that takes none itself; None where it is gone."""
-        short = take_queued(self._exit.fileno())
-        return (self._tasks.popleft(), short) if short is not None else None
+        found = take_queued(self._exit.fileno())
+        return (self.take(found[0]), found[1]) if found is not None else None
 
     def withdraw(self) -> list[Task]:
         """Takes back those that the worker hasn't taken."""
@@ -83,10 +85,13 @@ class Queue:
         self._exit.close()
 
 
-def take_queued(descriptor: int) -> object | None:
-    """What was sent of the next task that waits; None where none does. Raises OSError where that isn't a queue."""
+def take_queued(descriptor: int) -> tuple[int, object] | None:
+    """The number of the next task that waits, and what was sent of it; None where none does.
+
+    Raises OSError, or whatever pickle does, where that isn't a queue.
+    """
     try:
-        short: object = pickle.loads(os.read(descriptor, _LONGEST)[_HEAD:])  # noqa: S301 (both ends are dbuild's own)
+        data = os.read(descriptor, _LONGEST)
     except BlockingIOError:
         return None
-    return short
+    return int.from_bytes(data[:_HEAD], "little"), pickle.loads(data[_HEAD:])  # noqa: S301 (both ends are dbuild's own)

@@ -221,13 +221,13 @@ class Worker:
     def _next(self) -> Task | None:
         """The task that waits for this one to end, if there is one."""
         try:
-            short = take_queued(self._queue)
+            found = take_queued(self._queue)
         except Exception:  # a recipe has closed the queue, or has a file of that number: the build hands out what waits
             return None
-        if short is None:
+        if found is None:
             return None
         self._streams.write(self._mark)
-        return self._reader.whole(short)
+        return self._reader.whole(found[1])
 
     def _is_orphaned(self) -> bool:
         """Whether the build is gone."""

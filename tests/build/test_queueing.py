@@ -209,7 +209,8 @@ def test_fail_fast_ends_what_others_have_gone_on_to(tmp_path: Path, queued: Queu
     assert list(done.errors) == ["made@050"]
     stopped = [event for event in done.events if isinstance(event, TaskStopped)]
     assert len(stopped) <= 1
-    assert len(ran(shop)) == len(set(ran(shop))) == len(done.ran) + len(stopped)
+    assert len(ran(shop)) == len(set(ran(shop)))
+    assert len(done.ran) <= len(ran(shop)) <= len(done.ran) + len(stopped)  # one may be ended before its first line
     most_at_once(done.events)
 
 

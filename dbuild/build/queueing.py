@@ -14,6 +14,7 @@ from dbuild.build.means import Means
 from dbuild.build.starter import Starter
 from dbuild.build.world import World
 from dbuild.core.events import TaskStarted
+from dbuild.core.model import Target
 from dbuild.core.schedule import Node, Schedule, State
 from dbuild.core.task import Result
 
@@ -35,16 +36,16 @@ class Queueing:
         self, world: World, means: Means, schedule: Schedule, starter: Starter, put_back: Callable[[Attempt], None]
     ) -> None:
         """`put_back` gets those that have waited in vain."""
-        self._steps = world.flow.steps
         self._pool = means.pool
         self._schedule = schedule
         self._starter = starter
         self._put_back = put_back
         self._is_looked_at = means.undeclared is not None  # what a worker opens counts for the one task that it has
         self._attempts: dict[int, Attempt] = {}  # by the number of the task
-        self._behind: dict[int, int] = {}  # how many wait for a running task, by its number; for none: not there
+        self.behind: dict[int, int] = {}  # how many wait for a running task, by its number; for none: not there
         self._printed: dict[int, list[bytes]] = {}  # by the number of the task: what came before it was known to run
-        self._plain: dict[str, bool] = {}  # by target: whether its tasks need nothing of their own
+        # By target: whether its tasks need nothing of their own.
+        self._plain = {name: self._is_plain(step.target) for name, step in world.flow.steps.items()}
         self._seconds: dict[str, float] = {}  # by target: how long its tasks took of late
 
     def note(self, node: Node, result: Result) -> None:
@@ -70,7 +71,7 @@ class Queueing:
         """The number of the running task behind which one may wait; 0 where there is none."""
         best, least, late = 0, _MOST, time.monotonic() - _LATE
         for number, attempts in running.items():
-            first, count = attempts[0], self._behind.get(number, 0)
+            first, count = attempts[0], self.behind.get(number, 0)
             if count < least and first.began > late and count < self._depth(first.node[0]):
                 best, least = number, count
         return best
@@ -81,17 +82,13 @@ class Queueing:
     def _depth(self, target: str) -> int:
         """How many may wait behind a task of a target; none where it may not wait itself."""
         seconds = self._seconds.get(target, _QUICK)
-        if seconds >= _QUICK or self._is_looked_at or not self._is_plain(target):
+        if seconds >= _QUICK or not self._plain[target]:
             return 0
         return _MOST if seconds * _MOST <= _AHEAD else int(_AHEAD / seconds)
 
-    def _is_plain(self, name: str) -> bool:
-        found = self._plain.get(name)
-        if found is None:
-            target = self._steps[name].target
-            own = target.needs.memory or target.secrets or target.limits.timeout is not None
-            found = self._plain[name] = target.batch is None and not own
-        return found
+    def _is_plain(self, target: Target) -> bool:
+        own = target.needs.memory or target.secrets or target.limits.timeout is not None
+        return not (own or target.batch is not None or self._is_looked_at)
 
     def _add(self, attempt: Attempt, place: int) -> bool:
         self._schedule.move(attempt.node, State.QUEUED)
@@ -101,7 +98,7 @@ class Queueing:
             return False
         assert attempt.task is not None
         self._attempts[attempt.task.number] = attempt
-        self._behind[place] = self._behind.get(place, 0) + 1
+        self.behind[place] = self.behind.get(place, 0) + 1
         return True
 
     # -- what becomes of it ----------------------------------------------------------------------------------------
@@ -113,32 +110,29 @@ class Queueing:
     def begin(self, number: int, behind: int) -> tuple[Attempt, TaskStarted, Iterable[bytes]]:
         """One waits no longer behind another, but runs: it, what is to be told, and what it has printed so far."""
         attempt = self._attempts.pop(number)
-        left = self._behind.pop(behind) - 1
+        left = self.behind.pop(behind) - 1
         if left:
-            self._behind[number] = left
+            self.behind[number] = left
         return attempt, self._starter.begin_queued(attempt), self._printed.pop(number, ())
 
     def take_back(self, numbers: Sequence[int], behind: int) -> None:
         """These don't wait behind another any more."""
-        if not numbers:
-            return
-        left = self._behind.pop(behind) - len(numbers)
+        left = self.behind.pop(behind) - len(numbers)
         if left:  # its worker has gone on to one of them
-            self._behind[behind] = left
+            self.behind[behind] = left
         for number in numbers:
             self._put_back(self._attempts.pop(number))
 
-    def due(self, running: Running) -> float | None:
-        """When one has run so long that nothing is to wait for it any more, by the monotonic clock; None for never."""
-        if not self._behind:
-            return None
-        return min([running[number][0].began for number in self._behind]) + _LONGEST
+    def due(self, running: Running) -> float:
+        """When one has run so long that nothing is to wait for it any more, by the monotonic clock.
+
+        Only while something waits.
+        """
+        return min([running[number][0].began for number in self.behind]) + _LONGEST
 
     def turn(self, running: Running, *, is_stopping: bool) -> None:
         """Lets those go that wait for a slow task, or for a run that stops."""
-        if not self._behind:
-            return
         late = time.monotonic() - _LONGEST
-        for number in list(self._behind):
+        for number in list(self.behind):
             if is_stopping or running[number][0].began <= late:
                 self.take_back(self._pool.withdraw(number), number)

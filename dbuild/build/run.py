@@ -148,7 +148,8 @@ class Run:
             if killing_at is not None and time.monotonic() > killing_at:
                 self._pool.terminate(at_once=True)
             self._keep_deadlines()
-            self._queueing.turn(self._running, is_stopping=self._is_stopping)
+            if self._queueing.behind:
+                self._queueing.turn(self._running, is_stopping=self._is_stopping)
             self._groups.turn()
         self._give_up()
         self._groups.commit_all()
@@ -157,7 +158,8 @@ class Run:
         """How long nothing has to be done unless a task ends."""
         wait = SECONDS if self._groups.is_pending else None
         due = self._beats.due if self._running else None
-        for moment in (self._alarms.next, killing_at, due, self._queueing.due(self._running)):
+        late = self._queueing.due(self._running) if self._queueing.behind else None
+        for moment in (self._alarms.next, killing_at, due, late):
             if moment is not None:
                 left = max(0.0, moment - time.monotonic()) + 0.01
                 wait = left if wait is None or left < wait else wait

@@ -365,8 +365,13 @@ class Schedule:
     def is_over(self) -> bool:
         """Whether every task has ended."""
         counts = self.counts  # asked after every task
-        is_open = counts[State.PENDING] or counts[State.READY] or counts[State.RUNNING] or counts[State.DELAYED]
-        return not (is_open or counts[State.QUEUED])
+        return not (
+            counts[State.PENDING]
+            or counts[State.READY]
+            or counts[State.RUNNING]
+            or counts[State.DELAYED]
+            or counts[State.QUEUED]
+        )
 
     @property
     def running(self) -> int:

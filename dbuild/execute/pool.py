@@ -78,7 +78,8 @@ class Pool:
         failpoints.reach("task")
         worker.begin(task, self.hear)
         self._busy.append(worker)
-        self._end_begun(worker)
+        if self._is_ending:
+            self._end_begun(worker)
 
     def queue_up(self, task: Task, behind: int) -> bool:
         """Has a task wait for the worker of the running task with that number; False where it can't.
@@ -86,18 +87,23 @@ class Pool:
         It is run there as soon as that one has succeeded, of which the result of that one tells (`then`), or it is
         told there that it was `returned`. For a task without a limit of memory, that isn't looked at.
         """
-        for worker in self._busy:
-            if worker.task is not None and worker.task.number == behind:
-                failpoints.reach("task")
-                return worker.queue_up(task)
-        return False
+        worker = self._at(behind)
+        if worker is None:
+            return False
+        failpoints.reach("task")
+        return worker.queue_up(task)
 
     def withdraw(self, behind: int) -> list[int]:
         """Takes back the tasks that wait behind a running one and have not been begun; their numbers."""
+        worker = self._at(behind)
+        return [task.number for task in worker.queue.withdraw()] if worker is not None else []
+
+    def _at(self, number: int) -> Process | None:
+        """The worker of a running task."""
         for worker in self._busy:
-            if worker.task is not None and worker.task.number == behind:
-                return [task.number for task in worker.queue.withdraw()]
-        return []
+            if worker.task is not None and worker.task.number == number:
+                return worker
+        return None
 
     def _worker_for(self, task: Task) -> Process:
         """An idle worker, or a new one: a worker that still holds what earlier tasks used up has no room for some.
@@ -155,10 +161,11 @@ class Pool:
 
     def _next_look(self, deadline: float | None) -> float | None:
         """Seconds until the deadline, or until a task's memory has to be looked at."""
-        moments = [worker.watch.due for worker in self._busy if worker.watch is not None]
-        if deadline is not None:
-            moments.append(deadline)
-        return max(0.0, min(moments) - time.monotonic()) if moments else None
+        due = deadline
+        for worker in self._busy:
+            if worker.watch is not None and (due is None or worker.watch.due < due):
+                due = worker.watch.due
+        return None if due is None else max(0.0, due - time.monotonic())
 
     def _look_at_memory(self) -> None:
         now = time.monotonic()
@@ -189,7 +196,10 @@ class Pool:
             told = worker.channel.take()
         except (EOFError, OSError):
             return self._bury(worker)
-        return [result for kind, content in told for result in self._take_told(worker, kind, content)]
+        results: list[Result] = []
+        for kind, content in told:
+            results.extend(self._take_told(worker, kind, content))
+        return results
 
     def _take_told(self, worker: Process, kind: str, content: Any) -> list[Result]:
         if kind == "child":
@@ -201,14 +211,16 @@ class Pool:
         result = worker.finish(content)
         if result.then:
             worker.go_on(result.then, self.hear)
-            self._end_begun(worker)
+            if self._is_ending:
+                self._end_begun(worker)
             return [result]
-        if worker.queue:
+        if worker.queue.tasks:
             number = 0
             if result.error is None and not (self._is_ending or worker.is_spent):
                 number = worker.begin_queued(self.hear)  # it had looked before there was one
             if number:
-                self._end_begun(worker)
+                if self._is_ending:
+                    self._end_begun(worker)
                 return [replace(result, then=number)]
             result = _with(result, worker.queue.clear())
         self._busy.remove(worker)
@@ -264,9 +276,9 @@ class Pool:
         and by TERM to what it started: where a Python recipe stood is in its log then. A worker that had to be
         interrupted or killed isn't used again. What a task made after it was asked doesn't count.
         """
-        for worker in list(self._busy):
-            if worker.task is not None and worker.task.number == number:
-                self._end_task(worker, at_once)
+        worker = self._at(number)
+        if worker is not None:
+            self._end_task(worker, at_once)
 
     def _end_task(self, worker: Process, at_once: bool, word: str = "e") -> None:
         task = worker.task
@@ -281,7 +293,7 @@ class Pool:
 
     def _end_begun(self, worker: Process) -> None:
         """Ends what has just begun where all is to end: the signal may have come a moment before."""
-        if self._is_ending and worker.task is not None:
+        if worker.task is not None:
             self._end_task(worker, self._is_hurried, "s")
 
     def terminate(self, *, at_once: bool = False) -> None:

@@ -81,11 +81,7 @@ class Process:
     def begin(self, task: Task, hear: Callable[[int, bytes], None] | None = None) -> None:
         """Hands it a task; `hear` gets its number with what it prints."""
         self._take_waiting()  # what an earlier task left running may have printed since
-        self._take_on(task, hear)
-        try:
-            self.channel.send(_SENDER.shorten(task))
-        except OSError:
-            pass  # it died while idle: the pool finds the closed connection and reports the task
+        self._hand(task, _SENDER.shorten(task), hear)
 
     def queue_up(self, task: Task) -> bool:
         """Has a task wait until this one has ended; False where it can't."""
@@ -101,13 +97,15 @@ class Process:
         found = self.queue.first()
         if found is None:
             return 0
-        task, short = found
+        self._hand(*found, hear)
+        return found[0].number
+
+    def _hand(self, task: Task, short: object, hear: Callable[[int, bytes], None] | None) -> None:
         self._take_on(task, hear)
         try:
             self.channel.send(short)
         except OSError:
-            pass  # as in `begin`
-        return task.number
+            pass  # it died while idle: the pool finds the closed connection and reports the task
 
     def _take_on(self, task: Task, hear: Callable[[int, bytes], None] | None) -> None:
         self._mask = Mask(value for _, value in task.secrets) if task.secrets else _NOTHING
@@ -156,7 +154,7 @@ class Process:
             data = os.read(self.pipe, _PIECE)
         except BlockingIOError:
             return True
-        self._printing.take(data, is_marked=bool(self.queue))
+        self._printing.take(data, is_marked=bool(self.queue.tasks))
         return bool(data)
 
     def _write(self, data: bytes) -> None:
@@ -175,7 +173,7 @@ class Process:
             if not data:
                 return
             waiting -= len(data)
-            self._printing.take(data, is_marked=bool(self.queue))
+            self._printing.take(data, is_marked=bool(self.queue.tasks))
 
     # -- its end -------------------------------------------------------------------------------------------------------
 

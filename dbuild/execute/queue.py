@@ -24,16 +24,13 @@ class Queue:
     def __init__(self) -> None:
         """Raises OSError where no socket can be had."""
         self._entry, self._exit = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._tasks: deque[Task] = deque()  # that wait, or that the worker has taken and not told of
+        self.tasks: deque[Task] = deque()  # that wait, or that the worker has taken and not told of
         for end in (self._entry, self._exit):
             end.setblocking(False)
 
     def fileno(self) -> int:
         """The end that the worker reads from."""
         return self._exit.fileno()
-
-    def __len__(self) -> int:
-        return len(self._tasks)
 
     def add(self, task: Task, short: object) -> bool:
         """Has a task wait, which is sent as `short`; False where it is too long, or too many wait already."""
@@ -44,14 +41,16 @@ class Queue:
             self._entry.send(data)
         except OSError:  # as many as the system holds
             return False
-        self._tasks.append(task)
+        self.tasks.append(task)
         return True
 
     def take(self, number: int) -> Task:
         """The one of them of which its worker has told that it runs it: the first, unless somebody else read that."""
-        task = next(task for task in self._tasks if task.number == number)
-        self._tasks.remove(task)
-        return task
+        for place, task in enumerate(self.tasks):  # mostly the first
+            if task.number == number:
+                del self.tasks[place]
+                return task
+        raise KeyError(number)
 
     def first(self) -> tuple[Task, object] | None:
         """The first of them, with what was sent of it, for a worker that takes none itself; None where it is gone."""
@@ -60,7 +59,7 @@ class Queue:
 
     def withdraw(self) -> list[Task]:
         """Takes back those that the worker hasn't taken."""
-        if not self._tasks:
+        if not self.tasks:
             return []
         # Read what they are: the worker may take one between two of them.
         found: set[int] = set()
@@ -69,15 +68,15 @@ class Queue:
                 found.add(int.from_bytes(self._exit.recv(_HEAD), "little"))  # the rest of a datagram goes with it
         except OSError:  # there is none any more
             pass
-        back = [task for task in self._tasks if task.number in found]
-        self._tasks = deque(task for task in self._tasks if task.number not in found)
+        back = [task for task in self.tasks if task.number in found]
+        self.tasks = deque(task for task in self.tasks if task.number not in found)
         return back
 
     def clear(self) -> list[Task]:
         """All of them, when their worker is at none and takes none by itself, or has died."""
-        found = list(self._tasks)
+        found = list(self.tasks)
         self.withdraw()
-        self._tasks.clear()
+        self.tasks.clear()
         return found
 
     def close(self) -> None:

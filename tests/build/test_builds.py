@@ -791,8 +791,8 @@ def test_included_files_belong_to_the_project(tmp_path: Path) -> None:
         many.build()
 
 
-def test_a_chain_of_1200_targets_is_no_matter_of_recursion(tmp_path: Path) -> None:
-    count = 1200
+def test_a_chain_of_2000_targets_is_no_matter_of_recursion(tmp_path: Path) -> None:
+    count = 2000
     links = [
         f'[targets.t{n}]\npath = "out/{n}.txt"\npython = "step:more"\ninputs = {{ given = "t{n - 1}" }}\n'
         for n in range(1, count)

@@ -13,18 +13,9 @@ from dbuild.build import Settings, build, queueing
 from dbuild.core.events import Event, TaskEnded, TaskPrinted, TaskStarted, TaskStopped
 from dbuild.core.task import Task
 from dbuild.execute.pool import Pool
-from tests.build.workshop import Workshop
+from tests.build.workshop import EACH_FILE, Workshop
 
-FLOW = """
-[partitions.name]
-discover = "raw"
-[sources.raw]
-path = "in/{name}.txt"
-[targets.made]
-path = "out/{name}.txt"
-python = "recipes:make"
-inputs = ["raw"]
-"""
+FLOW = f'{EACH_FILE}python = "recipes:make"\n'
 # Each run of a recipe leaves a line; what a source says besides is done.
 RECIPES = """
 import os, time

@@ -12,18 +12,9 @@ from dbuild.build.publication import Publisher
 from dbuild.core.events import TaskEnded, TaskStarted
 from dbuild.core.schedule import Node, Schedule
 from dbuild.execute.pool import Pool
-from tests.build.workshop import Workshop
+from tests.build.workshop import EACH_FILE, Workshop
 
-FLOW = """
-[partitions.name]
-discover = "raw"
-[sources.raw]
-path = "in/{name}.txt"
-[targets.made]
-path = "out/{name}.txt"
-python = "recipes:copy"
-inputs = ["raw"]
-"""
+FLOW = f'{EACH_FILE}python = "recipes:copy"\n'
 NEXT = """
 [targets.next]
 path = "next/{name}.txt"

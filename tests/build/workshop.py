@@ -25,6 +25,16 @@ DAYS = """
 every = "day"
 start = 2013-01-01
 """
+# A target of a partition for each file; its recipe comes behind it.
+EACH_FILE = """
+[partitions.name]
+discover = "raw"
+[sources.raw]
+path = "in/{name}.txt"
+[targets.made]
+path = "out/{name}.txt"
+inputs = ["raw"]
+"""
 
 
 @dataclass(frozen=True)

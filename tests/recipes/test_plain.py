@@ -172,11 +172,11 @@ def test_random_commands_are_what_bash_makes_of_them(tmp_path: Path, monkeypatch
     parts = ["a", "-b", "=", ".", "/", ",", ":", "{n}", "{odd}", "{two}", "{none}", " ", "  ", "\t"]
     rare = [*"'\"$#;~*%@", "\\", "\n", "{{", "}}", " > ", " < ", "in.txt", "2", "{raw}", "{output}"]
     count = 0
-    for _ in range(60):
+    for _ in range(150):
         words = random.choices([*parts * 3, *rare], k=random.randint(1, 7))
         text = "./show " + "".join(words)
         count += compared(tmp_path, text, monkeypatch) == ["./show"]
-    assert count > 12
+    assert count > 30
 
 
 def test_several_outputs_have_their_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

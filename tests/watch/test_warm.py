@@ -85,7 +85,7 @@ def test_random_changes_are_never_missed(project: Sandbox, tmp_path: Path, liste
     with watching(project, "--once-per", "10h") as watched:
         outside = tmp_path / "outside.csv"
         outside.write_text("outside\n")
-        for step in range(30):
+        for step in range(60):
             for _ in range(draw.randint(1, 3)):
                 change(project.root, outside, draw, step)
             done = build(settings, [], emit=lambda event: None)

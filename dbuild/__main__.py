@@ -23,6 +23,8 @@ def main() -> int:
         return run()
     except KeyboardInterrupt:
         return 130
+    finally:
+        gc.freeze()  # Python looks for cycles among all there is before it ends: a tenth of a small build, for nothing
 
 
 if __name__ == "__main__":

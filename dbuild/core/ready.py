@@ -45,9 +45,7 @@ class ReadyLine:
 
         What is `coming` will be in line in a moment: None also where that will be next then.
         """
-        heads = self._heads(is_wanted)
-        for claim, rank in coming:
-            heapq.heappush(heads, self._head(claim, rank))
+        heads = self._heads(is_wanted, coming)
         opening: Opening | None = None
         asked: set[Claim] = set()
         while heads:
@@ -56,6 +54,8 @@ class ReadyLine:
                 continue
             asked.add(claim)
             if not self._resources.fits(claim):
+                if not heads:  # nobody is left for whom it matters when it will
+                    return None
                 opening = opening or self._forecast.opening(claim)
             elif opening is None or opening.allows(claim, rank[2]):
                 line = self._heaps.get(claim)
@@ -71,16 +71,19 @@ class ReadyLine:
             return None
         return heapq.heappop(self._heaps[claim])[3]
 
-    def _heads(self, is_wanted: Callable[[Node], bool]) -> list[tuple[float, Rank, Claim]]:
-        """The first task of each line, as a heap of those whose turn comes first."""
-        heads = []
+    def _heads(
+        self, is_wanted: Callable[[Node], bool], coming: Iterable[tuple[Claim, Rank]] = ()
+    ) -> list[tuple[float, Rank, Claim]]:
+        """The first task of each line, and what is coming, as a heap of those whose turn comes first."""
+        first = list(coming)
         for claim, line in self._heaps.items():
             while line and not is_wanted(line[0][3]):
                 heapq.heappop(line)
             if line:
-                heads.append(self._head(claim, line[0]))
+                first.append((claim, line[0]))
+        if len(first) == 1:  # as mostly: there is nothing to compare
+            claim, rank = first[0]
+            return [(0.0, rank, claim)]
+        heads = [(min(rank[0], -self._loads.heaviest(claim)), rank, claim) for claim, rank in first]
         heapq.heapify(heads)
         return heads
-
-    def _head(self, claim: Claim, rank: Rank) -> tuple[float, Rank, Claim]:
-        return min(rank[0], -self._loads.heaviest(claim)), rank, claim

@@ -57,6 +57,7 @@ class Pool:
         self._busy: list[Process] = []
         self._is_ending = False  # all that runs, and what begins still, is to end
         self._is_hurried = False  # at once
+        self._refusal: OSError | None = None  # why no first worker could be started, for the first task
         self._selector = selectors.DefaultSelector()
         self._waker, waking = socket.socketpair()
         for end in (self._waker, waking):
@@ -72,8 +73,18 @@ class Pool:
 
     # -- handing out ---------------------------------------------------------------------------------------------------
 
+    def warm_up(self) -> None:
+        """Starts a first worker before there is a task for it; where that fails, the first task fails for it."""
+        try:
+            self._idle.append(self._start())
+        except OSError as error:
+            self._refusal = error
+
     def submit(self, task: Task) -> None:
         """Hands a task to a worker. Raises OSError where none can be started."""
+        refusal, self._refusal = self._refusal, None
+        if refusal is not None:
+            raise refusal
         worker = self._worker_for(task)
         failpoints.reach("task")
         worker.begin(task, self.hear)

@@ -10,6 +10,7 @@ that this process still lives.
 from __future__ import annotations
 
 import builtins
+import gc
 import os
 import select
 import shutil
@@ -402,4 +403,5 @@ def main() -> None:
     signal.signal(_INTERRUPT, worker.stop)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     threading.Thread(target=worker.watch, daemon=True).start()
+    gc.freeze()  # what is here now stays: Python needn't look for cycles in it, nor when it ends
     worker.serve()

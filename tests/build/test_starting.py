@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from dbuild.build import queueing
+from dbuild.build import queueing, run
 from dbuild.build.publication import Publisher
 from dbuild.core.events import TaskEnded, TaskStarted
 from dbuild.core.schedule import Node, Schedule
+from dbuild.execute import pool, process
 from dbuild.execute.pool import Pool
+from dbuild.execute.process import Process
 from tests.build.workshop import EACH_FILE, Workshop
 
 FLOW = f'{EACH_FILE}python = "recipes:copy"\n'
@@ -119,3 +123,44 @@ def test_what_need_not_run_is_not_gone_through_before_a_result_is_settled(
     places = [place for place, line in enumerate(seen) if line == "ask next"]
     assert places
     assert all(seen[place + 1].startswith("publish made") for place in places), seen
+
+
+def test_the_first_worker_starts_while_the_run_is_prepared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    order: list[str] = []
+    starting, scheduling = process.start_process, run.schedule_of
+
+    def started(*arguments: Any) -> Process:
+        order.append("worker")
+        return starting(*arguments)
+
+    def scheduled(*arguments: Any) -> Schedule:
+        order.append("schedule")
+        return scheduling(*arguments)
+
+    monkeypatch.setattr(pool, "start_process", started)
+    monkeypatch.setattr(run, "schedule_of", scheduled)
+    made = shop(tmp_path, FLOW)
+    assert made.build(jobs=1).counts == {"made": 4}
+    assert order == ["worker", "schedule"]
+    assert made.build(jobs=1).counts == {}
+    assert order == ["worker", "schedule"]  # none where there is nothing to do
+    made.write("in/a.txt", "another")
+    assert made.build(jobs=2, is_confined=True).counts == {"made": 1}
+    assert order[2:] == ["schedule", "worker"]  # it begins with its task
+
+
+def test_a_worker_that_cannot_be_started_beforehand_fails_the_first_task(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    starting, tries = process.start_process, iter(range(9))
+
+    def started(*arguments: Any) -> Process:
+        if next(tries) == 0:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        return starting(*arguments)
+
+    monkeypatch.setattr(pool, "start_process", started)
+    made = shop(tmp_path, FLOW)
+    done = made.build(jobs=1)
+    assert done.errors == {"made@a": "no process can be started: Too many open files"}
+    assert made.build(jobs=1).counts == {"made": 4 - len(done.ran) + 1}

@@ -24,7 +24,10 @@ def main() -> int:
     except KeyboardInterrupt:
         return 130
     finally:
-        gc.freeze()  # Python looks for cycles among all there is before it ends: a tenth of a small build, for nothing
+        # Before it ends, Python looks for cycles among all there is: a tenth of a small build, for nothing. Not where
+        # DuckDB was loaded, which tells on the terminal of all that it takes for lost then.
+        if "_duckdb" not in sys.modules:
+            gc.freeze()
 
 
 if __name__ == "__main__":

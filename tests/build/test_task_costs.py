@@ -115,3 +115,16 @@ def test_python_looks_for_no_cycles_when_it_ends(tmp_path: Path) -> None:
     looked_at, frozen = map(int, done.stderr.split())
     assert looked_at < 1000 < 10_000 < frozen
     assert int(shop.outputs()["out/00000.txt"]) > 5000
+
+
+def test_nothing_is_said_of_what_python_leaves_to_its_end(tmp_path: Path) -> None:
+    """DuckDB tells of what nobody has collected, in a build as in a worker."""
+    shop = workshop(tmp_path / "shop", 'sql = "SELECT name, count(*) AS lines FROM raw GROUP BY ALL"', 3)
+    shop.write("Dataflowfile", shop.path("Dataflowfile").read_text().replace(".txt", ".csv"))
+    for number in range(3):
+        shop.write(f"in/{number}.csv", "name\na\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "dbuild", "-q"], cwd=shop.root, env=shop.environment(), capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert not list(shop.path(".dbuild/logs").rglob("*.log"))

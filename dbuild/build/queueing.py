@@ -44,7 +44,7 @@ class Queueing:
         self._attempts: dict[int, Attempt] = {}  # by the number of the task
         self.behind: dict[int, int] = {}  # how many wait for a running task, by its number; for none: not there
         self._printed: dict[int, list[bytes]] = {}  # by the number of the task: what came before it was known to run
-        # By target: whether its tasks need nothing of their own.
+        # By target: whether its tasks may wait at all, and others behind them.
         self._plain = {name: self._is_plain(step.target) for name, step in world.flow.steps.items()}
         self._seconds: dict[str, float] = {}  # by target: how long its tasks took of late
 

@@ -226,8 +226,6 @@ def _means(
     with hold(os.path.join(settings.root, FOLDER, WORKERS)) as sign, snapshot_of(looked, planned, number) as snapshot:
         undeclared, tracing = _looking(looked.world, options, emit)
         pool = Pool(allotments.workers(), settings.root, logs, looked.folders(), withheld, sign, tracing)
-        if planned.will_run and undeclared is None:  # one that is confined, or looked at, begins with its task
-            pool.warm_up()
         journal = Journal(journal_path(settings))
         is_traced = tracing is not None
         means = Means(state, pool, journal, allotments, Board(settings), phases, snapshot, undeclared, is_traced)
@@ -235,6 +233,8 @@ def _means(
         if routing is not None:
             routing.begin()
         try:
+            if planned.will_run and undeclared is None:  # one that is confined, or looked at, begins with its task
+                pool.warm_up()
             yield means
         finally:
             means.close()

@@ -1,7 +1,7 @@
 """Worker processes on this machine: starting them, handing them tasks, hearing from them, ending them.
 
-The one interface that execution elsewhere will implement too: `submit`, `queue_up`, `withdraw`, `poll`, `end`,
-`terminate`, `close`.
+The one interface that execution elsewhere will implement too: `warm_up`, `submit`, `queue_up`, `withdraw`, `poll`,
+`end`, `terminate`, `close`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _LARGE = 2  # a worker that uses more than one part in so many of a task's limit
 
 
 class Pool:
-    """At most `size` workers, started when there is work for them.
+    """At most `size` workers, started when there is work for them, or a first one when it is sure to come.
 
     `withheld` are variables of the environment that only the tasks see that are given them (as secrets). `sign` is a
     descriptor that every worker keeps open as long as it lives, so that its lock tells of it; the pool never closes it.
@@ -216,8 +216,9 @@ class Pool:
         if kind == "child":
             worker.child = content
             return []
-        if worker.is_killed and content.error is None:
-            # Whoever kills a worker kills its children first: a recipe that waits for one of them may go on to its end.
+        if worker.killed_at and (content.error is None or content.number != worker.killed_at):
+            # Whoever kills a worker kills its children first: a recipe that waits for one of them may go on to its end,
+            # and what the worker has gone on to meanwhile may fail for it.
             content = replace(content, error="interrupted", causes=())
         result = worker.finish(content)
         if result.then:
@@ -297,7 +298,7 @@ class Pool:
         is_shell = isinstance(task.recipe, ShellRecipe)
         worker.is_spent = worker.is_spent or not is_shell
         if at_once and not is_shell:
-            worker.is_killed = True
+            worker.killed_at = task.number
             worker.kill()
         else:
             worker.tell("k" if at_once else word, task.number)
@@ -320,6 +321,8 @@ class Pool:
         deadline = time.monotonic() + GRACE
         workers = [*self._idle, *self._busy]
         for worker in workers:
+            if not worker.target:  # it never had a task, and may still be starting
+                worker.kill()
             worker.hang_up()
         for worker in workers:
             worker.wait(max(0.0, deadline - time.monotonic()))

@@ -58,10 +58,10 @@ class Process:
         self.task: Task | None = None
         self.watch: Watch | None = None  # of a task that has a limit of memory
         self.excess: str | None = None  # how its task exceeded the limit
-        self.target = ""  # of the last task
+        self.target = ""  # of the last task; "" before the first
         self.is_confined = False  # it had a task that it was confined for, and can't be set free
         self.is_spent = False  # its task was interrupted: whatever state it is in, it isn't used again
-        self.is_killed = False  # while it ran its task
+        self.killed_at = 0  # the number of the task that it was killed at; 0: it wasn't
         self.is_cut_off = False  # it had closed its connection and did not end
         self.is_gone = False
         self._process = process
@@ -80,7 +80,8 @@ class Process:
 
     def begin(self, task: Task, hear: Callable[[int, bytes], None] | None = None) -> None:
         """Hands it a task; `hear` gets its number with what it prints."""
-        self._take_waiting()  # what an earlier task left running may have printed since
+        if self.target:
+            self._take_waiting()  # what an earlier task left running may have printed since
         self._hand(task, _SENDER.shorten(task), hear)
 
     def queue_up(self, task: Task) -> bool:
@@ -105,7 +106,7 @@ class Process:
         try:
             self.channel.send(short)
         except OSError:
-            pass  # it died while idle: the pool finds the closed connection and reports the task
+            pass  # it is dead: the pool finds the closed connection and reports the task
 
     def _take_on(self, task: Task, hear: Callable[[int, bytes], None] | None) -> None:
         self._mask = Mask(value for _, value in task.secrets) if task.secrets else _NOTHING

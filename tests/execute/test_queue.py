@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import array
+import fcntl
 import os
 import random
 import select
 import signal
 import socket
+import termios
 from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
@@ -14,7 +17,9 @@ from typing import cast
 import pytest
 
 from dbuild.core.task import Result, Task
+from dbuild.execute.channel import Channel
 from dbuild.execute.printing import Printing
+from dbuild.execute.process import Process
 from dbuild.execute.queue import Queue, take_queued
 from tests.build.workshop import await_that
 from tests.execute.crews import Crew, crew
@@ -46,6 +51,13 @@ def waiting(made: Crew) -> int:
     """How many wait for the only worker."""
     (worker,) = made.pool._busy
     return len(worker.queue.tasks)
+
+
+def unread(end: Channel) -> int:
+    """The bytes that wait at one end of a connection."""
+    count = array.array("i", [0])
+    fcntl.ioctl(end, termios.FIONREAD, count)
+    return count[0]
 
 
 def gated(made: Crew) -> Task:
@@ -260,6 +272,29 @@ def test_what_a_worker_has_gone_on_to_is_ended_at_once_with_all_others(tmp_path:
         ended = results(made, 2)
     assert ended[1].number == second.number
     assert ended[1].error == "interrupted"
+
+
+def test_what_a_worker_has_gone_on_to_may_fail_by_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who kills a worker kills its children first, and it may still say what became of them."""
+    kill = Process.kill
+
+    def kill_children(worker: Process) -> None:
+        monkeypatch.setattr(Process, "kill", kill)
+        before = unread(worker.channel)
+        os.kill(int((tmp_path / "began").read_text()), signal.SIGKILL)
+        await_that(lambda: unread(worker.channel) > before + 100)  # more than who its child is
+
+    with crew(tmp_path) as made:
+        first, second = gated(made), made.shell("echo $$ > beginning; mv beginning began; while :; do sleep 60; done")
+        start(made, first, second)
+        (tmp_path / "gate").write_text("")
+        await_that((tmp_path / "began").exists)
+        monkeypatch.setattr(Process, "kill", kill_children)
+        made.pool.terminate(at_once=True)
+        ended = results(made, 2)
+    assert [(result.number, result.error) for result in ended] == [
+        (task.number, "interrupted") for task in (first, second)
+    ]
 
 
 def test_what_waits_for_a_worker_without_a_queue_is_handed_to_it(tmp_path: Path) -> None:

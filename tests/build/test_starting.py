@@ -13,9 +13,11 @@ from dbuild.build import queueing, run
 from dbuild.build.publication import Publisher
 from dbuild.core.events import TaskEnded, TaskStarted
 from dbuild.core.schedule import Node, Schedule
-from dbuild.execute import pool, process
+from dbuild.errors import DiskError
+from dbuild.execute import pool, process, publish
 from dbuild.execute.pool import Pool
 from dbuild.execute.process import Process
+from dbuild.execute.publish import Journal
 from tests.build.test_undeclared import needs_landlock
 from tests.build.workshop import EACH_FILE, Workshop
 
@@ -156,6 +158,18 @@ def test_the_first_worker_starts_while_the_run_is_prepared(tmp_path: Path, order
 def test_a_worker_that_is_looked_at_starts_with_its_task(tmp_path: Path, order: list[str]) -> None:
     assert shop(tmp_path, FLOW).build(jobs=1, is_traced=True).counts == {"made": 4}
     assert order == ["schedule", "worker"]
+
+
+def test_no_worker_is_left_where_a_run_cannot_begin(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, order: list[str]
+) -> None:
+    def refused(path: str) -> Journal:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(publish, "Journal", refused)
+    with pytest.raises(DiskError, match="Too many open files"):
+        shop(tmp_path, FLOW).build(jobs=1)
+    assert order == []
 
 
 @needs_landlock

@@ -114,7 +114,7 @@ def runs(request: pytest.FixtureRequest) -> list[tuple[str, float, float]]:
 def test_random_flows_run_hardly_longer_than_they_must(
     runs: list[tuple[str, float, float]], kind: str, few: int, all_of_them: int
 ) -> None:
-    """All of them within 5% of what is proved to be necessary: 200 of 200."""
+    """All of them within 5% of what is proved to be necessary."""
     some = [end / bound for name, end, bound in runs if name == kind]
     assert len(some) == {60: few, 200: all_of_them}[len(runs)]
     assert [ratio for ratio in some if ratio > NEAR + 1e-9] == []

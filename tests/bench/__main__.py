@@ -18,6 +18,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 from pathlib import Path
 
 from tests.bench.daily import daily
@@ -106,7 +107,7 @@ def measured(
     phases = [phase for phase in PHASES if phase in given.phases.split(",")]
     slow: set[tuple[str, str]] = set()  # workload and tool: it was too slow for a smaller one, or will be
     workloads = list(chosen_workloads(given.workloads))
-    for workload, following in zip(workloads, [*workloads[1:], None], strict=True):
+    for workload, following in zip_longest(workloads, workloads[1:]):
         is_slow = {tool.name for tool in tools if (workload.name, tool.name) in slow}
         rounds = Rounds(workload, tools, base / workload.size.replace(" ", ""), folders=folders, limit=given.limit)
         yield f"{workload.name}: {workload.size}", rounds.measure(phases, given.runs, given.cold_runs, is_slow)

@@ -40,6 +40,17 @@ def test_a_workload_goes_through_the_phases_and_into_a_page(tmp_path: Path) -> N
     assert {path.name for path in tmp_path.iterdir()} == {"page.md", "figures.json"}
 
 
+def test_hashing_is_measured_alone(tmp_path: Path) -> None:
+    figures = tmp_path / "figures.json"
+    words = ["hash=1,3", "--runs=1", "--tools=dbuild", f"--folder={tmp_path}", f"--json={figures}"]
+    subprocess.run([sys.executable, "-m", "tests.bench", *words], cwd=ROOT, check=True, capture_output=True)
+    cells = json.loads(figures.read_text())["hash"]["cells"]
+    assert [(cell["phase"], cell["outcome"]) for cell in cells if cell["tool"] == "dbuild"] == [
+        ("one file of 1 MiB", "ok"),
+        ("3 files of 4 KiB", "ok"),
+    ]
+
+
 def test_what_was_too_slow_for_a_small_workload_is_not_tried_with_a_larger_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

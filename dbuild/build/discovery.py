@@ -15,6 +15,7 @@ from functools import cached_property
 from dbuild.build.bodies import dump_body, identity_of
 from dbuild.build.interrupts import interruptible
 from dbuild.build.locations import SINGLES
+from dbuild.build.stillness import Watched, find_moved
 from dbuild.build.world import World
 from dbuild.core.events import Event, Notice
 from dbuild.core.graph import Flow, Step
@@ -26,7 +27,6 @@ from dbuild.core.staleness import UNSETTLED
 from dbuild.core.trace import InputRecord, joined_key, pack_inputs
 from dbuild.errors import RecipeError
 from dbuild.observe.digests import digest_bytes
-from dbuild.observe.listing import stat_file
 from dbuild.observe.machine import engine_version
 from dbuild.state.store import State
 from dbuild.values import dataclass
@@ -271,13 +271,13 @@ class Question:
         folders = (os.path.normpath(os.path.join(root, location.folder)) for _, location, _ in self._inputs)
         return tuple(dict.fromkeys(folders))
 
-    def _check_unmoved(self, watched: tuple[tuple[str, object], ...]) -> None:
+    def _check_unmoved(self, watched: Watched) -> None:
         """What changed while it was read must not pass for what was read."""
-        for path, stat in watched:
-            if stat_file(path) != stat:
-                name = os.path.relpath(path, self._world.survey.root)
-                what = f'{name} changed while the keys of "{self._dimension}" were asked for'
-                raise RecipeError(what, self._step.target.place, "run dbuild again when it is written")
+        path = find_moved(watched, ())
+        if path is not None:
+            name = os.path.relpath(path, self._world.survey.root)
+            what = f'{name} changed while the keys of "{self._dimension}" were asked for'
+            raise RecipeError(what, self._step.target.place, "run dbuild again when it is written")
 
 
 def _tell_changes(name: str, known: Answer | None, now: Answer, asking: Asking) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from dbuild.build.groups import Groups
 from dbuild.build.schemas import typed_digest
+from dbuild.build.stillness import find_moved
 from dbuild.build.strangers import Strangers
 from dbuild.build.tasks import Prepared
 from dbuild.build.world import World
@@ -17,7 +18,7 @@ from dbuild.core.trace import OutputRecord, Trace, joined_key, pack_inputs, pack
 from dbuild.errors import UserError
 from dbuild.execute.publish import Journal, discard, publish
 from dbuild.observe.digests import is_racy
-from dbuild.observe.listing import is_unmoved, stat_file
+from dbuild.observe.listing import stat_file
 from dbuild.state.files import FileRow
 from dbuild.state.leftovers import Orphan
 
@@ -77,13 +78,11 @@ class Publisher:
 
     def _check_unmoved(self, prepared: Prepared) -> None:
         """What changed while the recipe ran must not pass for what it read."""
-        for path, stat in prepared.watched:
-            if not is_unmoved(path, stat):
-                raise UserError(
-                    f"{os.path.relpath(path, self._world.survey.root)} changed while the recipe ran, "
-                    "so its result is not kept",
-                    hint="run dbuild again when it is written",
-                )
+        path = find_moved(prepared.watched, prepared.folders)
+        if path is not None:
+            name = os.path.relpath(path, self._world.survey.root)
+            what = f"{name} changed while the recipe ran, so its result is not kept"
+            raise UserError(what, hint="run dbuild again when it is written")
 
     def _is_intact(self, prepared: Prepared, trace: Trace, made: dict[str, Made]) -> bool:
         """Whether the outputs lie there already, as they were recorded."""

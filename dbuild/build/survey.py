@@ -7,8 +7,9 @@ of an earlier build is read only where something differs from it.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from operator import itemgetter
 
 from dbuild.build.assumptions import NOTHING, Assumption
 from dbuild.build.folders import SETTLE, Folders, View, find_recent, prefix_of
@@ -18,6 +19,7 @@ from dbuild.build.sight import Sight
 from dbuild.observe.digests import combine, digest_bytes, hash_on_device, is_racy, probe_clock
 from dbuild.observe.listing import (
     Stat,
+    Tree,
     has_name,
     is_temporary,
     name_of,
@@ -31,7 +33,7 @@ from dbuild.observe.patching import with_stats
 from dbuild.state.files import FileRow
 from dbuild.state.store import FOLDER, State
 
-_FEW = 30  # searches of a listing after which a set of its names is cheaper
+_FEW = 30  # searches of a listing, or of paths, after which a set is cheaper
 _MANY = 200  # files of a folder from which its rows are read as a range
 
 
@@ -286,10 +288,40 @@ class Survey:
             found[place] = row.stat if row else None
         return found
 
+    def is_worth_listing(self, root: str, count: int, least: int) -> bool:
+        """Whether to list a folder once more takes less than to look at so many of its files (from `least` on).
+
+        It doesn't where most of them are of this run, so that their stats have to be compared one by one anyway, nor
+        where there are many others; and what is assumed must not be looked at.
+        """
+        if count < least or self.assumed.folders or self.assumed.shared or self.assumed.datasets:
+            return False
+        view = self.views[root]
+        listed = view.content.count(b"\0")
+        return listed <= 2 * count and 2 * (len(view.changed) + len(self.made.below(root))) <= count
+
+    def tree(self, root: str) -> Tree:
+        """A folder that was listed, to be listed again."""
+        return Tree(self.absolute(root), self._depths[root], self.views[root].content.count(b"\0"))
+
+    def rows_apart(self, root: str, paths: Sequence[str]) -> Iterator[tuple[str, FileRow | None]]:
+        """The files of which a folder's listing doesn't tell the stats that they had when they were hashed.
+
+        With their rows; None for one that isn't there.
+        """
+        for place in self._unclear(root, paths, paths):
+            yield paths[place], self.row(paths[place], root)
+
     def _unclear(self, root: str, paths: Sequence[str], kept: Sequence[object]) -> list[int]:
         """Where among files of a folder those are of which what was kept doesn't tell how they are now."""
-        names, cut = self._names_in(root), len(prefix_of(root))
+        names, prefix = self._names_in(root), prefix_of(root)
+        cut = len(prefix)
         changed, hashed, made = self.views[root].changed, self.hashed, self.made.rows
+        if None not in kept and names.issuperset(map(itemgetter(slice(cut, None)), paths)):  # mostly
+            touched = {*changed, *(path for path in hashed if path.startswith(prefix)), *self.made.below(root)}
+            if len(touched) <= _FEW:  # a set of all paths takes longer than to search them for these
+                return sorted(paths.index(path) for path in touched if path in paths)
+            return [place for place, path in enumerate(paths) if path in touched]
         return [
             place
             for place, (path, one) in enumerate(zip(paths, kept, strict=True))

@@ -12,6 +12,7 @@ from dbuild.build.allotments import Allotments
 from dbuild.build.assumptions import check_assumed
 from dbuild.build.likeness import Likenesses, Looking, Noted, Reading
 from dbuild.build.locations import SINGLES, Location
+from dbuild.build.stillness import Watched, WatchedFolder
 from dbuild.build.world import World
 from dbuild.core.graph import Step
 from dbuild.core.model import Input, ShellRecipe, SqlRecipe
@@ -27,8 +28,8 @@ from dbuild.state.store import FOLDER
 from dbuild.values import dataclass, replace
 
 _UNSAFE = re.compile(r"[^\w@.,=+-]", re.ASCII)
-Watched = tuple[tuple[str, Stat], ...]  # absolute paths and the stats that they have to keep
 _MANY = 200  # partitions of an input from which their rows are read as a range
+_LISTED = 3000  # files of a folder from which listing it once more takes less than a look at each of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class Prepared:
     reasons: tuple[Reason, ...]
     records: Sequence[InputRecord]  # what its trace will have of what it reads, with digests
     watched: Watched  # all that must not change while it runs
+    folders: tuple[WatchedFolder, ...]  # and more of that
     paths: dict[str, str]  # output -> path relative to the project
     noted: Noted  # what else its trace is made from
 
@@ -97,12 +99,13 @@ class TaskMaker:
         key = world.domains.of(target).key(index)
         records = world.readings.of(step, index, {})
         watched: list[tuple[str, Stat]] = list(self._code_of(step))
+        folders: list[WatchedFolder] = []
         alike = self._likenesses.of(step)
         inputs = []
         for place, (reading, record) in enumerate(zip(alike.inputs, records, strict=True)):
             is_whole = not reading.given.by
             inputs.append(
-                self._read(step, reading, record, watched)
+                self._read(step, reading, record, watched, folders)
                 if is_whole
                 else self._routed(step, place, reading, index, record, watched)
             )
@@ -112,6 +115,7 @@ class TaskMaker:
             reasons,
             world.readings.recorded(step, index, records),
             tuple(watched),
+            tuple(folders),
             paths,
             self._likenesses.noted(step),
         )
@@ -257,13 +261,24 @@ class TaskMaker:
         reading = self._likenesses.reading(given, is_single=False)
         return self._read(step, reading, record, watched), tuple(watched)
 
-    def _read(self, step: Step, reading: Reading, record: InputRecord, watched: list[tuple[str, Stat]]) -> TaskInput:
-        location = reading.location
+    def _read(
+        self,
+        step: Step,
+        reading: Reading,
+        record: InputRecord,
+        watched: list[tuple[str, Stat]],
+        folders: list[WatchedFolder] | None = None,
+    ) -> TaskInput:
+        """What is read of an input; what must not change meanwhile goes to `watched`, or to `folders` if given."""
+        location, survey = reading.location, self._world.survey
         split = split_keys(record.keys, len(reading.dimensions))
         is_many = len(split) >= _MANY and not location.pattern.is_multiple and location.root != SINGLES
         read: list[tuple[str, Stat]] = []
-        keys, paths = (self._many if is_many else self._few)(location, split, read)
-        if location.dataset in self._world.survey.assumed.datasets:
+        if folders is not None and is_many and survey.is_worth_listing(location.root, len(split), _LISTED):
+            keys, paths = self._whole(location, split, read, folders)
+        else:
+            keys, paths = (self._many if is_many else self._few)(location, split, read)
+        if location.dataset in survey.assumed.datasets:
             check_assumed(location.dataset, read, paths if location.pattern.is_folder else ())
         watched += read
         columns, is_ours = self._columns(step, reading, record)
@@ -309,10 +324,29 @@ class TaskMaker:
         stats = [stat for stat in found if stat is not None]
         if len(stats) < len(found):
             raise _absent(names[found.index(None)])
-        start = os.path.join(self._root, "") if not location.pattern.text.startswith("/") else ""
-        paths = [start + name for name in names]
+        paths = self._absolute(location, names)
         read += zip(paths, stats, strict=True)
         return split, paths
+
+    def _whole(
+        self, location: Location, split: Sequence[Key], read: list[tuple[str, Stat]], folders: list[WatchedFolder]
+    ) -> tuple[Sequence[Key], list[str]]:
+        """The same of so many that their folder is watched; `read` gets those that its listing doesn't tell of."""
+        survey, root = self._world.survey, location.root
+        names = location.pattern.paths(split)
+        for path, row in survey.rows_apart(root, names):
+            if row is None:
+                raise _absent(path)
+            read.append((survey.absolute(path), row.stat))
+        apart = {path for path, _ in read}
+        paths = self._absolute(location, names)
+        kept = [name for name, path in zip(names, paths, strict=True) if path not in apart] if apart else names
+        folders.append(WatchedFolder(root, survey.tree(root), survey.views[root].content, kept))
+        return split, paths
+
+    def _absolute(self, location: Location, names: list[str]) -> list[str]:
+        start = os.path.join(self._root, "") if not location.pattern.text.startswith("/") else ""
+        return [start + name for name in names]
 
     def _columns(self, step: Step, reading: Reading, record: InputRecord) -> tuple[tuple[Column, ...] | None, bool]:
         """How an input's files are to be read, and whether dbuild itself wrote them as tables.

@@ -201,29 +201,24 @@ def _list_into(records: list[bytes], directory: str, prefix: str, depth: int) ->
         raise UserError(f"the folder {directory} can't be read: {error.strerror}") from None
     with entries:
         for entry in entries:
-            found = _stat_entry(entry)
-            if found is None:
-                continue
+            try:
+                found = entry.stat()
+            except FileNotFoundError:
+                continue  # a link that leads nowhere, or a file that went away just now
+            except OSError as error:
+                raise UserError(
+                    f"{entry.path} can't be read: {error.strerror}",
+                    hint="a link that leads to itself has to be removed" if error.errno == errno.ELOOP else None,
+                ) from None
             if (found.st_mode & 0o170000) == 0o100000:
-                records.append(pack_record(prefix + entry.name, stat_of(found)))
+                stat = (found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)  # a Stat takes longer
+                records.append(pack_record(prefix + entry.name, stat))
             elif (found.st_mode & 0o170000) == 0o040000 and depth > 1:
                 _list_into(records, entry.path, f"{prefix}{entry.name}/", depth - 1)
 
 
-def _stat_entry(entry: os.DirEntry[str]) -> os.stat_result | None:
-    try:
-        return entry.stat()
-    except FileNotFoundError:
-        return None  # a link that leads nowhere, or a file that went away just now
-    except OSError as error:
-        raise UserError(
-            f"{entry.path} can't be read: {error.strerror}",
-            hint="a link that leads to itself has to be removed" if error.errno == errno.ELOOP else None,
-        ) from None
-
-
-def pack_record(name: str, stat: Stat) -> bytes:
-    """One file's record, its NUL at the end included."""
+def pack_record(name: str, stat: tuple[int, int, int, int]) -> bytes:
+    """One file's record, its NUL at the end included; `stat` as a Stat has it."""
     size, mtime, ctime, inode = stat
     (m, m_rest), (c, c_rest) = divmod(mtime, 1_000_000_000), divmod(ctime, 1_000_000_000)
     return f"{name}\t{size}\t{m}.{m_rest:09d}0\t{c}.{c_rest:09d}0\t{inode}\0".encode("utf-8", "surrogateescape")

@@ -1,0 +1,58 @@
+"""What must hold still while a recipe runs: files by their stats; thousands of a folder by its listing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+
+from dbuild.build.folders import prefix_of
+from dbuild.observe.listing import (
+    DOUBTFUL,
+    Stat,
+    Tree,
+    differences,
+    is_unmoved,
+    list_trees,
+    pack_name,
+    start_of,
+    unpack_record,
+)
+from dbuild.values import dataclass
+
+Watched = tuple[tuple[str, Stat], ...]  # absolute paths and the stats that they have to keep
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedFolder:
+    """A folder of which a recipe reads so many files that listing it costs less than a look at each."""
+
+    root: str  # as in the project
+    tree: Tree
+    listing: bytes  # as it was when its files got their digests
+    paths: Sequence[str]  # of these files, relative to the project
+
+
+def find_moved(files: Watched, folders: Iterable[WatchedFolder]) -> str | None:
+    """The absolute path of a file that isn't as it was; None where all are. Raises UserError where none can look."""
+    for path, stat in files:
+        if not is_unmoved(path, stat):
+            return path
+    doubted = (file for folder in folders for file in _doubted(folder))
+    return next((path for path, stat in doubted if not is_unmoved(path, stat)), None)
+
+
+def _doubted(folder: WatchedFolder) -> Iterator[tuple[str, Stat]]:
+    """The files that the folder's listing has no more, or otherwise, with the stats that they had."""
+    now = list_trees([folder.tree])[0]
+    if now == folder.listing:
+        return
+    prefix = prefix_of(folder.root)
+    changed, gone = differences(folder.listing, now)
+    for path in {prefix + name for name in (*changed, *gone)}.intersection(folder.paths):
+        name = path[len(prefix) :]
+        yield os.path.join(folder.tree.path, name), _stat_in(folder.listing, name)
+
+
+def _stat_in(listing: bytes, name: str) -> Stat:
+    start = start_of(listing, pack_name(name))
+    return unpack_record(listing[start : listing.index(b"\0", start)])[1] if start >= 0 else DOUBTFUL

@@ -10,7 +10,7 @@ from dbuild.core.duration import estimate
 from dbuild.core.plan import Plan, inputs_of
 from dbuild.core.schedule import Node
 from dbuild.core.trace import joined_key
-from dbuild.observe.listing import records_of, unpack_record
+from dbuild.observe.listing import sizes_of
 
 _MANY = 200  # planned partitions of a target from which all its past durations are read at once
 
@@ -85,8 +85,7 @@ class Durations:
         """The mean bytes of a source's partitions, by the listing of its folder."""
         survey = self._world.survey
         location = survey.locations[source][0]
-        stats = dict(map(unpack_record, records_of(survey.views[location.root].content)))
+        sizes = sizes_of(survey.views[location.root].content)
         if location.root == SINGLES:
-            found = stats.get(location.pattern.path(()))
-            return float(found.size) if found else 0.0
-        return sum(stat.size for stat in stats.values()) / max(1, len(self._world.present[source]))
+            return float(sizes.get(location.pattern.path(()), 0))
+        return sum(sizes.values()) / max(1, len(self._world.present[source]))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from dbuild.build.alarms import Alarms
 from dbuild.build.attempts import Attempt, Failing, gist_of, said_of
@@ -299,11 +299,10 @@ class Run:
         elif result.error is not None or attempts[0].ended_for == "timeout":
             self._end_all(attempts, result, told)
         else:
-            each = _share_of(result, len(attempts))
             if result.has_output:
                 share_log([attempt.prepared for attempt in attempts if attempt.prepared is not None])
-            for attempt, part in zip(attempts, result.parts, strict=True):
-                self._conclude(attempt, replace(each, error=part.error, made=part.made), told)
+            for attempt, part in zip(attempts, _parts_of(result), strict=True):
+                self._conclude(attempt, part, told)
                 told = []  # is with the first
 
     def _end_all(self, attempts: list[Attempt], result: Result, told: Sequence[str] = ()) -> None:
@@ -451,3 +450,10 @@ class Run:
 def _share_of(result: Result, count: int) -> Result:
     """Of an execution of several partitions, what counts as that of each."""
     return replace(result, seconds=result.seconds / count, cpu=result.cpu / count, parts=()) if count > 1 else result
+
+
+def _parts_of(result: Result) -> Iterator[Result]:
+    """How each partition of an execution ended, as if it had been one of its own."""
+    share = _share_of(result, len(result.parts))
+    alike = {name: getattr(share, name) for name in Result.__match_args__ if name not in ("error", "made")}
+    return (Result(error=part.error, made=part.made, **alike) for part in result.parts)

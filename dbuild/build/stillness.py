@@ -37,8 +37,11 @@ def find_moved(files: Watched, folders: Iterable[WatchedFolder]) -> str | None:
     for path, stat in files:
         if not is_unmoved(path, stat):
             return path
-    doubted = (file for folder in folders for file in _doubted(folder))
-    return next((path for path, stat in doubted if not is_unmoved(path, stat)), None)
+    for folder in folders:
+        for path, stat in _doubted(folder):
+            if not is_unmoved(path, stat):
+                return path
+    return None
 
 
 def _doubted(folder: WatchedFolder) -> Iterator[tuple[str, Stat]]:

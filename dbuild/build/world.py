@@ -43,6 +43,7 @@ EVER = ":ever"  # after a source's name: the partitions that it has or had
 LACKING = ":lacking"  # after a target's name: those that lacked something when they were made, or looked at last
 ABSENT = ":absent"  # after a target's name: those that nobody could read
 _MANY = 200  # partitions from which a target's traces are read as a range
+_NOTHING = Declared(b"", {}, (), ())  # of what was never built nothing is compared
 
 
 class World:
@@ -265,18 +266,20 @@ class World:
         trace = self.trace(target, key)
         failure = self.failures(target).get(key)
         is_forced = target in self.forced and index in self.forced[target]
+        run = str(failure.run) if failure else None
+        if trace is None:  # nothing to compare with: it is never asked what there is
+            return judge(_NOTHING, None, (), run, is_forced, self.words.reason(target, index, None), heard)
         declared = Declared(
             self.declarations.fingerprint(target),
             self.declarations.params_of(step),
             self.declarations.params_read(step),
-            self.readings.recorded(step, index, self.readings.of(step, index, unsettled)) if trace is not None else (),
+            self.readings.recorded(step, index, self.readings.of(step, index, unsettled)),
             self.fingerprints.of(target)[1:],
             uncounted=self.declarations.uncounted(step),
             gone=self.holds.missed(target, index),
         )
-        found = self.outputs_found(step, index) if trace is not None else ()
         marked = self.words.reason(target, index, trace)
-        return judge(declared, trace, found, str(failure.run) if failure else None, is_forced, marked, heard)
+        return judge(declared, trace, self.outputs_found(step, index), run, is_forced, marked, heard)
 
     def unrouted(self, target: str) -> MappingOf[str, PartitionSet]:
         """The partitions of datasets, by their names, of which it isn't known which rows a target gets."""

@@ -99,9 +99,19 @@ class Schedule:
         self._released: set[Node] = set()  # that run no longer, though what came of them isn't settled
         self._line = self._line_of(0 if together else foresight)
         self._gates.clear()  # who waits holds its gates; what they are called isn't asked for again
-        for node, entry in self._entries.items():
-            if not entry.waits:
-                self.move(node, State.READY)
+        self._begin()
+
+    def _begin(self) -> None:
+        """Puts what waits for nothing in line: what `move` does, of all at once."""
+        ready = [entry for entry in self._entries.values() if not entry.waits]
+        for entry in ready:
+            node = entry.node
+            self.states[node] = State.READY
+            if node[0] in self._ready:
+                self._ready[node[0]].append(entry.rank[1])
+            self._line.push(self._claims[node[0]], entry.rank)
+        self.counts[State.PENDING] -= len(ready)
+        self.counts[State.READY] += len(ready)
 
     def _attach(self, entry: Entry, identity: Hashable, members: Iterable[Node]) -> None:
         gate = self._gates.get(identity)
@@ -166,7 +176,7 @@ class Schedule:
         return workload_of(self._entries.values(), self._gates.values(), self._claims, self._resources.capacity)
 
     def move(self, node: Node, state: State, *, rides: bool = False) -> None:
-        """Takes a task to another state, and others with it. The only place where states change.
+        """Takes a task to another state, and others with it. The only place where states change in a run.
 
         Starting takes what the task needs, the end of running gives it back; not where the task `rides` along with
         another one's execution, which ends at the same time. Raises ValueError, and changes nothing, for a transition

@@ -7,7 +7,7 @@ vouches for bytes that aren't there. Unaware of what a trace means.
 
 from __future__ import annotations
 
-import base64
+import binascii
 import ctypes
 import json
 import os
@@ -39,12 +39,12 @@ class Journal:
         """Records what is about to be published. Raises OSError where it can't."""
         failpoints.reach("intent")
         what = f'{_quoted(boot)},{_quoted(target)},{_quoted(key)},"{trace.fingerprint.hex()}",{_written(trace.params)}'
-        inputs = base64.b64encode(trace.inputs).decode()
+        inputs = binascii.b2a_base64(trace.inputs, newline=False).decode("ascii")
         made = f'{_quoted(pack_outputs(trace.outputs))},{trace.run},{trace.at!r},{trace.seconds!r},"{inputs}"'
         # The line break before it ends a line that an earlier failure cut off.
-        data = memoryview(f"\n[{what},{made}]\n".encode("ascii"))
-        while data:
-            data = data[os.write(self._descriptor, data) :]
+        data = f"\n[{what},{made}]\n".encode("ascii")
+        while (written := os.write(self._descriptor, data)) < len(data):
+            data = data[written:]
 
     def clear(self) -> None:
         """Forgets all intents: what they were for has been committed."""
@@ -64,7 +64,7 @@ def read_intents(path: str, boot: str) -> Iterator[tuple[str, str, Trace]]:
                     trace = Trace(
                         bytes.fromhex(fingerprint),
                         tuple((name, value) for name, value in params),
-                        base64.b64decode(inputs),
+                        binascii.a2b_base64(inputs),
                         unpack_outputs(outputs),
                         run,
                         at,

@@ -230,6 +230,8 @@ def pack_name(name: str) -> bytes:
 
 
 def _unpacked_time(text: bytes) -> int:
+    if text[-11:-10] == b"." and text[:1] != b"-":  # ten digits behind the point, as both write them who list
+        return int(text[:-11] + text[-10:-1])
     seconds, _, rest = text.partition(b".")
     return int(seconds) * 1_000_000_000 + int(rest[:9].ljust(9, b"0") or 0)
 
@@ -249,6 +251,12 @@ def records_of(listing: bytes) -> list[bytes]:
 def name_of(record: bytes) -> str:
     """The name in a packed record."""
     return record.rsplit(b"\t", 4)[0].decode("utf-8", "surrogateescape")
+
+
+def sizes_of(listing: bytes) -> dict[str, int]:
+    """The bytes of each file in a listing, by its name."""
+    split = [record.rsplit("\t", 4) for record in listing.decode("utf-8", "surrogateescape").split("\0")[:-1]]
+    return {name: int(size) for name, size, *_ in split}
 
 
 def all_names_of(listing: bytes) -> list[str]:

@@ -204,7 +204,8 @@ class State(Files, Ledger):
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             packed,
         )
-        self._db.executemany("DELETE FROM failure WHERE target = ? AND key = ?", [row[:2] for row in packed])
+        if self._db.execute("SELECT EXISTS (SELECT 1 FROM failure)").fetchone()[0]:  # mostly there is none
+            self._db.executemany("DELETE FROM failure WHERE target = ? AND key = ?", [row[:2] for row in packed])
 
     def renew_fingerprints(self, target: str, present: bytes, *former: bytes) -> None:
         """Gives traces that earlier versions made of the same recipe its present fingerprint."""

@@ -39,6 +39,32 @@ class Readings:
             for number, (given, mapping) in enumerate(inputs)
         ]
 
+    def of_all(self, step: Step, indices: Sequence[Index]) -> list[tuple[InputRecord, ...]]:
+        """The same of several partitions, where all that they read is settled."""
+        inputs = inputs_of(self._world.flow, self._world.domains, step.target.name)
+        columns = [
+            self._column(step, number, given, mapping, indices) for number, (given, mapping) in enumerate(inputs)
+        ]
+        return list(zip(*columns, strict=True)) if columns else [()] * len(indices)
+
+    def _column(
+        self, step: Step, number: int, given: Input, mapping: Mapping | Supplied, indices: Sequence[Index]
+    ) -> list[InputRecord]:
+        """What partitions read of one input."""
+        domain = self._world.domains.of(given.dataset)
+        is_alike = not given.by and isinstance(mapping, Mapping) and mapping.is_identity
+        keys = [domain.key(index) for index in indices if index in domain] if is_alike else []
+        if len(keys) < len(indices):
+            return [self._record(step, number, given, mapping, index, None) for index in indices]
+        location = self._world.location(given.dataset, given.output)
+        digests = self._digests(given.dataset, location, indices, keys, None)
+        name, dataset = given.name, _named(given)
+        schema = self._world.schemas.reading_identity(given, step, True)
+        return [
+            InputRecord(name, dataset, (key,), digest, schema)
+            for key, digest in zip(joined_keys(keys), digests, strict=True)
+        ]
+
     def recorded(self, step: Step, index: Index, records: Sequence[InputRecord]) -> Sequence[InputRecord]:
         """What a trace keeps of what a partition reads: also what it is told of being provisional, if it asks."""
         if not self._world.declarations.asks_provisional(step.target.name):
@@ -70,7 +96,7 @@ class Readings:
                 return replace(cached[1], absent=gaps[0], stand_ins=gaps[1])
             indices = list(reads.indices())
             keys = list(PartitionSet(domain.axes, body).keys())
-        name = f"{given.dataset}.{given.output}" if given.output else given.dataset
+        name = _named(given)
         location = self._world.location(given.dataset, given.output)
         digests = self._digests(given.dataset, location, indices, keys, unsettled)
         first = domain.first() if unsettled is not None and digests and schemas.needs_first(given, step) else None
@@ -104,14 +130,14 @@ class Readings:
         columns = routing.columns(step.target.name, number) if not keys else None
         if columns is not None:
             schema = digest_bytes(schema + repr(columns).encode())
-        name = f"{given.dataset}.{given.output}" if given.output else given.dataset
+        name = _named(given)
         return InputRecord(given.name, name, keys, b"".join(digest for _, digest in shares), schema)
 
     def _digests(
         self,
         dataset: str,
         location: Location,
-        indices: list[Index],
+        indices: Sequence[Index],
         keys: list[tuple[str, ...]],
         unsettled: PartitionSet | None,
     ) -> list[bytes]:
@@ -149,3 +175,8 @@ class Readings:
         if format_of(location.pattern.text) not in ("csv", "json"):
             return digest
         return typed_digest(digest, self._world.schemas.output_schema(dataset, location.output, index))
+
+
+def _named(given: Input) -> str:
+    """An input's dataset, with the output of it that is read."""
+    return f"{given.dataset}.{given.output}" if given.output else given.dataset

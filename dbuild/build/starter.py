@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from dbuild.build.attempts import Attempt, said_of
 from dbuild.build.batches import task_of
 from dbuild.build.means import Means
-from dbuild.build.tasks import Prepared, TaskMaker
+from dbuild.build.tasks import TaskMaker
 from dbuild.build.world import World
 from dbuild.core.events import Event, Key, TaskStarted
 from dbuild.core.plan import Plan
@@ -51,7 +51,7 @@ class Starter:
 
     def start(self, attempts: list[Attempt]) -> int | None:
         """Starts one execution, and gives its number; of several, those that can't be prepared fail for themselves."""
-        ready = [attempt for attempt in attempts if self._prepare(attempt)]
+        ready = self._prepare([attempt for attempt in attempts if self._announce(attempt)])
         prepared = [attempt.prepared for attempt in ready if attempt.prepared is not None]
         if not prepared:
             return None
@@ -83,7 +83,8 @@ class Starter:
         if self.is_refused(attempt.node):
             return False
         try:
-            attempt.prepared = self._made(attempt)
+            self._make([attempt])
+            assert attempt.prepared is not None
             attempt.task = attempt.prepared.task
             return self._pool.queue_up(attempt.task, behind)
         except (UserError, OSError):
@@ -102,26 +103,37 @@ class Starter:
         others = tuple(map(str, attempt.reasons[1:_REASONS])) if self._tells_reasons else ()
         return TaskStarted(node[0], self._key(node), str(attempt.reasons[0]), self._expected(node), others)
 
-    def _prepare(self, attempt: Attempt) -> bool:
-        """Makes a partition's task; False where that fails, and with it the partition."""
+    def _announce(self, attempt: Attempt) -> bool:
+        """Tells that a partition is made; False where it must not be, and fails."""
         attempt.began = time.monotonic()
         self._emit(self._started(attempt))
-        if self.is_refused(attempt.node):
-            missing = ", ".join(reason.subject for reason in attempt.reasons)
-            self._failed([attempt], f'missing, and it must not be (missing = "fail"): {missing}', False)
-            return False
-        try:
-            attempt.prepared = self._made(attempt)
-        except (UserError, OSError) as error:
-            self._failed([attempt], said_of(error), False)
-            return False
-        return True
+        if not self.is_refused(attempt.node):
+            return True
+        missing = ", ".join(reason.subject for reason in attempt.reasons)
+        self._failed([attempt], f'missing, and it must not be (missing = "fail"): {missing}', False)
+        return False
 
-    def _made(self, attempt: Attempt) -> Prepared:
-        self._number += 1
-        prepared = self._maker.prepare(*attempt.node, self._number, attempt.reasons, attempt.number)
-        self._maker.make_folders(prepared.task)
-        return prepared
+    def _prepare(self, attempts: list[Attempt]) -> list[Attempt]:
+        """Makes the tasks of partitions of one target; gives those for which that went well, the others have failed."""
+        try:
+            self._make(attempts)
+        except (UserError, OSError) as error:
+            if len(attempts) > 1:
+                return [attempt for one in attempts for attempt in self._prepare([one])]
+            self._failed(attempts, said_of(error), False)
+            return []
+        return attempts
+
+    def _make(self, attempts: Sequence[Attempt]) -> None:
+        """Makes the tasks, and the folders for what they make. Raises UserError, OSError."""
+        if not attempts:
+            return
+        wanted = [(one.node[1], self._number + at, one.reasons, one.number) for at, one in enumerate(attempts, 1)]
+        self._number += len(attempts)
+        made = self._maker.prepare_all(attempts[0].node[0], wanted)
+        for attempt, prepared in zip(attempts, made, strict=True):
+            self._maker.make_folders(prepared.task)
+            attempt.prepared = prepared
 
     def is_refused(self, node: Node) -> bool:
         """Whether a partition fails for a missing input, without being run."""

@@ -27,6 +27,8 @@ from dbuild.recipes.readers import WRITTEN_CSV
 from dbuild.state.store import FOLDER
 from dbuild.values import dataclass, replace
 
+Wanted = tuple[Index, int, tuple[Reason, ...], int]  # a partition, the task's number, why it is made, which attempt
+
 _UNSAFE = re.compile(r"[^\w@.,=+-]", re.ASCII)
 _MANY = 200  # partitions of an input from which their rows are read as a range
 _LISTED = 3000  # files of a folder from which listing it once more takes less than a look at each of them
@@ -94,31 +96,40 @@ class TaskMaker:
         self, target: str, index: Index, number: int, reasons: tuple[Reason, ...], attempt: int = 1
     ) -> Prepared:
         """The task for one partition, tried for the `attempt`th time. Raises RecipeError where an input isn't there."""
+        return self.prepare_all(target, [(index, number, reasons, attempt)])[0]
+
+    def prepare_all(self, target: str, wanted: Sequence[Wanted]) -> list[Prepared]:
+        """The tasks for some partitions of a target; raises as `prepare`, for any of them."""
         world = self._world
-        step = world.flow.steps[target]
-        key = world.domains.of(target).key(index)
-        records = world.readings.of(step, index, {})
-        watched: list[tuple[str, Stat]] = list(self._code_of(step))
-        folders: list[WatchedFolder] = []
-        alike = self._likenesses.of(step)
-        inputs = []
-        for place, (reading, record) in enumerate(zip(alike.inputs, records, strict=True)):
-            is_whole = not reading.given.by
-            inputs.append(
-                self._read(step, reading, record, watched, folders)
-                if is_whole
-                else self._routed(step, place, reading, index, record, watched)
+        step, domain = world.flow.steps[target], world.domains.of(target)
+        indices = [index for index, _, _, _ in wanted]
+        rows = world.readings.of_all(step, indices)
+        alike, noted, code = self._likenesses.of(step), self._likenesses.noted(step), self._code_of(step)
+        watched: list[list[tuple[str, Stat]]] = []
+        folders: list[list[WatchedFolder]] = []
+        for _ in indices:
+            watched.append([*code])
+            folders.append([])
+        columns = []
+        for place, reading in enumerate(alike.inputs):
+            columns.append(self._column(step, place, reading, indices, rows, watched, folders))
+        inputs = list(zip(*columns, strict=True)) if columns else [()] * len(indices)
+        prepared = []
+        for place, (index, number, reasons, attempt) in enumerate(wanted):
+            key = domain.key(index)
+            paths = {location.output: location.pattern.path(key) for location in alike.locations}
+            prepared.append(
+                Prepared(
+                    self._task(step, index, key, number, inputs[place], paths, attempt),
+                    reasons,
+                    world.readings.recorded(step, index, rows[place]),
+                    tuple(watched[place]),
+                    tuple(folders[place]),
+                    paths,
+                    noted,
+                )
             )
-        paths = {location.output: location.pattern.path(key) for location in alike.locations}
-        return Prepared(
-            self._task(step, index, key, number, tuple(inputs), paths, attempt),
-            reasons,
-            world.readings.recorded(step, index, records),
-            tuple(watched),
-            tuple(folders),
-            paths,
-            self._likenesses.noted(step),
-        )
+        return prepared
 
     def _task(
         self,
@@ -261,6 +272,54 @@ class TaskMaker:
         reading = self._likenesses.reading(given, is_single=False)
         return self._read(step, reading, record, watched), tuple(watched)
 
+    def _column(
+        self,
+        step: Step,
+        place: int,
+        reading: Reading,
+        indices: Sequence[Index],
+        rows: Sequence[Sequence[InputRecord]],
+        watched: Sequence[list[tuple[str, Stat]]],
+        folders: Sequence[list[WatchedFolder]],
+    ) -> list[TaskInput]:
+        """What partitions read of the input at this place."""
+        survey, location, size = self._world.survey, reading.location, len(reading.dimensions)
+        is_plain = not location.pattern.is_multiple and location.dataset not in survey.assumed.datasets
+        inputs = []
+        for index, row, own, some in zip(indices, rows, watched, folders, strict=True):
+            record = row[place]
+            if reading.given.by:
+                inputs.append(self._routed(step, place, reading, index, record, own))
+                continue
+            if not is_plain or len(record.keys) != 1:
+                inputs.append(self._read(step, reading, record, own, some))
+                continue
+            key = split_key(record.keys[0], size)
+            name = location.pattern.path(key)
+            found = survey.row(name, location.root)
+            if found is None:
+                raise _absent(name)
+            path = survey.absolute(name)
+            own.append((path, found.stat))
+            inputs.append(self._input(step, reading, record, (key,), (path,)))
+        return inputs
+
+    def _input(
+        self, step: Step, reading: Reading, record: InputRecord, keys: tuple[Key, ...], paths: tuple[str, ...]
+    ) -> TaskInput:
+        columns, is_ours = self._columns(step, reading, record)
+        return TaskInput(
+            reading.given.name,
+            reading.dimensions,
+            keys,
+            paths,
+            reading.is_single,
+            reading.format,
+            (*WRITTEN_CSV, *reading.options) if is_ours and reading.format == "csv" else reading.options,
+            columns,
+            dataset=reading.dataset,
+        )
+
     def _read(
         self,
         step: Step,
@@ -281,18 +340,7 @@ class TaskMaker:
         if location.dataset in survey.assumed.datasets:
             check_assumed(location.dataset, read, paths if location.pattern.is_folder else ())
         watched += read
-        columns, is_ours = self._columns(step, reading, record)
-        return TaskInput(
-            reading.given.name,
-            reading.dimensions,
-            tuple(keys),
-            tuple(paths),
-            reading.is_single,
-            reading.format,
-            (*WRITTEN_CSV, *reading.options) if is_ours and reading.format == "csv" else reading.options,
-            columns,
-            dataset=reading.dataset,
-        )
+        return self._input(step, reading, record, tuple(keys), tuple(paths))
 
     def _few(
         self, location: Location, split: Sequence[Key], read: list[tuple[str, Stat]]

@@ -23,6 +23,7 @@ class Durations:
         self._plan = plan
         self._known = {name: mean for name, (_, mean) in world.state.seconds_by_target().items()}
         self._by_key: dict[str, dict[str, float]] = {}
+        self._guesses: dict[str, float] = {}  # seconds of one task, by targets that never ran
         self._sizes: dict[str, float] = {}  # dataset -> bytes of one partition, measured or guessed
 
     def of(self, node: Node) -> float:
@@ -30,7 +31,7 @@ class Durations:
         target, index = node
         mean = self._known.get(target)
         if mean is None:
-            return estimate(None, None, int(self._input_size(target)))
+            return self._guess(target)
         return estimate(self._past(target, joined_key(self._plan.domains.of(target).key(index))), mean, 0)
 
     @property
@@ -44,10 +45,15 @@ class Durations:
         for name, part in self._plan.targets.items():
             count = len(part.will) + len(part.may)
             if count:
-                each = self._known[name] if name in self._known else estimate(None, None, int(self._input_size(name)))
+                each = self._known[name] if name in self._known else self._guess(name)
                 total += count * each
                 longest = max(longest, each)
         return max(total / jobs, longest)
+
+    def _guess(self, target: str) -> float:
+        if target not in self._guesses:
+            self._guesses[target] = estimate(None, None, int(self._input_size(target)))
+        return self._guesses[target]
 
     def _past(self, target: str, key: str) -> float | None:
         part = self._plan.targets[target]

@@ -53,8 +53,18 @@ class Entries:
             heapq.heappop(self._slowest)
         self._groups.open.tasks.append(
             TaskRow(
-                *(self._count, node[0], key or self._key(node), status, changed, seconds, self._world.clock()),
-                *(pack_reasons(reasons), error, self.relative(log), size, is_mended),
+                self._count,
+                node[0],
+                key or self._key(node),
+                status,
+                changed,
+                seconds,
+                self._world.clock(),
+                pack_reasons(reasons),
+                error,
+                self.relative(log) if log else None,
+                size,
+                is_mended,
             )
         )
 
@@ -65,15 +75,12 @@ class Entries:
     def add_built(self, attempt: Attempt, result: Result, log: str | None, *, changed: bool) -> None:
         """Notes that a partition was made."""
         assert attempt.prepared is not None
-        size = sum([made.size for made in result.made]) if result.made else None
-        is_mended = failed_alike(self._world, *attempt.node, attempt.reasons, attempt.prepared.records)
+        node, made, reasons = attempt.node, result.made, attempt.reasons
+        size = made[0].size if len(made) == 1 else sum(one.size for one in made) if made else None
+        is_mended = failed_alike(self._world, *node, reasons, attempt.prepared.records)
+        key = joined_key(attempt.prepared.task.key)
         self.add(
-            *(attempt.node, attempt.reasons, "built", result.seconds),
-            log=log,
-            changed=changed,
-            size=size,
-            is_mended=is_mended,
-            key=joined_key(attempt.prepared.task.key),
+            node, reasons, "built", result.seconds, None, log, changed=changed, size=size, is_mended=is_mended, key=key
         )
 
     def add_failure(self, node: Node, failure: Failure) -> None:

@@ -15,13 +15,17 @@ class Keys:
     def __init__(self, domains: Domains) -> None:
         self._domains = domains
         self._kept: dict[Node, Key] = {}
+        self._names: dict[str, tuple[str, ...]] = {}  # of dimensions, by target
 
     def of(self, node: Node) -> Key:
         """The key of a task's partition."""
         key = self._kept.get(node)
         if key is None:
             domain = self._domains.of(node[0])
-            key = tuple(zip([axis.name for axis in domain.axes], domain.key(node[1]), strict=True))
+            names = self._names.get(node[0])
+            if names is None:
+                names = self._names[node[0]] = tuple(axis.name for axis in domain.axes)
+            key = tuple(zip(names, domain.key(node[1]), strict=True))
             if len(self._kept) >= _MOST:
                 self._kept.clear()
             self._kept[node] = key

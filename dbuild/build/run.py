@@ -351,10 +351,11 @@ class Run:
                 else:
                     self._beats.note(node, attempt.began, result)
                 self._entries.add_built(attempt, result, log, changed=changed)
+                notes = self.published.notes.get(node)
                 self._emit(
                     TaskEnded(
                         *(node[0], self._key(node), "built", changed, result.seconds),
-                        notes=(*result.notes, *self.published.notes.get(node, ())),
+                        notes=(*result.notes, *notes) if notes else result.notes,
                         attempts=attempt.number,
                         provisional=prepared.task.provisional,
                         spent=attempt.spent,

@@ -47,14 +47,13 @@ class Schemas:
         self._state = state
         self._domains = domains
         self._present = present
-        self._learnt: dict[str, Schema] = {}
+        self._learnt: dict[str, dict[str, Schema]] = {}  # dataset -> output
         self._located: dict[tuple[str, str], Location] = {}
         self._packed_outputs: dict[str, dict[str, str]] = {}
 
     def forget(self, target: str) -> None:
         """Drops what was found from outputs of a target that have since changed."""
-        for name in [name for name in self._learnt if name.partition(".")[0] == target]:
-            del self._learnt[name]
+        self._learnt.pop(target, None)
 
     def location(self, dataset: str, output: str) -> Location:
         """Where an output has its files."""
@@ -87,8 +86,8 @@ class Schemas:
 
     def of(self, dataset: str, output: str) -> Schema:
         """A dataset's one schema: declared, given by its recipe, or that of its first partition by key."""
-        name = f"{dataset}.{output}" if output else dataset
-        if name not in self._learnt:
+        learnt = self._learnt.setdefault(dataset, {})
+        if output not in learnt:
             found = self._flow.project.dataset(dataset)
             assert found is not None
             columns = found.schema
@@ -97,8 +96,8 @@ class Schemas:
             schema = Schema(columns, _identity(columns, found.read))
             if columns is None and isinstance(found, Target):
                 return schema  # its first partition has yet to be built
-            self._learnt[name] = schema
-        return self._learnt[name]
+            learnt[output] = schema
+        return learnt[output]
 
     def _first_schema(self, dataset: Source | Target, output: str) -> tuple[Column, ...] | None:
         location = self.location(dataset.name, output)

@@ -184,25 +184,29 @@ class Schedule:
         """
         if rides:
             self._riders.add(node)
-        left: list[tuple[Node, State]] = [(node, state)]
+        left = self._step(node, state)
         while left:
-            node, state = left.pop()
-            before = self.states[node]
-            if state not in _ALLOWED.get(before, ()):
-                raise ValueError(f"{node}: {before.name} -> {state.name}")
-            if state is State.RUNNING or before is State.RUNNING:
-                self._share(node, state)
-            self.states[node] = state
-            if node[0] in self._ready:
-                self._note_ready(node, before, state)
-            self.counts[before] -= 1
-            self.counts[state] += 1
-            if state is State.READY:
-                self._line.push(self._claims[node[0]], self._entries[node].rank)
-            elif state in _ENDED:
-                if before is not State.RUNNING:
-                    self._plan(node, -1)
-                left.extend(self._open(node) if state in _SETTLED else self._shut(node))
+            left.extend(self._step(*left.pop()))
+
+    def _step(self, node: Node, state: State) -> list[tuple[Node, State]]:
+        """Takes one task to another state; what that does to others is what comes back."""
+        before = self.states[node]
+        if state not in _ALLOWED.get(before, ()):
+            raise ValueError(f"{node}: {before.name} -> {state.name}")
+        if state is State.RUNNING or before is State.RUNNING:
+            self._share(node, state)
+        self.states[node] = state
+        if node[0] in self._ready:
+            self._note_ready(node, before, state)
+        self.counts[before] -= 1
+        self.counts[state] += 1
+        if state is State.READY:
+            self._line.push(self._claims[node[0]], self._entries[node].rank)
+        elif state in _ENDED:
+            if before is not State.RUNNING:
+                self._plan(node, -1)
+            return self._open(node) if state in _SETTLED else self._shut(node)
+        return []
 
     def _note_ready(self, node: Node, before: State, state: State) -> None:
         line, position = self._ready[node[0]], self._entries[node].rank[1]

@@ -29,6 +29,9 @@ def copy(raw, output):
     sys.setprofile(None)
     output.write_text(f"{calls}\\n{raw.read_text()}")
     sys.setprofile(hear)
+def copy_all(keys, raw, output):
+    for key in keys:
+        output[key].write_text(raw[key].read_text())
 """
 FEW, MANY = 250, 450  # from 200 rows on things are read as a whole
 
@@ -63,8 +66,12 @@ def calls_of_a_build(root: Path, recipe: str, count: int) -> Counter[str]:
 
 @pytest.mark.parametrize(
     ("recipe", "most"),
-    [('python = "recipes:copy"', 360), ('shell = "cp {raw} {output}"\ninterpreter = "sh"', 390)],
-    ids=["python", "shell"],
+    [
+        ('python = "recipes:copy"', 335),
+        ('python = "recipes:copy_all"\nbatch = 50', 240),
+        ('shell = "cp {raw} {output}"\ninterpreter = "sh"', 375),
+    ],
+    ids=["python", "batch", "shell"],
 )
 def test_a_build_calls_few_functions_for_a_task(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recipe: str, most: int

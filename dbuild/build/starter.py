@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dbuild.build.attempts import Attempt, said_of
 from dbuild.build.batches import task_of
 from dbuild.build.means import Means
-from dbuild.build.tasks import TaskMaker
+from dbuild.build.tasks import Prepared, TaskMaker
 from dbuild.build.world import World
 from dbuild.core.events import Event, Key, TaskStarted
 from dbuild.core.plan import Plan
@@ -83,9 +83,9 @@ class Starter:
         if self.is_refused(attempt.node):
             return False
         try:
-            self._make([attempt])
-            assert attempt.prepared is not None
-            attempt.task = attempt.prepared.task
+            (prepared,) = self._make([attempt])
+            self._maker.make_folders(prepared.task)
+            attempt.prepared, attempt.task = prepared, prepared.task
             return self._pool.queue_up(attempt.task, behind)
         except (UserError, OSError):
             return False
@@ -116,24 +116,31 @@ class Starter:
     def _prepare(self, attempts: list[Attempt]) -> list[Attempt]:
         """Makes the tasks of partitions of one target; gives those for which that went well, the others have failed."""
         try:
-            self._make(attempts)
+            made = self._make(attempts)
         except (UserError, OSError) as error:
             if len(attempts) > 1:
                 return [attempt for one in attempts for attempt in self._prepare([one])]
             self._failed(attempts, said_of(error), False)
             return []
-        return attempts
+        return [one for one, prepared in zip(attempts, made, strict=True) if self._furnish(one, prepared)]
 
-    def _make(self, attempts: Sequence[Attempt]) -> None:
-        """Makes the tasks, and the folders for what they make. Raises UserError, OSError."""
+    def _make(self, attempts: Sequence[Attempt]) -> list[Prepared]:
+        """The tasks of partitions of one target. Raises UserError, OSError."""
         if not attempts:
-            return
+            return []
         wanted = [(one.node[1], self._number + at, one.reasons, one.number) for at, one in enumerate(attempts, 1)]
         self._number += len(attempts)
-        made = self._maker.prepare_all(attempts[0].node[0], wanted)
-        for attempt, prepared in zip(attempts, made, strict=True):
+        return self._maker.prepare_all(attempts[0].node[0], wanted)
+
+    def _furnish(self, attempt: Attempt, prepared: Prepared) -> bool:
+        """Makes the folders in which a task makes its outputs; False where that fails, and with it the partition."""
+        try:
             self._maker.make_folders(prepared.task)
-            attempt.prepared = prepared
+        except OSError as error:
+            self._failed([attempt], said_of(error), False)
+            return False
+        attempt.prepared = prepared
+        return True
 
     def is_refused(self, node: Node) -> bool:
         """Whether a partition fails for a missing input, without being run."""

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 
 from dbuild.build.folders import prefix_of
+from dbuild.errors import UserError
 from dbuild.observe.listing import (
     DOUBTFUL,
     Stat,
@@ -13,8 +14,7 @@ from dbuild.observe.listing import (
     differences,
     is_unmoved,
     list_trees,
-    pack_name,
-    start_of,
+    records_of,
     unpack_record,
 )
 from dbuild.values import dataclass
@@ -46,16 +46,17 @@ def find_moved(files: Watched, folders: Iterable[WatchedFolder]) -> str | None:
 
 def _doubted(folder: WatchedFolder) -> Iterator[tuple[str, Stat]]:
     """The files that the folder's listing has no more, or otherwise, with the stats that they had."""
-    now = list_trees([folder.tree])[0]
-    if now == folder.listing:
-        return
     prefix = prefix_of(folder.root)
-    changed, gone = differences(folder.listing, now)
-    for path in {prefix + name for name in (*changed, *gone)}.intersection(folder.paths):
+    try:
+        now = list_trees([folder.tree])[0]
+    except UserError:  # for something in it that may be none of these
+        paths = list(folder.paths)
+    else:
+        if now == folder.listing:
+            return
+        changed, gone = differences(folder.listing, now)
+        paths = sorted({prefix + name for name in (*changed, *gone)}.intersection(folder.paths))
+    stats = dict(map(unpack_record, records_of(folder.listing))) if paths else {}
+    for path in paths:
         name = path[len(prefix) :]
-        yield os.path.join(folder.tree.path, name), _stat_in(folder.listing, name)
-
-
-def _stat_in(listing: bytes, name: str) -> Stat:
-    start = start_of(listing, pack_name(name))
-    return unpack_record(listing[start : listing.index(b"\0", start)])[1] if start >= 0 else DOUBTFUL
+        yield os.path.join(folder.tree.path, name), stats.get(name, DOUBTFUL)

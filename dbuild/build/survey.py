@@ -298,7 +298,7 @@ class Survey:
             return False
         view = self.views[root]
         listed = view.content.count(b"\0")
-        return listed <= 2 * count and 2 * (len(view.changed) + len(self.made.below(root))) <= count
+        return 2 * listed <= 3 * count and 2 * (len(view.changed) + len(self.made.below(root))) <= count
 
     def tree(self, root: str) -> Tree:
         """A folder that was listed, to be listed again."""
@@ -317,7 +317,9 @@ class Survey:
         names, prefix = self._names_in(root), prefix_of(root)
         cut = len(prefix)
         changed, hashed, made = self.views[root].changed, self.hashed, self.made.rows
-        if None not in kept and names.issuperset(map(itemgetter(slice(cut, None)), paths)):  # mostly
+        # Where thousands ask in turn, each for a few hundred, none may go through all that any of them has to know.
+        is_little = len(changed) + len(hashed) + len(self.made.below(root)) <= len(paths)
+        if is_little and None not in kept and names.issuperset(map(itemgetter(slice(cut, None)), paths)):
             touched = {*changed, *(path for path in hashed if path.startswith(prefix)), *self.made.below(root)}
             if len(touched) <= _FEW:  # a set of all paths takes longer than to search them for these
                 return sorted(paths.index(path) for path in touched if path in paths)

@@ -5,13 +5,31 @@ from __future__ import annotations
 import os
 import sys
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
 import pytest
 
+from tests.build.test_dataset_costs import lines_run
 from tests.build.workshop import Workshop
 
+STATIONS = """
+[partitions.station]
+discover = "raw"
+[partitions.name]
+discover = "raw"
+[sources.raw]
+path = "in/{station}/{name}.txt"
+[targets.total]
+path = "out/{station}.txt"
+python = "recipes:total"
+inputs.raw = { name = "all" }
+"""
+TOTAL = """
+def total(raw, output):
+    output.write_text(str(len(raw)))
+"""
 FLOW = """
 [partitions.name]
 discover = "raw"
@@ -23,6 +41,7 @@ shell = "echo $(cat in/*.txt | wc -c) > {output}"
 inputs = ["raw"]
 """
 MORE = 1000  # inputs
+MANY = 210  # of one partition, from which they are asked for at once
 
 
 def calls_of_a_changed_input(root: Path, count: int) -> Counter[str]:
@@ -62,3 +81,20 @@ def test_an_aggregate_calls_few_functions_for_each_of_its_inputs(tmp_path: Path,
     # Values for each input are made of what is asked for, not of all that is known of a file.
     assert not many["state/files.py files_below"]
     assert many["observe/listing.py all_names_of"] == 1, "names of files that nothing happened to are taken apart"
+
+
+def test_many_aggregates_over_one_folder_cost_by_their_number(tmp_path: Path) -> None:
+    """Each of all that changed is looked at for the one that reads it, not for all others."""
+    lines = []
+    for count in (4, 8, 16):
+        shop = Workshop(tmp_path / str(count), STATIONS, **{"recipes.py": TOTAL})
+        files = [f"in/{station:02d}/{name:03d}.txt" for station in range(count) for name in range(MANY)]
+        for text, moment in (("x", 1_300_000_000), ("other", 1_300_000_001)):
+            for path in files:
+                shop.write(path, text)
+                os.utime(shop.path(path), (moment, moment))
+            if text == "x":
+                assert shop.build().counts == {"total": count}
+        lines.append(lines_run(partial(shop.build, jobs=1), "/dbuild/build/survey.py"))
+    small, middle, large = lines
+    assert large - middle <= 2.1 * (middle - small), lines

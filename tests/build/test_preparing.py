@@ -137,3 +137,16 @@ def test_one_whose_input_is_gone_fails_alone(tmp_path: Path) -> None:
     assert list(built.errors) == ["made@b"]
     assert "in/b.txt is not there" in built.errors["made@b"]
     assert shop.outputs() == {"out/a.txt": b"a", "out/c.txt": b"c"}
+
+
+def test_one_whose_folder_cannot_be_made_fails_alone(tmp_path: Path) -> None:
+    shop = Workshop(tmp_path, BATCH, **{"recipes.py": COPY})
+    shop.swap("Dataflowfile", "rm in/b.txt; ", "")
+    shop.swap("Dataflowfile", "out/{name}.txt", "out/{name}/x.txt")
+    for name in ("a", "b", "c"):
+        shop.write(f"in/{name}.txt", name)
+    shop.write("out/b", "in the way")
+    built = shop.build(keep_going=True, is_confined=True)
+    assert list(built.errors) == ["made@b"]
+    assert shop.outputs() == {"out/a/x.txt": b"a", "out/b": b"in the way", "out/c/x.txt": b"c"}
+    assert shop.temporaries() == []

@@ -89,6 +89,17 @@ def test_what_no_recipe_reads_may_change(shop: Workshop, listed: list[int], mean
     assert listed in ([COUNT], [COUNT + 1]), "looked at each for itself"
 
 
+def test_what_else_cannot_be_looked_at_loses_no_result(shop: Workshop) -> None:
+    shop.write("meanwhile", "ln -s loop in/loop")
+    assert shop.build().counts == {"total": 1}
+    assert shop.read("total.txt") == f"{4 * COUNT + 3}\n"
+
+
+def test_an_input_that_changes_beside_it_is_found(shop: Workshop) -> None:
+    shop.write("meanwhile", "ln -s loop in/loop; echo more >> in/00007.txt")
+    assert "in/00007.txt changed while the recipe ran" in shop.build().errors["total"]
+
+
 def test_a_first_build_compares_what_it_has_just_hashed(tmp_path: Path, listed: list[int]) -> None:
     shop = Workshop(tmp_path, FLOW)
     shop.write("meanwhile", f"echo more >> {shop.path('in/00007.txt')}")

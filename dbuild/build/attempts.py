@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from dbuild.build.tasks import Prepared
-from dbuild.core.events import Spent
+from dbuild.core.events import Event, Spent
 from dbuild.core.schedule import Node
 from dbuild.core.staleness import Reason
-from dbuild.core.task import Task
+from dbuild.core.task import Made, Result, Task
 from dbuild.errors import UserError
 from dbuild.values import dataclass
 
@@ -33,6 +35,34 @@ class Attempt:
     failure: tuple[float, str, str | None] = (0.0, "", None)  # of one that is to be tried again: seconds, error, log
     began: float = 0.0  # when it was started, by the monotonic clock
     spent: Spent | None = None  # when it has ended
+
+
+@dataclass(slots=True)
+class Ending:
+    """How an attempt ended: as its worker says, and then what became of what it made."""
+
+    attempt: Attempt
+    prepared: Prepared  # for it
+    result: Result  # of its execution; where that was of several partitions, its share
+    made: Sequence[Made]
+    error: str | None  # what went wrong: with the recipe, or then with its outputs
+    told: Sequence[str] = ()  # lines for its log, after the recipe's own
+    events: Sequence[Event] = ()  # that are to be told when it is settled
+    is_published: bool = False
+    has_changed: bool = False  # whether any of the outputs that are published differs from before
+
+    @property
+    def has_succeeded(self) -> bool:
+        """Whether there is something to publish; what was to be stopped for its time had ended before."""
+        return self.error is None and self.attempt.ended_for != "timeout"
+
+
+def ending_of(
+    attempt: Attempt, result: Result, made: Sequence[Made], error: str | None, told: Sequence[str] = ()
+) -> Ending:
+    """The ending of an attempt that has run; for the rest see `Ending`."""
+    assert attempt.prepared is not None
+    return Ending(attempt, attempt.prepared, result, made, error, told)
 
 
 def said_of(error: Exception) -> str:

@@ -6,14 +6,13 @@ import heapq
 import os
 from collections.abc import Sequence
 
-from dbuild.build.attempts import Attempt
+from dbuild.build.attempts import Ending
 from dbuild.build.groups import Groups
 from dbuild.build.resting import failed_alike
 from dbuild.build.world import World
 from dbuild.core.reasons import pack_reasons
 from dbuild.core.schedule import Node
 from dbuild.core.staleness import Reason
-from dbuild.core.task import Result
 from dbuild.core.trace import joined_key
 from dbuild.state.ledger import TaskRow
 from dbuild.state.store import Failure
@@ -72,15 +71,21 @@ class Entries:
         """The few executions that took longest, these first, with their seconds."""
         return [(node, seconds) for seconds, _, node in sorted(self._slowest, reverse=True)]
 
-    def add_built(self, attempt: Attempt, result: Result, log: str | None, *, changed: bool) -> None:
+    def add_built(self, ending: Ending, log: str | None) -> None:
         """Notes that a partition was made."""
-        assert attempt.prepared is not None
-        node, made, reasons = attempt.node, result.made, attempt.reasons
+        attempt, prepared, made = ending.attempt, ending.prepared, ending.made
         size = made[0].size if len(made) == 1 else sum(one.size for one in made) if made else None
-        is_mended = failed_alike(self._world, *node, reasons, attempt.prepared.records)
-        key = joined_key(attempt.prepared.task.key)
         self.add(
-            node, reasons, "built", result.seconds, None, log, changed=changed, size=size, is_mended=is_mended, key=key
+            attempt.node,
+            attempt.reasons,
+            "built",
+            ending.result.seconds,
+            None,
+            log,
+            changed=ending.has_changed,
+            size=size,
+            is_mended=failed_alike(self._world, *attempt.node, attempt.reasons, prepared.records),
+            key=prepared.key,
         )
 
     def add_failure(self, node: Node, failure: Failure) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
+from dbuild.build.attempts import Ending, said_of
 from dbuild.build.groups import Groups
 from dbuild.build.schemas import typed_digest
 from dbuild.build.stillness import find_moved
@@ -13,8 +14,8 @@ from dbuild.build.tasks import Prepared
 from dbuild.build.world import World
 from dbuild.core.partitions import Index
 from dbuild.core.schedule import Node
-from dbuild.core.task import Made, Result, format_of
-from dbuild.core.trace import OutputRecord, Trace, joined_key, pack_inputs, pack_outputs
+from dbuild.core.task import Made, TaskOutput, format_of
+from dbuild.core.trace import OutputRecord, Trace, pack_inputs, pack_outputs
 from dbuild.errors import UserError
 from dbuild.execute.publish import Journal, discard, publish
 from dbuild.observe.digests import is_racy
@@ -35,41 +36,72 @@ class Publisher:
         self._run = run
         self._strangers = Strangers(world.survey.root, world.state, run)
 
-    def publish(self, node: Node, prepared: Prepared, result: Result) -> bool:
-        """Gives the outputs their places and records them; whether any differs from before.
+    def publish_all(self, ended: Sequence[Ending]) -> None:
+        """Gives the outputs of recipes that have succeeded their places and records them, together as they have ended.
 
-        Raises UserError where an input changed while the recipe ran, OSError where the outputs can't be put there.
+        Each is told what came of that: whether any output differs from before; or what is wrong, where an input changed
+        while the recipe ran or outputs can't be put in their places.
         """
+        at = self._world.clock()
+        moved: list[_Making] = []
+        for ending in ended:
+            try:
+                making = self._making(ending, at)
+                if making.is_changed or not self._is_intact(making):
+                    self._make_way_early(making)
+                    moved.append(making)
+                else:
+                    self.discard(making.prepared)  # the very same bytes are there: the file keeps its place and stats
+                    self._record(making)
+            except (UserError, OSError) as problem:
+                ending.error = said_of(problem)
+        if moved:
+            self._move_all(moved)
+
+    def _making(self, ending: Ending, at: float) -> _Making:
+        """What is to be recorded of an execution. Raises UserError where an input changed meanwhile."""
+        prepared, made = ending.prepared, ending.made
         self._check_unmoved(prepared)
-        target = node[0]
-        key = joined_key(prepared.task.key)
-        made = {one.name: one for one in result.made}
+        if len(made) > 1:
+            made = _ordered(made, prepared.task.outputs)
+        records = []
+        for out, one in zip(prepared.task.outputs, made, strict=True):
+            records.append(OutputRecord(out.name, prepared.paths[out.name], one.digest, one.schema))
         trace = Trace(
             prepared.noted.fingerprint,
-            prepared.params_recorded(result.params_read),
+            prepared.params_recorded(ending.result.params_read),
             pack_inputs(prepared.records),
-            tuple(
-                [
-                    OutputRecord(out.name, prepared.paths[out.name], made[out.name].digest, made[out.name].schema)
-                    for out in prepared.task.outputs
-                ]
-            ),
+            tuple(records),
             self._run,
-            self._world.clock(),
-            result.seconds,
+            at,
+            ending.result.seconds,
         )
-        before = self._world.trace(target, key)
-        changed = before is None or _contents(before) != _contents(trace)
-        if changed or not self._is_intact(prepared, trace, made):
-            self._make_way(node, prepared, made, before)
-            self._move_in(target, key, prepared, trace, made)
-        else:
-            self.discard(prepared)  # the very same bytes are there: the file keeps its place and its stats
-        if before is not None and not self._world.words.is_accepted(before.run):
-            self._groups.open.orphans += _orphans(target, key, before, trace)
-        self._learn(node, key, trace, changed)
-        self._groups.open.traces.append((target, key, trace))
-        return changed
+        return _Making(ending, prepared, made, trace, self._world.trace(prepared.task.target, prepared.key))
+
+    def _move_all(self, moved: Sequence[_Making]) -> None:
+        """Gives outputs their places. All intents are in the journal before the first of them moves."""
+        try:
+            intents = [(making.prepared.task.target, making.prepared.key, making.trace) for making in moved]
+            self._journal.write(self._world.survey.boot, intents)
+        except OSError as problem:
+            for making in moved:
+                making.ending.error = said_of(problem)
+            return
+        for making in moved:
+            try:
+                self._move_in(making)
+                self._record(making)
+            except (UserError, OSError) as problem:
+                making.ending.error = said_of(problem)
+
+    def _record(self, making: _Making) -> None:
+        """Has it committed with its group."""
+        target, key = making.prepared.task.target, making.prepared.key
+        if making.before is not None and not self._world.words.is_accepted(making.before.run):
+            self._groups.open.orphans += _orphans(target, key, making.before, making.trace)
+        self._learn(making)
+        self._groups.open.traces.append((target, key, making.trace))
+        making.ending.is_published, making.ending.has_changed = True, making.is_changed
 
     def discard(self, prepared: Prepared) -> None:
         """Removes what a task left unfinished."""
@@ -84,11 +116,12 @@ class Publisher:
             what = f"{name} changed while the recipe ran, so its result is not kept"
             raise UserError(what, hint="run dbuild again when it is written")
 
-    def _is_intact(self, prepared: Prepared, trace: Trace, made: dict[str, Made]) -> bool:
+    def _is_intact(self, making: _Making) -> bool:
         """Whether the outputs lie there already, as they were recorded."""
-        for output in trace.outputs:
+        prepared = making.prepared
+        for output, made in zip(making.trace.outputs, making.made, strict=True):
             root = prepared.noted.roots[output.name]
-            files = list(_files(output, made[output.name]))
+            files = list(_files(output, made))
             if output.path.endswith("/") and self._there(prepared, output) != {path for path, _ in files}:
                 return False
             for path, digest in files:
@@ -102,39 +135,49 @@ class Publisher:
         location = self._world.location(prepared.task.target, output.name)
         return set(self._world.survey.paths(location, prepared.task.key))
 
-    def _make_way(self, node: Node, prepared: Prepared, made: dict[str, Made], before: Trace | None) -> None:
-        old = before.outputs if before is not None else ()
-        for name, path in prepared.paths.items():
-            files = made[name].files  # of a folder; mostly there are none
-            note = self._strangers.make_way(path, {file for file, _ in files} if files else (), old)
-            if note is not None:
-                self.notes[node] = (*self.notes.get(node, ()), note)
+    def _make_way_early(self, making: _Making) -> None:
+        """For outputs of which none is to have its place when another one can't: a single file finds out by itself."""
+        if not making.is_one_file:
+            for output, made in zip(making.trace.outputs, making.made, strict=True):
+                self._make_way(making, output.path, made)
 
-    def _move_in(self, target: str, key: str, prepared: Prepared, trace: Trace, made: dict[str, Made]) -> None:
-        survey = self._world.survey
-        self._journal.write(survey.boot, target, key, trace)
-        before = {o.name: self._there(prepared, o) for o in trace.outputs if o.path.endswith("/")}
-        outputs = prepared.task.outputs
-        publish([out.path for out in outputs], [out.final for out in outputs])
-        for output in outputs:
+    def _make_way(self, making: _Making, path: str, made: Made) -> None:
+        old = making.before.outputs if making.before is not None else ()
+        files = made.files  # of a folder; mostly there are none
+        note = self._strangers.make_way(path, {file for file, _ in files} if files else (), old)
+        if note is not None:
+            self.notes[making.ending.attempt.node] = (*self.notes.get(making.ending.attempt.node, ()), note)
+
+    def _move_in(self, making: _Making) -> None:
+        """Gives outputs their places. Raises OSError, and UserError where one went away."""
+        survey, prepared = self._world.survey, making.prepared
+        outputs, records = prepared.task.outputs, making.trace.outputs
+        before: dict[str, set[str]] = {}  # of folders: the files that are there
+        if not making.is_one_file:
+            before = {one.name: self._there(prepared, one) for one in records if one.path.endswith("/")}
+        for output, record, made in zip(outputs, records, making.made, strict=True):
+            try:
+                publish(output.path, output.final)
+            except IsADirectoryError:
+                self._make_way(making, record.path, made)
+                publish(output.path, output.final)
+        for output, record, made in zip(outputs, records, making.made, strict=True):
             if output.private:
                 discard(output.private)
-        for record in trace.outputs:
             root = prepared.noted.roots[record.name]
             if record.name not in before:
-                self._take_note(record.path, record.digest, root)
+                self._take_note(record.path, output.final, record.digest, root)
                 continue
-            files = list(_files(record, made[record.name]))
+            files = list(_files(record, made))
             survey.learn_folder(record.path, [path for path, _ in files])
             gone = before[record.name] - {path for path, _ in files}
             survey.made.remove(gone, root)
             for path, digest in files:
-                self._take_note(path, digest, root)
+                self._take_note(path, survey.absolute(path), digest, root)
 
-    def _take_note(self, path: str, digest: bytes, root: str) -> None:
+    def _take_note(self, path: str, whole: str, digest: bytes, root: str) -> None:
         """A file that has just got its place: known by its stats from now on. Raises UserError where it went away."""
         survey, group = self._world.survey, self._groups.open
-        whole = survey.absolute(path)
         stat = stat_file(whole)
         if stat is None:
             raise UserError(f"{path} went away while it was put there", hint="run dbuild again")
@@ -143,10 +186,10 @@ class Publisher:
         group.files.append(row)
         group.paths.append(whole)
 
-    def _learn(self, node: Node, key: str, trace: Trace, changed: bool) -> None:
-        target, index = node
+    def _learn(self, making: _Making) -> None:
+        target, index = making.ending.attempt.node
         schemas, has_tables = self._world.schemas, False
-        for output in trace.outputs:
+        for output in making.trace.outputs:
             digest = output.digest
             if output.schema is not None:
                 has_tables = True
@@ -154,12 +197,36 @@ class Publisher:
                     digest = typed_digest(digest, output.schema)
             schemas.note_fresh(target, output.name, index, digest)
         if has_tables:
-            schemas.fresh_outputs[target, index] = pack_outputs(trace.outputs)
+            schemas.fresh_outputs[target, index] = pack_outputs(making.trace.outputs)
         if self._world.routing is not None:
-            self._world.routing.forget(target, key)  # it may have been looked into as it was before
-        if changed:
+            self._world.routing.forget(target, making.prepared.key)  # it may have been looked into as it was before
+        if making.is_changed:
             self.changed.setdefault(target, set()).add(index)
             self._world.readings.forget(target)
+
+
+class _Making:
+    """What an execution made, on its way to its place."""
+
+    __slots__ = ("before", "ending", "is_changed", "is_one_file", "made", "prepared", "trace")
+
+    def __init__(
+        self, ending: Ending, prepared: Prepared, made: Sequence[Made], trace: Trace, before: Trace | None
+    ) -> None:
+        """`made` in the order of the task's outputs; `before` is what was recorded of the partition so far."""
+        self.ending = ending
+        self.prepared = prepared
+        self.made = made
+        self.trace = trace
+        self.before = before
+        self.is_changed = before is None or _contents(before) != _contents(trace)
+        self.is_one_file = len(trace.outputs) == 1 and not trace.outputs[0].path.endswith("/")  # as mostly
+
+
+def _ordered(made: Sequence[Made], outputs: Sequence[TaskOutput]) -> Sequence[Made]:
+    """What was made, in the order of the outputs."""
+    named = {one.name: one for one in made}
+    return [named[output.name] for output in outputs]
 
 
 def _contents(trace: Trace) -> list[tuple[str, bytes, object]]:

@@ -20,7 +20,7 @@ from dbuild.core.task import Result
 
 _QUICK = 0.005  # seconds: what takes longer gains nothing by waiting
 _AHEAD = 0.02  # seconds that those are expected to take that wait for one worker
-_MOST = 8  # of them
+_MOST = 16  # of them
 _LONGEST = 0.2  # seconds that a task runs while others wait for it
 _LATE = 0.02  # seconds that it has run when it is too late to begin to wait for it
 _FAILED = 1.0  # seconds that a task that failed counts for: what waits behind one has to be prepared again
@@ -47,12 +47,14 @@ class Queueing:
         # By target: whether its tasks may wait at all, and others behind them.
         self._plain = {name: self._is_plain(step.target) for name, step in world.flow.steps.items()}
         self._seconds: dict[str, float] = {}  # by target: how long its tasks took of late
+        self._depths: dict[str, int] = {}  # by target: how many may wait behind one of its tasks
 
     def note(self, node: Node, result: Result) -> None:
         """A task has ended."""
         seconds = result.seconds if result.error is None else max(result.seconds, _FAILED)
         before = self._seconds.get(node[0], seconds)
-        self._seconds[node[0]] = before + (seconds - before) / _RECENT
+        seconds = self._seconds[node[0]] = before + (seconds - before) / _RECENT
+        self._depths[node[0]] = _depth(seconds) if self._plain[node[0]] else 0  # if not, it may not wait itself
 
     # -- who waits -------------------------------------------------------------------------------------------------
 
@@ -61,45 +63,53 @@ class Queueing:
 
         Ends with the first that doesn't have to: there may be thousands, and the run may stop for what is found there.
         """
+        chosen: list[tuple[Attempt, int]] = []  # with the number of the task behind which it is to wait
         while place := self._place(running):
             node = self._schedule.take_behind(running[place][0].node, self._may_wait)
             attempt = admit(node) if node is not None else None
-            if attempt is None or not self._add(attempt, place):
-                return
+            if attempt is None:
+                break
+            self._schedule.move(attempt.node, State.QUEUED)
+            self.behind[place] = self.behind.get(place, 0) + 1
+            if chosen and chosen[0][0].node[0] != attempt.node[0]:
+                self._add(chosen)
+                chosen = []
+            chosen.append((attempt, place))
+        self._add(chosen)
 
     def _place(self, running: Running) -> int:
         """The number of the running task behind which one may wait; 0 where there is none."""
         best, least, late = 0, _MOST, time.monotonic() - _LATE
         for number, attempts in running.items():
             first, count = attempts[0], self.behind.get(number, 0)
-            if count < least and first.began > late and count < self._depth(first.node[0]):
+            if count < least and first.began > late and count < self._depths.get(first.node[0], 0):
                 best, least = number, count
         return best
 
     def _may_wait(self, node: Node) -> bool:
-        return self._depth(node[0]) > 0
-
-    def _depth(self, target: str) -> int:
-        """How many may wait behind a task of a target; none where it may not wait itself."""
-        seconds = self._seconds.get(target, _QUICK)
-        if seconds >= _QUICK or not self._plain[target]:
-            return 0
-        return _MOST if seconds * _MOST <= _AHEAD else int(_AHEAD / seconds)
+        return self._depths.get(node[0], 0) > 0
 
     def _is_plain(self, target: Target) -> bool:
         own = target.needs.memory or target.secrets or target.limits.timeout is not None
         return not (own or target.batch is not None or self._is_looked_at)
 
-    def _add(self, attempt: Attempt, place: int) -> bool:
-        self._schedule.move(attempt.node, State.QUEUED)
-        if not self._starter.queue_up(attempt, place):
-            self._plain[attempt.node[0]] = False  # it may be too long to be sent so, as others of its target
+    def _add(self, chosen: Sequence[tuple[Attempt, int]]) -> None:
+        """Sends tasks of one target to where they are to wait; those that can't be sent may start elsewhere."""
+        sent = self._starter.queue_up(chosen) if chosen else 0
+        for attempt, _ in chosen[:sent]:
+            assert attempt.task is not None
+            self._attempts[attempt.task.number] = attempt
+        for attempt, place in chosen[sent:]:
+            # It may be too long to be sent so, as others of its target.
+            self._plain[attempt.node[0]], self._depths[attempt.node[0]] = False, 0
+            self._leave(place, 1)
             self._put_back(attempt)
-            return False
-        assert attempt.task is not None
-        self._attempts[attempt.task.number] = attempt
-        self.behind[place] = self.behind.get(place, 0) + 1
-        return True
+
+    def _leave(self, place: int, count: int) -> None:
+        """So many wait no longer behind a task."""
+        left = self.behind.pop(place) - count
+        if left:
+            self.behind[place] = left
 
     # -- what becomes of it ----------------------------------------------------------------------------------------
 
@@ -111,15 +121,13 @@ class Queueing:
         """One waits no longer behind another, but runs: it, what is to be told, and what it has printed so far."""
         attempt = self._attempts.pop(number)
         left = self.behind.pop(behind) - 1
-        if left:
+        if left:  # they wait behind this one now
             self.behind[number] = left
         return attempt, self._starter.begin_queued(attempt), self._printed.pop(number, ())
 
     def take_back(self, numbers: Sequence[int], behind: int) -> None:
         """These don't wait behind another any more."""
-        left = self.behind.pop(behind) - len(numbers)
-        if left:  # its worker has gone on to one of them
-            self.behind[behind] = left
+        self._leave(behind, len(numbers))  # its worker may have gone on to one of them
         for number in numbers:
             self._put_back(self._attempts.pop(number))
 
@@ -136,3 +144,10 @@ class Queueing:
         for number in list(self.behind):
             if is_stopping or running[number][0].began <= late:
                 self.take_back(self._pool.withdraw(number), number)
+
+
+def _depth(seconds: float) -> int:
+    """How many may wait behind a task that takes so long."""
+    if seconds >= _QUICK:
+        return 0
+    return _MOST if seconds * _MOST <= _AHEAD else int(_AHEAD / seconds)

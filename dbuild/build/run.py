@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 from dbuild.build.alarms import Alarms
-from dbuild.build.attempts import Attempt, Failing, gist_of, said_of
+from dbuild.build.attempts import Attempt, Ending, Failing, ending_of, gist_of, said_of
 from dbuild.build.batches import share_log
 from dbuild.build.beats import Beats, Started
 from dbuild.build.durations import Durations
@@ -25,7 +25,6 @@ from dbuild.build.queueing import Queueing
 from dbuild.build.resting import Rest, counted, find_rest, rest_after
 from dbuild.build.settlement import Settlement
 from dbuild.build.starter import Starter
-from dbuild.build.tasks import Prepared
 from dbuild.build.verdicts import Verdicts
 from dbuild.build.world import World
 from dbuild.core.backoff import delay_of, may_retry
@@ -43,6 +42,7 @@ from dbuild.core.events import (
     TaskSkipped,
     TaskStopped,
 )
+from dbuild.core.model import ShellRecipe
 from dbuild.core.plan import Plan
 from dbuild.core.schedule import Node, State
 from dbuild.core.task import Result
@@ -135,14 +135,7 @@ class Run:
                 raise RuntimeError("the schedule is stuck: nothing runs and nothing can start")
             results = self._pool.poll(self._patience(killing_at))
             self._ended = {result.number for result in results}
-            for result in results:
-                heard = time.time()
-                started = self._start_before(result)
-                self._finish(result, heard)
-                for event in started:
-                    self._emit(event)
-                if result.returned:
-                    self._queueing.take_back(result.returned, result.number)
+            self._see_to(results)
             if self.is_interrupted and killing_at is None:
                 killing_at = time.monotonic() + GRACE
             if killing_at is not None and time.monotonic() > killing_at:
@@ -185,12 +178,14 @@ class Run:
     def _printed(self, attempt: Attempt, data: bytes) -> Event:
         return TaskPrinted(attempt.node[0], self._key(attempt.node), data)
 
-    def _start_before(self, result: Result) -> list[Event]:
+    def _start_before(self, result: Result, ended: list[Node]) -> list[Event]:
         """Starts the next execution before what came of one is settled, so that its worker doesn't wait for that.
 
-        Gives what is to be told of it when that is settled: nobody is to see more run at once than may.
+        Gives what is to be told of it when that is settled: nobody is to see more run at once than may. `ended` are
+        the nodes of those that aren't settled yet, to which this one's come.
         """
         attempts, emit, events = self._running[result.number], self._emit_to, list[Event]()
+        ended += [attempt.node for attempt in attempts]
         if result.then:
             return self._go_on(attempts[0].node, result)
         has_made = result.error is None and not any(part.error for part in result.parts)
@@ -198,7 +193,7 @@ class Run:
             self.schedule.release(attempts[0].node)
             self._emit_to = events.append
             try:
-                self._start_ready([attempt.node for attempt in attempts])
+                self._start_ready(ended)
             finally:
                 self._emit_to = emit
         return events
@@ -264,7 +259,7 @@ class Run:
 
     def _fail_start(self, attempts: list[Attempt], words: str, is_whole: bool) -> None:
         if is_whole:
-            self._end_all(attempts, Result(0, words))
+            self._conclude(self._end_all(attempts, Result(0, words)))
             return
         for attempt in attempts:
             self._fail(attempt, 0.0, words, None)
@@ -288,31 +283,61 @@ class Run:
 
     # -- outcomes --------------------------------------------------------------------------------------------------
 
-    def _finish(self, result: Result, heard: float) -> None:
-        """`heard`: when it came, in seconds since the epoch."""
+    def _see_to(self, results: Sequence[Result]) -> None:
+        """Settles what has come in; together what succeeded in workers themselves, as it may be many quick ones."""
+        heard = time.time()
+        together: list[Ending] = []
+        ended: list[Node] = []  # of which `together` tells
+        for result in results:
+            is_alone = not self._is_plain(result)
+            if is_alone and together:
+                self._conclude(together)
+                together, ended = [], []
+            events = self._start_before(result, ended)
+            endings = self._finish(result, heard)
+            if endings:
+                endings[-1].events = events
+            together += endings
+            if is_alone and together:
+                self._conclude(together)
+                together, ended = [], []
+            if result.returned:
+                self._queueing.take_back(result.returned, result.number)
+        if together:
+            self._conclude(together)
+
+    def _is_plain(self, result: Result) -> bool:
+        """Whether an execution has succeeded, and took so little, it may be, that seeing to it takes as long."""
+        task = self._running[result.number][0].task
+        return result.error is None and task is not None and not isinstance(task.recipe, ShellRecipe)
+
+    def _finish(self, result: Result, heard: float) -> list[Ending]:
+        """How its attempts ended, where that is to be settled; `heard`: when it came, in seconds since the epoch."""
         attempts = self._running.pop(result.number)
         self._queueing.note(attempts[0].node, result)
         task = attempts[0].task
         told = self._undeclared.take(task, result, heard) if self._undeclared and task else []
         if not self._gathering.is_batched(attempts[0].node):
-            self._conclude(attempts[0], result, told)
-        elif result.error is not None or attempts[0].ended_for == "timeout":
-            self._end_all(attempts, result, told)
-        else:
-            if result.has_output:
-                share_log([attempt.prepared for attempt in attempts if attempt.prepared is not None])
-            for attempt, part in zip(attempts, _parts_of(result), strict=True):
-                self._conclude(attempt, part, told)
-                told = []  # is with the first
+            return [ending_of(attempts[0], result, result.made, result.error, told)]
+        if result.error is not None or attempts[0].ended_for == "timeout":
+            return self._end_all(attempts, result, told)
+        if result.has_output:
+            share_log([attempt.prepared for attempt in attempts if attempt.prepared is not None])
+        share, parts = _share_of(result, len(attempts)), zip(attempts, result.parts, strict=True)
+        endings = [ending_of(attempt, share, part.made, part.error) for attempt, part in parts]
+        endings[0].told = told
+        return endings
 
-    def _end_all(self, attempts: list[Attempt], result: Result, told: Sequence[str] = ()) -> None:
-        """After an execution that failed as a whole: of several partitions each half is tried."""
+    def _end_all(self, attempts: list[Attempt], result: Result, told: Sequence[str] = ()) -> list[Ending]:
+        """After an execution that failed as a whole: how its attempts ended; of several partitions each half is tried.
+
+        Then there is nothing to settle.
+        """
         if len(attempts) == 1 or self._is_stopping or attempts[0].ended_for == "stopped":
-            each = _share_of(result, len(attempts))
-            for attempt in attempts:
-                self._conclude(attempt, each, told)
-                told = ()  # is with the first
-            return
+            share = _share_of(result, len(attempts))
+            endings = [ending_of(attempt, share, share.made, share.error) for attempt in attempts]
+            endings[0].told = told
+            return endings
         for attempt in attempts:
             assert attempt.prepared is not None
             self.published.discard(attempt.prepared)
@@ -324,48 +349,55 @@ class Run:
         why = gist_of(result.error or "it ran longer than its timeout")
         what = f"{attempts[0].node[0]}: {len(attempts)} partitions in one call failed, so each half is tried: {why}"
         self._emit(Notice(what, "info"))
+        return []
 
-    def _conclude(self, attempt: Attempt, result: Result, told: Sequence[str]) -> None:
-        """`told` are lines for its log, after the recipe's own."""
-        prepared = attempt.prepared
+    def _conclude(self, endings: Sequence[Ending]) -> None:
+        """Settles what became of attempts that ended together."""
+        made = [ending for ending in endings if ending.has_succeeded]
+        if made:
+            with self._phases("publish"):
+                self.published.publish_all(made)
+        for ending in endings:
+            self._settle(ending)
+            for event in ending.events:
+                self._emit(event)
+
+    def _settle(self, ending: Ending) -> None:
+        attempt, result, prepared = ending.attempt, ending.result, ending.prepared
         attempt.spent = Spent(result.worker, result.cpu, result.peak)
-        assert prepared is not None
-        self._settle(attempt, prepared, result, prepared.task.log if result.has_output or told else None)
-        append_lines(prepared.task.log, told)  # after the recipe's own last lines were read
+        log = prepared.task.log if result.has_output or ending.told else None
+        if ending.is_published:
+            self._succeed(ending, log)
+        else:
+            self.published.discard(prepared)
+            error = ending.error or ""
+            if error and self._undeclared:
+                error = self._undeclared.explained(prepared.task, error, tail_of(log))
+            self._unsuccessful(attempt, result, error, log)
+        if ending.told:
+            append_lines(prepared.task.log, ending.told)  # after the recipe's own last lines were read
 
-    def _settle(self, attempt: Attempt, prepared: Prepared, result: Result, log: str | None) -> None:
+    def _succeed(self, ending: Ending, log: str | None) -> None:
+        attempt, result, changed = ending.attempt, ending.result, ending.has_changed
         node = attempt.node
-        error = result.error
-        if error is None and attempt.ended_for != "timeout":  # one that was to be stopped had ended before
-            try:
-                with self._phases("publish"):
-                    changed = self.published.publish(node, prepared, result)
-            except (UserError, OSError) as problem:
-                error = said_of(problem)
-            else:
-                self.schedule.move(node, State.BUILT)
-                if changed:
-                    self._verdicts.remade.add(node[0])
-                if self._gathering.is_batched(node):
-                    self.schedule.note(node, result.seconds)  # a share of its call, which tells of all around it
-                else:
-                    self._beats.note(node, attempt.began, result)
-                self._entries.add_built(attempt, result, log, changed=changed)
-                notes = self.published.notes.get(node)
-                self._emit(
-                    TaskEnded(
-                        *(node[0], self._key(node), "built", changed, result.seconds),
-                        notes=(*result.notes, *notes) if notes else result.notes,
-                        attempts=attempt.number,
-                        provisional=prepared.task.provisional,
-                        spent=attempt.spent,
-                    )
-                )
-                return
-        self.published.discard(prepared)
-        if error and self._undeclared:
-            error = self._undeclared.explained(prepared.task, error, tail_of(log))
-        self._unsuccessful(attempt, result, error or "", log)
+        self.schedule.move(node, State.BUILT)
+        if changed:
+            self._verdicts.remade.add(node[0])
+        if self._gathering.is_batched(node):
+            self.schedule.note(node, result.seconds)  # a share of its call, which tells of all around it
+        else:
+            self._beats.note(node, attempt.began, result)
+        self._entries.add_built(ending, log)
+        notes = self.published.notes.get(node)
+        self._emit(
+            TaskEnded(
+                *(node[0], self._key(node), "built", changed, result.seconds),
+                notes=(*result.notes, *notes) if notes else result.notes,
+                attempts=attempt.number,
+                provisional=ending.prepared.task.provisional,
+                spent=attempt.spent,
+            )
+        )
 
     def _unsuccessful(self, attempt: Attempt, result: Result, error: str, log: str | None) -> None:
         target = self.world.flow.steps[attempt.node[0]].target
@@ -451,10 +483,3 @@ class Run:
 def _share_of(result: Result, count: int) -> Result:
     """Of an execution of several partitions, what counts as that of each."""
     return replace(result, seconds=result.seconds / count, cpu=result.cpu / count, parts=()) if count > 1 else result
-
-
-def _parts_of(result: Result) -> Iterator[Result]:
-    """How each partition of an execution ended, as if it had been one of its own."""
-    share = _share_of(result, len(result.parts))
-    alike = {name: getattr(share, name) for name in Result.__match_args__ if name not in ("error", "made")}
-    return (Result(error=part.error, made=part.made, **alike) for part in result.parts)

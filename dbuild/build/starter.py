@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from itertools import takewhile
 
 from dbuild.build.attempts import Attempt, said_of
 from dbuild.build.batches import task_of
@@ -75,20 +76,27 @@ class Starter:
             return None
         return task.number
 
-    def queue_up(self, attempt: Attempt, behind: int) -> bool:
-        """Has a task wait for the worker of a running execution; False where it can't.
+    def queue_up(self, chosen: Sequence[tuple[Attempt, int]]) -> int:
+        """Has tasks of one target wait for the workers of running executions; how many of the first of them do.
 
-        Nothing is told of it before it runs. What goes wrong goes wrong again when it is started without waiting.
+        Nothing is told of one before it runs. What goes wrong goes wrong again when it is started without waiting.
         """
-        if self.is_refused(attempt.node):
-            return False
+        refused = self._plan.targets[chosen[0][0].node[0]].refused
+        ready = list(takewhile(lambda one: one[0].node[1] not in refused, chosen)) if refused else chosen
         try:
-            (prepared,) = self._make([attempt])
-            self._maker.make_folders(prepared.task)
-            attempt.prepared, attempt.task = prepared, prepared.task
-            return self._pool.queue_up(attempt.task, behind)
+            made = self._make([attempt for attempt, _ in ready])
         except (UserError, OSError):
-            return False
+            first = self.queue_up(ready[:1]) if len(ready) > 1 else 0
+            return first + self.queue_up(ready[1:]) if first else 0
+        for sent, ((attempt, behind), prepared) in enumerate(zip(ready, made, strict=True)):
+            attempt.prepared, attempt.task = prepared, prepared.task
+            try:
+                self._maker.make_folders(prepared.task)
+                if not self._pool.queue_up(prepared.task, behind):
+                    return sent
+            except OSError:
+                return sent
+        return len(ready)
 
     def begin_queued(self, attempt: Attempt) -> TaskStarted:
         """Takes note that a task runs that has waited for its worker, and gives what is to be told of it."""

@@ -39,6 +39,7 @@ class Prepared:
     """A task with all that is needed to record it."""
 
     task: Task
+    key: str  # of its partition, joined
     reasons: tuple[Reason, ...]
     records: Sequence[InputRecord]  # what its trace will have of what it reads, with digests
     watched: Watched  # all that must not change while it runs
@@ -121,6 +122,7 @@ class TaskMaker:
             prepared.append(
                 Prepared(
                     self._task(step, index, key, number, inputs[place], paths, attempt),
+                    joined_key(key),
                     reasons,
                     world.readings.recorded(step, index, rows[place]),
                     tuple(watched[place]),

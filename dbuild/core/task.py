@@ -140,7 +140,6 @@ class Task:
         return replace(self, key=part.key, inputs=part.inputs, outputs=part.outputs, parts=None)
 
 
-@sendable
 @dataclass(frozen=True, slots=True)
 class Produced:
     """What a recipe that ran says of its outputs and of what it looked up."""
@@ -151,7 +150,6 @@ class Produced:
     parts: tuple[tuple[str | None, Schemas], ...] = ()  # of a batch: of each partition what went wrong, and its schemas
 
 
-@sendable
 @dataclass(frozen=True, slots=True)
 class Made:
     """One output that a recipe wrote."""
@@ -170,7 +168,6 @@ class Sight(NamedTuple):
     path: str  # absolute
 
 
-@sendable
 @dataclass(frozen=True, slots=True)
 class PartResult:
     """How one partition of a batch ended whose recipe ran."""
@@ -179,7 +176,6 @@ class PartResult:
     made: tuple[Made, ...] = ()
 
 
-@sendable
 @dataclass(frozen=True, slots=True)
 class Result:
     """How a task ended, as the process that ran it saw it."""

@@ -1,7 +1,8 @@
 """How a pool and its workers talk: whole values over a socket, and tasks without what each of a target has alike.
 
 A task is sent as what differs from one partition to the next, beside the bytes of all else. Those are made once for a
-target and read once by a worker, which costs a tenth of sending the whole value each time.
+target and read once by a worker, which costs a tenth of sending the whole value each time. A result is sent as bare
+tuples: pickle looks the classes of other values up each time.
 """
 
 from __future__ import annotations
@@ -9,10 +10,11 @@ from __future__ import annotations
 import os
 import pickle
 from collections.abc import Callable
+from itertools import starmap
 from operator import attrgetter, is_, itemgetter
 from typing import Any, Generic, TypeVar
 
-from dbuild.core.task import Task, TaskInput, TaskOutput
+from dbuild.core.task import Made, PartResult, Result, Task, TaskInput, TaskOutput
 
 T = TypeVar("T")
 
@@ -99,6 +101,22 @@ class _Form(Generic[T]):
 _TASK = _Form(Task, "inputs", "outputs", "number", "key", "log", "provisional", "secrets", "parts")
 _INPUT = _Form(TaskInput, "keys", "paths", "where")
 _OUTPUT = _Form(TaskOutput, "path", "final", "private")
+
+_RESULT = _Form(Result, "made", "parts", "then")
+_MADE: Callable[[Made], tuple[object, ...]] = attrgetter(*Made.__match_args__)
+
+
+def shorten_result(result: Result, then: int) -> object:
+    """What `whole_result` makes the result of, with the number of the task that its worker is at next."""
+    parts = [(part.error, [*map(_MADE, part.made)]) for part in result.parts]
+    return _RESULT.alike(result), [*map(_MADE, result.made)], parts, then
+
+
+def whole_result(short: Any) -> Result:
+    """The result that was made short."""
+    alike, made, parts, then = short
+    each = tuple([PartResult(error, tuple(starmap(Made, made))) for error, made in parts])
+    return _RESULT.whole(alike, (tuple(starmap(Made, made)), each, then))
 
 
 class Sender:

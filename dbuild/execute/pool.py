@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from dbuild import failpoints
 from dbuild.core.model import ShellRecipe
 from dbuild.core.task import Result, Task
+from dbuild.execute.channel import whole_result
 from dbuild.execute.memory import used_by
 from dbuild.execute.process import Process, start_process
 from dbuild.values import replace
@@ -216,6 +217,7 @@ class Pool:
         if kind == "child":
             worker.child = content
             return []
+        content = whole_result(content)
         if worker.killed_at and (content.error is None or content.number != worker.killed_at):
             # Whoever kills a worker kills its children first: a recipe that waits for one of them may go on to its end,
             # and what the worker has gone on to meanwhile may fail for it.

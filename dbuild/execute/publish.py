@@ -35,14 +35,19 @@ class Journal:
         self._path = path
         self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
 
-    def write(self, boot: str, target: str, key: str, trace: Trace) -> None:
-        """Records what is about to be published. Raises OSError where it can't."""
-        failpoints.reach("intent")
-        what = f'{_quoted(boot)},{_quoted(target)},{_quoted(key)},"{trace.fingerprint.hex()}",{_written(trace.params)}'
-        inputs = binascii.b2a_base64(trace.inputs, newline=False).decode("ascii")
-        made = f'{_quoted(pack_outputs(trace.outputs))},{trace.run},{trace.at!r},{trace.seconds!r},"{inputs}"'
-        # The line break before it ends a line that an earlier failure cut off.
-        data = f"\n[{what},{made}]\n".encode("ascii")
+    def write(self, boot: str, intents: Sequence[tuple[str, str, Trace]]) -> None:
+        """Records what is about to be published: targets, joined keys, traces. Raises OSError where it can't."""
+        lines = []
+        for target, key, trace in intents:
+            failpoints.reach("intent")
+            what = (
+                f'{_quoted(boot)},{_quoted(target)},{_quoted(key)},"{trace.fingerprint.hex()}",{_written(trace.params)}'
+            )
+            inputs = binascii.b2a_base64(trace.inputs, newline=False).decode("ascii")
+            made = f'{_quoted(pack_outputs(trace.outputs))},{trace.run},{trace.at!r},{trace.seconds!r},"{inputs}"'
+            # The line break before it ends a line that an earlier failure cut off.
+            lines.append(f"\n[{what},{made}]\n")
+        data = "".join(lines).encode("ascii")
         while (written := os.write(self._descriptor, data)) < len(data):
             data = data[written:]
 
@@ -78,20 +83,19 @@ def read_intents(path: str, boot: str) -> Iterator[tuple[str, str, Trace]]:
         return
 
 
-def publish(temporaries: Sequence[str], finals: Sequence[str]) -> None:
-    """Gives outputs their final names; a folder takes the place of the one that is there as a whole.
+def publish(temporary: str, final: str) -> None:
+    """Gives an output its final name; a folder takes the place of the one that is there as a whole.
 
-    Raises OSError where that fails.
+    Raises OSError where that fails: IsADirectoryError for a file where a folder is.
     """
-    for temporary, final in zip(temporaries, finals, strict=True):
-        failpoints.reach("rename")
-        try:
-            os.rename(temporary, final)
-        except OSError:
-            if not os.path.isdir(temporary):
-                raise
-            _swap(temporary, final)
-        failpoints.reach("renamed")
+    failpoints.reach("rename")
+    try:
+        os.rename(temporary, final)
+    except OSError:
+        if not os.path.isdir(temporary):
+            raise
+        _swap(temporary, final)
+    failpoints.reach("renamed")
 
 
 def _swap(temporary: str, final: str) -> None:

@@ -28,13 +28,12 @@ from dbuild import failpoints
 from dbuild.core.model import PythonRecipe, ShellRecipe, SqlRecipe
 from dbuild.core.task import Produced, Result, Schemas, Task
 from dbuild.errors import RecipeError, UserError
-from dbuild.execute.channel import Channel, Reader
+from dbuild.execute.channel import Channel, Reader, shorten_result
 from dbuild.execute.examination import examine, examine_parts, left_beside, make_folders
 from dbuild.execute.queue import take_queued
 from dbuild.execute.streams import Streams
 from dbuild.recipes.causes import causes_of
 from dbuild.recipes.processes import GRACE, adopt_orphans, ask_descendants, is_alive, kill_family
-from dbuild.values import replace
 
 if TYPE_CHECKING:
     from dbuild.execute.telling import Telling
@@ -215,7 +214,7 @@ class Worker:
                     return
                 result = self._run(task)
                 task = self._next() if result.error is None else None
-                self._send("ended", replace(result, then=task.number) if task is not None else result)
+                self._send("ended", shorten_result(result, task.number if task is not None else 0))
         except (EOFError, OSError):
             pass
 

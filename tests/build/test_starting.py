@@ -47,18 +47,18 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What is handed to workers, one by one, and what is published, in that order."""
     monkeypatch.setattr(queueing, "_QUICK", 0.0)
     seen: list[str] = []
-    submit, publish = Pool.submit, Publisher.publish
+    submit, publish = Pool.submit, Publisher.publish_all
 
     def submitted(pool: Pool, task: Any) -> None:
         seen.append(f"start {task.label}")
         submit(pool, task)
 
-    def published(publisher: Publisher, node: Any, prepared: Any, result: Any) -> bool:
-        seen.append(f"publish {prepared.task.label}")
-        return publish(publisher, node, prepared, result)
+    def published(publisher: Publisher, ended: Any) -> None:
+        seen.extend(f"publish {ending.prepared.task.label}" for ending in ended)
+        publish(publisher, ended)
 
     monkeypatch.setattr(Pool, "submit", submitted)
-    monkeypatch.setattr(Publisher, "publish", published)
+    monkeypatch.setattr(Publisher, "publish_all", published)
     return seen
 
 

@@ -75,7 +75,8 @@ class Queueing:
                 self._add(chosen)
                 chosen = []
             chosen.append((attempt, place))
-        self._add(chosen)
+        if chosen:
+            self._add(chosen)
 
     def _place(self, running: Running) -> int:
         """The number of the running task behind which one may wait; 0 where there is none."""
@@ -95,7 +96,7 @@ class Queueing:
 
     def _add(self, chosen: Sequence[tuple[Attempt, int]]) -> None:
         """Sends tasks of one target to where they are to wait; those that can't be sent may start elsewhere."""
-        sent = self._starter.queue_up(chosen) if chosen else 0
+        sent = self._starter.queue_up(chosen)
         for attempt, _ in chosen[:sent]:
             assert attempt.task is not None
             self._attempts[attempt.task.number] = attempt

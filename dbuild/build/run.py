@@ -126,8 +126,7 @@ class Run:
             for node in self._alarms.retried():
                 self.schedule.move(node, State.READY)
             self._start_ready()
-            if not self._is_stopping:
-                self._queueing.fill(self._running, self._admitted)
+            self._fill()
             self._beats.turn(self._began, is_ending=self._is_stopping, may_skip=self._verdicts.undecided > 0)
             if not self._running and (self._is_stopping or self.schedule.is_over):
                 break
@@ -304,7 +303,13 @@ class Run:
             if result.returned:
                 self._queueing.take_back(result.returned, result.number)
         if together:
+            self._fill()  # else workers would have nothing to do meanwhile
             self._conclude(together)
+
+    def _fill(self) -> None:
+        """Has quick tasks wait for workers that are still at others."""
+        if not self._is_stopping:
+            self._queueing.fill(self._running, self._admitted)
 
     def _is_plain(self, result: Result) -> bool:
         """Whether an execution has succeeded, and took so little, it may be, that seeing to it takes as long."""

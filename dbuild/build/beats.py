@@ -47,7 +47,7 @@ class Beats:
         now, last = time.monotonic(), self._ended.get(result.worker)
         self._ended[result.worker] = now
         taken = result.seconds if last is None else now - (last if began - last < _GAP else began)
-        self._schedule.note(node, result.seconds, max(0.0, taken - result.seconds))
+        self._schedule.note(node, result.seconds, taken - result.seconds)  # less than none where several came at once
 
     def turn(self, started: Callable[[], Iterable[Started]], *, is_ending: bool, may_skip: bool) -> None:
         """Tells, if it is time. `started` gives the tasks of each execution that runs, with the moment when it began;

@@ -47,6 +47,7 @@ class Queueing:
         # By target: whether its tasks may wait at all, and others behind them.
         self._plain = {name: self._is_plain(step.target) for name, step in world.flow.steps.items()}
         self._seconds: dict[str, float] = {}  # by target: how long its tasks took of late
+        self._most: dict[str, int] = {}  # by target: how many of its tasks fit into a queue, where that is less
         self._depths: dict[str, int] = {}  # by target: how many may wait behind one of its tasks
 
     def note(self, node: Node, result: Result) -> None:
@@ -54,7 +55,8 @@ class Queueing:
         seconds = result.seconds if result.error is None else max(result.seconds, _FAILED)
         before = self._seconds.get(node[0], seconds)
         seconds = self._seconds[node[0]] = before + (seconds - before) / _RECENT
-        self._depths[node[0]] = _depth(seconds) if self._plain[node[0]] else 0  # if not, it may not wait itself
+        most = self._most.get(node[0], _MOST) if self._plain[node[0]] else 0  # if not, it may not wait itself
+        self._depths[node[0]] = min(most, _depth(seconds))
 
     # -- who waits -------------------------------------------------------------------------------------------------
 
@@ -100,11 +102,22 @@ class Queueing:
         for attempt, _ in chosen[:sent]:
             assert attempt.task is not None
             self._attempts[attempt.task.number] = attempt
-        for attempt, place in chosen[sent:]:
-            # It may be too long to be sent so, as others of its target.
-            self._plain[attempt.node[0]], self._depths[attempt.node[0]] = False, 0
+        left = chosen[sent:]
+        for _, place in left:
             self._leave(place, 1)
+        if left:
+            self._limit(*left[0])
+        for attempt, _ in left:
+            attempt.prepared = attempt.task = None
             self._put_back(attempt)
+
+    def _limit(self, attempt: Attempt, place: int) -> None:
+        """Has fewer tasks of a target wait, of which this one can't."""
+        target, waiting = attempt.node[0], self.behind.get(place, 0)
+        if attempt.prepared is not None and waiting:  # they are long, and the system holds no more of them
+            self._most[target] = self._depths[target] = waiting
+        else:  # it alone is too long to be sent so, as others of its target may be; or it can't be prepared
+            self._plain[target], self._depths[target] = False, 0
 
     def _leave(self, place: int, count: int) -> None:
         """So many wait no longer behind a task."""

@@ -289,7 +289,7 @@ class Run:
         ended: list[Node] = []  # of which `together` tells
         for result in results:
             is_alone = not self._is_plain(result)
-            if is_alone and together:
+            if is_alone:
                 self._conclude(together)
                 together, ended = [], []
             events = self._start_before(result, ended)
@@ -297,14 +297,14 @@ class Run:
             if endings:
                 endings[-1].events = events
             together += endings
-            if is_alone and together:
+            if is_alone:
                 self._conclude(together)
                 together, ended = [], []
             if result.returned:
                 self._queueing.take_back(result.returned, result.number)
-        if together:
-            self._fill()  # else workers would have nothing to do meanwhile
-            self._conclude(together)
+        if together and not self._pool.has_room:  # else what starts next is for the worker that has nothing to do
+            self._fill()  # so that all have something to do meanwhile
+        self._conclude(together)
 
     def _fill(self) -> None:
         """Has quick tasks wait for workers that are still at others."""
@@ -358,7 +358,7 @@ class Run:
 
     def _conclude(self, endings: Sequence[Ending]) -> None:
         """Settles what became of attempts that ended together."""
-        made = [ending for ending in endings if ending.has_succeeded]
+        made = [ending for ending in endings if ending.has_succeeded] if endings else None
         if made:
             with self._phases("publish"):
                 self.published.publish_all(made)

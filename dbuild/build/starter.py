@@ -86,8 +86,7 @@ class Starter:
         try:
             made = self._make([attempt for attempt, _ in ready])
         except (UserError, OSError):
-            first = self.queue_up(ready[:1]) if len(ready) > 1 else 0
-            return first + self.queue_up(ready[1:]) if first else 0
+            return next((at for at, one in enumerate(ready) if not self.queue_up([one])), 0) if len(ready) > 1 else 0
         for sent, ((attempt, behind), prepared) in enumerate(zip(ready, made, strict=True)):
             attempt.prepared, attempt.task = prepared, prepared.task
             try:

@@ -52,7 +52,10 @@ class Outlook:
         self._seconds[target] += seconds
 
     def note(self, target: str, expected: float, seconds: float, around: float = 0.0) -> None:
-        """Notes how long a task took that succeeded, and how long its place was taken beyond that."""
+        """Notes how long a task took that succeeded, and how long its place was taken beyond that.
+
+        That may be negative for a task that is heard of together with those before it: it counts with these.
+        """
         self._around += around
         self._ended[target] += 1
         self._expected[target] += expected
@@ -64,7 +67,7 @@ class Outlook:
         """What is left. `path` is the longest that begins with a task that is to start; `known` the targets that ran
         before this run. With `is_ending` nothing more is started; with `may_skip` some tasks may not have to run."""
         loads, is_open = Loads(self._resources), False
-        around = self._around / max(1, sum(self._ended.values()))
+        around = max(0.0, self._around) / max(1, sum(self._ended.values()))
         starting = [] if is_ending else [target for target, count in self._counts.items() if count]
         for target in starting:
             seconds = self._corrected(target, self._seconds[target], self._counts[target], known)

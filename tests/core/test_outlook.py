@@ -78,6 +78,19 @@ def test_what_is_spent_around_tasks_is_added() -> None:
     assert left == pytest.approx(200 + 20 * 0.004 + 990 * 0.005)
 
 
+def test_tasks_that_are_heard_of_together_count_as_if_it_were_one_by_one() -> None:
+    """The first of them has waited for the others, and they for nothing."""
+    lefts = []
+    for around in ([0.004] * 10, [0.018, 0.0005, 0.0005, 0.0005, 0.0005] * 2, [0.045, *[-0.001] * 5, *[0.0] * 4]):
+        found = schedule({node("tiny", number): 0.001 for number in range(1000)}, {}, cpus=1.0)
+        for number, beyond in enumerate(around):
+            found.move(node("tiny", number), State.RUNNING)
+            found.move(node("tiny", number), State.BUILT)
+            found.note(node("tiny", number), 0.001, beyond)
+        lefts.append(found.left([], {"tiny"}).seconds)
+    assert lefts == [pytest.approx(990 * 0.005)] * 3
+
+
 def test_of_what_never_ran_the_tasks_of_this_run_are_all_that_is_known() -> None:
     new = {node("new", number): 0.1 for number in range(4)}
     found = schedule({**MANY, **new}, {})

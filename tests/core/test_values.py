@@ -101,8 +101,11 @@ def replaced(module: Any) -> Make:
     return found
 
 
+@pytest.mark.parametrize("many", [1, 100], ids=["many", "few"])
 @pytest.mark.parametrize("flags", FLAGS, ids=lambda flags: "+".join(flags) or "plain")
-def test_values_behave_as_dataclasses(flags: dict[str, bool]) -> None:
+def test_values_behave_as_dataclasses(flags: dict[str, bool], many: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also those with so many fields that they are set in another way."""
+    monkeypatch.setattr(values, "_MANY", many)
     here, there = (point(one.dataclass, one.field, **flags) for one in (values, dataclasses))
     questions: list[Callable[[Any, Any], object]] = [
         lambda cls, module: cls(1),
@@ -262,3 +265,44 @@ print(before, one > 0, len(heard) - one, "dataclasses" in sys.modules)
 """
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.split() == ["0", "True", "0", "False"]
+
+
+@values.dataclass(frozen=True, slots=True)
+class Wide:
+    """With so many fields that they are set in another way."""
+
+    a: int
+    b: int
+    c: int = 3
+    d: list[int] = values.field(default_factory=list)
+    kind: str = "wide"
+
+
+@values.dataclass(frozen=True, slots=True)
+class Wider(Wide):
+    """With a field of its own."""
+
+    f: int = 6
+
+
+def test_a_value_of_many_fields_is_of_its_class_and_stays_as_it_is() -> None:
+    class Same(Wide):
+        __slots__ = ()
+
+    class Loose(Wide):
+        pass
+
+    for cls in (Wide, Wider, Same, Loose):
+        one, other = cls(1, 2, kind="x"), cls(1, 2, kind="x")
+        assert type(one) is cls
+        assert (one.a, one.b, one.c, one.d, one.kind) == (1, 2, 3, [], "x")
+        assert one == other
+        assert one.d is not other.d
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            one.a = 2  # type: ignore[misc]
+    assert Wider(1, 2, f=7).f == 7
+    loose = Loose(1, 2)
+    with pytest.raises(TypeError, match="missing"):
+        Wide(1)  # type: ignore[call-arg]
+    assert not hasattr(Wide(1, 2), "__dict__")
+    assert loose.__dict__ == {}

@@ -12,9 +12,21 @@ from random import Random
 import pytest
 
 from dbuild.core.model import PythonRecipe, SqlRecipe
-from dbuild.core.task import Bounds, Task, TaskDimension, TaskInput, TaskOutput, TaskPart, TaskView
+from dbuild.core.task import (
+    Bounds,
+    Made,
+    PartResult,
+    Result,
+    Sight,
+    Task,
+    TaskDimension,
+    TaskInput,
+    TaskOutput,
+    TaskPart,
+    TaskView,
+)
 from dbuild.errors import Place
-from dbuild.execute.channel import Channel, Reader, Sender
+from dbuild.execute.channel import Channel, Reader, Sender, shorten_result, whole_result
 
 NAME = TaskDimension("name", None)
 GIVEN = TaskInput("raw", (NAME,), (("a",),), ("/p/in/a.csv",), True, "csv", (("header", True),), (("x", "BIGINT"),))
@@ -107,6 +119,32 @@ def test_alike_parts_are_sent_once_made() -> None:
 
 def test_secrets_are_not_among_what_is_kept() -> None:
     assert b"s3cret" not in Sender().shorten(full_task())[0]  # type: ignore[index]
+
+
+def test_a_result_arrives_as_it_was_sent() -> None:
+    made = Made("", b"d" * 16, 7, (("x", "BIGINT"),), (("a.txt", b"e" * 16),))
+    result = Result(
+        number=3,
+        error="no",
+        made=(made, replace(made, name="two")),
+        params_read=("x", "*"),
+        has_output=True,
+        seconds=0.5,
+        causes=("exit 3",),
+        notes=("a note",),
+        peak=100,
+        worker=4711,
+        cpu=0.25,
+        sights=frozenset({Sight("read", "/p/a.txt")}),
+        is_all_seen=True,
+        parts=(PartResult(None, (made,)), PartResult("not written")),
+        then=4,
+        returned=(5, 6),
+    )
+    assert [field.name for field in fields(Result) if getattr(result, field.name) == field.default] == []
+    for one, then in ((result, 4), (Result(1, None), 0), (result, 0)):
+        got = whole_result(pickle.loads(pickle.dumps(shorten_result(one, then))))
+        assert got == replace(one, then=then)
 
 
 def test_messages_are_whole_however_they_are_cut(ends: tuple[Channel, Channel, int]) -> None:

@@ -67,8 +67,8 @@ def calls_of_a_build(root: Path, recipe: str, count: int) -> Counter[str]:
 @pytest.mark.parametrize(
     ("recipe", "most"),
     [
-        ('python = "recipes:copy"', 335),
-        ('python = "recipes:copy_all"\nbatch = 50', 240),
+        ('python = "recipes:copy"', 300),
+        ('python = "recipes:copy_all"\nbatch = 50', 225),
         ('shell = "cp {raw} {output}"\ninterpreter = "sh"', 375),
     ],
     ids=["python", "batch", "shell"],

@@ -186,17 +186,17 @@ def test_one_that_cannot_be_prepared_costs_the_others_little(tmp_path: Path, see
         + """
 [targets.first]
 path = "first.txt"
-shell = "rm in/38.txt; echo > {output}"
+shell = "rm in/34.txt; echo > {output}"
 inputs = []
 """
     )
     project = shop(tmp_path, flow)
     project.swap("recipes.py", "def make(raw, output)", "def make(raw, output, first)")
     done = project.build(jobs=1, keep_going=True)
-    assert set(done.errors) == names(38)
-    assert "in/38.txt is not there" in done.errors["made@38"]
+    assert set(done.errors) == names(34)
+    assert "in/34.txt is not there" in done.errors["made@34"]
     assert done.standing[:3] == (COUNT, 0, 1)
-    assert sum(seen.prepared) <= 2 * COUNT
+    assert sum(seen.prepared) <= 1.7 * COUNT
 
 
 @pytest.mark.parametrize("jobs", [2, 4])

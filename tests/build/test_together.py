@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 
-from dbuild.build import queueing
 from dbuild.build.tasks import TaskMaker
 from dbuild.core.events import Notice
 from dbuild.core.schedule import Node, Schedule, State
@@ -21,6 +20,7 @@ from dbuild.core.task import Result
 from dbuild.execute.pool import Pool
 from dbuild.execute.publish import Journal
 from dbuild.execute.queue import Queue
+from tests.build.hoarding import hoard
 from tests.build.test_queueing import most_at_once
 from tests.build.workshop import EACH_FILE, Workshop
 
@@ -66,18 +66,8 @@ class Seen:
 
 @pytest.fixture
 def seen(monkeypatch: pytest.MonkeyPatch) -> Seen:
-    """All recipes count as quick, and nothing is seen to before a worker has done all that waits for it."""
-    for name in ("_QUICK", "_AHEAD", "_LATE", "_LONGEST"):
-        monkeypatch.setattr(queueing, name, 1e6)
-    poll = Pool.poll
-
-    def polled(pool: Pool, timeout: float | None) -> list[Result]:
-        results = poll(pool, timeout)
-        while results and results[-1].then:
-            results += poll(pool, None)
-        return results
-
-    monkeypatch.setattr(Pool, "poll", polled)
+    """Of a build in which workers do all that waits for them before anything is settled."""
+    hoard(monkeypatch)
     return Seen(monkeypatch)
 
 

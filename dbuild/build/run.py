@@ -413,8 +413,7 @@ class Run:
             return
         if attempt.ended_for == "timeout":
             error, causes = f"it ran longer than its timeout of {target.limits.timeout:g} s", ("timeout",)
-        can_retry = result.error is not None or attempt.ended_for == "timeout"
-        if can_retry and not self._is_stopping and may_retry(target.retries, attempt.number, causes):
+        if not self._is_stopping and may_retry(target.retries, attempt.number, causes):
             self._delay(attempt, result.seconds, error, log)
         else:
             self._fail(attempt, result.seconds, error, log)

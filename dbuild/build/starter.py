@@ -86,7 +86,9 @@ class Starter:
         try:
             made = self._make([attempt for attempt, _ in ready])
         except (UserError, OSError):
-            return next((at for at, one in enumerate(ready) if not self.queue_up([one])), 0) if len(ready) > 1 else 0
+            if len(ready) > 1:  # one of them, but which? Those before it can wait
+                return next((at for at, one in enumerate(ready) if not self.queue_up([one])), len(ready))
+            return 0
         for sent, ((attempt, behind), prepared) in enumerate(zip(ready, made, strict=True)):
             attempt.prepared, attempt.task = prepared, prepared.task
             try:

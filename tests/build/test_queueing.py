@@ -13,7 +13,7 @@ from dbuild.build import Settings, build, queueing
 from dbuild.core.events import Event, TaskEnded, TaskPrinted, TaskStarted, TaskStopped
 from dbuild.core.task import Task
 from dbuild.execute.pool import Pool
-from tests.build.workshop import EACH_FILE, Workshop
+from tests.build.workshop import EACH_FILE, Workshop, each_file
 
 FLOW = f'{EACH_FILE}python = "recipes:make"\n'
 # Each run of a recipe leaves a line; what a source says besides is done.
@@ -69,10 +69,8 @@ def queued(monkeypatch: pytest.MonkeyPatch) -> Queued:
 
 
 def workshop(root: Path, flow: str = FLOW, **texts: str) -> Workshop:
-    shop = Workshop(root, flow, **{"recipes.py": RECIPES})
-    for number in range(COUNT):
-        shop.write(f"in/{number:03d}.txt", texts.get(f"t{number:03d}", f"# {number}\n"))
-    return shop
+    names = [f"{number:03d}" for number in range(COUNT)]
+    return each_file(root, flow, RECIPES, {name: texts.get(f"t{name}", f"# {int(name)}\n") for name in names})
 
 
 def ran(shop: Workshop) -> list[str]:

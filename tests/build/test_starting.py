@@ -20,7 +20,7 @@ from dbuild.execute.pool import Pool
 from dbuild.execute.process import Process
 from dbuild.execute.publish import Journal
 from tests.build.test_undeclared import needs_landlock
-from tests.build.workshop import EACH_FILE, Workshop
+from tests.build.workshop import EACH_FILE, Workshop, each_file
 
 FLOW = f'{EACH_FILE}python = "recipes:copy"\n'
 NEXT = """
@@ -63,10 +63,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def shop(root: Path, flow: str, **texts: str) -> Workshop:
-    made = Workshop(root, flow, **{"recipes.py": RECIPES})
-    for name in NAMES:
-        made.write(f"in/{name}.txt", texts.get(name, name))
-    return made
+    return each_file(root, flow, RECIPES, {name: texts.get(name, name) for name in NAMES})
 
 
 def test_a_worker_has_its_next_task_before_the_last_one_is_published(tmp_path: Path, seen: list[str]) -> None:

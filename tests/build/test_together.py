@@ -17,12 +17,13 @@ from dbuild.build.tasks import TaskMaker
 from dbuild.core.events import Notice
 from dbuild.core.schedule import Node, Schedule, State
 from dbuild.core.task import Result
+from dbuild.errors import RecipeError
 from dbuild.execute.pool import Pool
 from dbuild.execute.publish import Journal
 from dbuild.execute.queue import Queue
 from tests.build.hoarding import hoard
 from tests.build.test_queueing import most_at_once
-from tests.build.workshop import EACH_FILE, Workshop
+from tests.build.workshop import EACH_FILE, Workshop, each_file
 
 FLOW = f'{EACH_FILE}python = "recipes:make"\n'
 RECIPES = """
@@ -72,10 +73,8 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Seen:
 
 
 def shop(root: Path, flow: str = FLOW, **texts: str) -> Workshop:
-    made = Workshop(root, flow, **{"recipes.py": RECIPES})
-    for number in range(COUNT):
-        made.write(f"in/{number:02d}.txt", texts.get(f"t{number:02d}", f"{number}\n"))
-    return made
+    names = [f"{number:02d}" for number in range(COUNT)]
+    return each_file(root, flow, RECIPES, {name: texts.get(f"t{name}", f"{int(name)}\n") for name in names})
 
 
 def names(*numbers: int) -> set[str]:
@@ -187,6 +186,23 @@ inputs = []
     assert "in/34.txt is not there" in done.errors["made@34"]
     assert done.standing[:3] == (COUNT, 0, 1)
     assert sum(seen.prepared) <= 1.7 * COUNT
+
+
+def test_each_runs_once_where_they_can_be_prepared_one_by_one_alone(
+    tmp_path: Path, seen: Seen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepare = TaskMaker.prepare_all
+
+    def prepared(maker: TaskMaker, target: str, wanted: Sequence[Any]) -> Any:
+        if len(wanted) > 1:
+            raise RecipeError("not together")
+        return prepare(maker, target, wanted)
+
+    monkeypatch.setattr(TaskMaker, "prepare_all", prepared)
+    done = shop(tmp_path).build(jobs=1)
+    assert done.standing[:3] == (COUNT, 0, 0)
+    assert sum(seen.written) == sum(seen.prepared) == COUNT
+    assert len(seen.written) <= COUNT / 4
 
 
 @pytest.mark.parametrize("jobs", [2, 4])

@@ -7,7 +7,7 @@ import shutil
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,6 +35,14 @@ path = "in/{name}.txt"
 path = "out/{name}.txt"
 inputs = ["raw"]
 """
+
+
+def each_file(root: Path, flow: str, recipes: str, texts: Mapping[str, str]) -> Workshop:
+    """A project of EACH_FILE, or more, with a source of each name and text."""
+    shop = Workshop(root, flow, **{"recipes.py": recipes})
+    for name, text in texts.items():
+        shop.write(f"in/{name}.txt", text)
+    return shop
 
 
 @dataclass(frozen=True)

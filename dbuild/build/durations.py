@@ -21,7 +21,7 @@ class Durations:
     def __init__(self, world: World, plan: Plan) -> None:
         self._world = world
         self._plan = plan
-        self._known = {name: mean for name, (_, mean) in world.state.seconds_by_target().items()}
+        self._known = {name: mean for name, (_, mean) in world.seconds_by_target().items()}
         self._by_key: dict[str, dict[str, float]] = {}
         self._guesses: dict[str, float] = {}  # seconds of one task, by targets that never ran
         self._sizes: dict[str, float] = {}  # dataset -> bytes of one partition, measured or guessed

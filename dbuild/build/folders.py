@@ -8,10 +8,10 @@ from collections.abc import Collection, Iterable, Sequence
 from dbuild.build.assumptions import Assumption
 from dbuild.build.locations import SINGLES
 from dbuild.build.sight import Listed, Sight, Wanted
+from dbuild.observe.comparison import differences
 from dbuild.observe.digests import digest_bytes
 from dbuild.observe.listing import (
     Stat,
-    differences,
     has_name,
     is_temporary,
     name_of,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dbuild.build.world import World
 from dbuild.core.partitions import PartitionSet
 from dbuild.core.plan import Plan
 from dbuild.core.trace import joined_key
@@ -10,10 +11,10 @@ from dbuild.state.store import State
 _FEW = 1000  # traces that are looked up one by one
 
 
-def seconds_fresh(state: State, planned: Plan) -> float:
+def seconds_fresh(world: World, planned: Plan) -> float:
     """The seconds that the partitions took that the plan finds fresh, by their traces. Asked before anything runs."""
-    totals = state.seconds_by_target()
-    return sum(_of_target(state, planned, name, *totals.get(name, (0, 0.0))) for name in planned.targets)
+    totals = world.seconds_by_target()
+    return sum(_of_target(world.state, planned, name, *totals.get(name, (0, 0.0))) for name in planned.targets)
 
 
 def _of_target(state: State, planned: Plan, name: str, count: int, mean: float) -> float:

@@ -169,7 +169,7 @@ def _run(
 
         with phases("record"):
             number = _begin(settings, state, looked, planned)
-        fresh = seconds_fresh(state, planned)
+        fresh = seconds_fresh(looked.world, planned)
         with _means(settings, state, looked, planned, options, emit, phases, number) as means:
             run = _execute(settings, looked, planned, options, emit, number, means)
     with phases("record"):

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from dbuild.build.folders import prefix_of
 from dbuild.errors import UserError
+from dbuild.observe.comparison import differences
 from dbuild.observe.listing import (
     DOUBTFUL,
     Stat,
     Tree,
-    differences,
     is_unmoved,
     list_trees,
     records_of,

@@ -18,7 +18,7 @@ def find_upgrades(world: World, plan: Plan) -> tuple[Upgrade, ...]:
     stale = [one for part in plan.targets.values() for one in _stale(world, part)]
     if not stale:
         return ()
-    means = {name: mean for name, (_, mean) in world.state.seconds_by_target().items()}
+    means = {name: mean for name, (_, mean) in world.seconds_by_target().items()}
     return upgrades_of((name, changes, count, count * means.get(name, 0.0)) for name, changes, count in stale)
 
 

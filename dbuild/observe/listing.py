@@ -303,32 +303,3 @@ def _next_start(listing: bytes, name: bytes, after: int) -> int:
 
 def _name_at(listing: bytes, start: int) -> bytes:
     return listing[start : listing.index(b"\0", start)].rsplit(b"\t", 4)[0]
-
-
-def differences(before: bytes, now: bytes) -> tuple[dict[str, Stat], set[str]]:
-    """The files that are new or whose stats changed, and the names that are gone."""
-    before, now = _without_ends(before, now)
-    old, new = set(records_of(before)), set(records_of(now))
-    changed = dict(unpack_record(record) for record in new - old)
-    gone = {unpack_record(record)[0] for record in old - new} - changed.keys()
-    return changed, gone
-
-
-def _without_ends(one: bytes, other: bytes) -> tuple[bytes, bytes]:
-    """Two listings less the records with which both begin and end: where little differs, next to nothing is left."""
-    first = one.rfind(b"\0", 0, _alike(one, other)) + 1
-    one, other = one[first:], other[first:]
-    last = one.find(b"\0", len(one) - _alike(one[::-1], other[::-1])) + 1  # what both have of a record stays
-    return (one[:last], other[: last - len(one) or None]) if last else (one, other)
-
-
-def _alike(one: bytes, other: bytes) -> int:
-    """How many bytes two texts begin with alike: by halves, each of which is compared at the pace of memory."""
-    low, high = 0, min(len(one), len(other))
-    while low < high:
-        middle = (low + high + 1) // 2
-        if one[low:middle] == other[low:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return low

@@ -21,7 +21,6 @@ from dbuild.observe.listing import (
     TEMPORARY,
     Stat,
     Tree,
-    differences,
     has_name,
     is_temporary,
     list_slowly,
@@ -252,18 +251,6 @@ def test_a_record_that_is_packed_and_unpacked_is_the_same(name: str, stat: Stat)
     assert packed.endswith(b"\0")
     assert records_of(packed + packed) == [packed[:-1]] * 2
     assert unpack_record(packed[:-1]) == (name, stat)
-
-
-few_stats = st.builds(Stat, st.integers(0, 1), st.just(5), st.just(5), st.integers(0, 1))
-trees = st.dictionaries(st.sampled_from("abcdef"), few_stats)
-
-
-@given(trees, trees)
-def test_differences_are_what_is_new_changed_and_gone(before: dict[str, Stat], now: dict[str, Stat]) -> None:
-    one, two = (b"".join(pack_record(name, stat) for name, stat in tree.items()) for tree in (before, now))
-    changed, gone = differences(one, two)
-    assert changed == {name: stat for name, stat in now.items() if before.get(name) != stat}
-    assert gone == before.keys() - now.keys()
 
 
 def test_a_name_is_found_in_a_listing_but_not_the_beginning_of_another_one() -> None:

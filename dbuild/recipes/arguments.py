@@ -16,6 +16,7 @@ from typing import Any, Literal
 from dbuild.core.model import Scalar
 from dbuild.core.task import Task, TaskInput, TaskOutput
 from dbuild.errors import RecipeError
+from dbuild.recipes.filepaths import paths_of
 from dbuild.recipes.keys import Key
 from dbuild.values import dataclass
 
@@ -231,7 +232,7 @@ def convert(given: TaskInput, form: Form, engine: Engine) -> Any:
             hint=f"annotate it as a table: {_TABLES_ALLOWED}",
         )
     if form == "paths" or (form == "any" and not given.is_single):
-        return [Path(path) for path in given.paths]
+        return paths_of(given.paths)
     if form in ("any", "path"):
         return _only(given)
     if not given.format:

@@ -22,6 +22,7 @@ from dbuild.build.means import Means
 from dbuild.build.order import schedule_of
 from dbuild.build.publication import Publisher
 from dbuild.build.queueing import Queueing
+from dbuild.build.readahead import read_ahead
 from dbuild.build.resting import Rest, counted, find_rest, rest_after
 from dbuild.build.settlement import Settlement
 from dbuild.build.starter import Starter
@@ -82,6 +83,7 @@ class Run:
         self._failing = failing
         self._is_stopping = False
         self._is_ending_all = False  # after a failure, what runs too
+        self._has_read_ahead = False
         self._signals = 0
         self._ended: set[int] = set()  # the executions whose results are at hand
         self._key = Keys(plan.domains).of
@@ -132,6 +134,9 @@ class Run:
                 break
             if not self._running and not self._alarms.has_delayed:
                 raise RuntimeError("the schedule is stuck: nothing runs and nothing can start")
+            if not self._has_read_ahead and self._running:  # while workers start
+                self._has_read_ahead = True
+                read_ahead(self.world, self.plan)
             results = self._pool.poll(self._patience(killing_at))
             self._ended = {result.number for result in results}
             self._see_to(results)

@@ -270,13 +270,23 @@ class Survey:
             path, root = location.pattern.path, location.root
             return [row.digest if (row := self.row(path(key), root)) else None for key in keys]
         root = location.root
-        if root not in self._digests:
-            self._digests[root] = self._state.digests_below(prefix_of(root))
         paths = location.pattern.paths(keys)
-        found = list(map(self._digests[root].get, paths))
+        found = list(map(self._digests_in(root).get, paths))
         for place in self._unclear(root, paths, found):
             found[place] = self.file_digest(paths[place], root)
         return found
+
+    def read_ahead(self, location: Location) -> None:
+        """Reads now what `partition_digests` needs of many partitions."""
+        if location.root in self.views and location.root != SINGLES and not location.pattern.is_multiple:
+            self._digests_in(location.root)
+            self._names_in(location.root)
+
+    def _digests_in(self, root: str) -> dict[str, bytes]:
+        """The digests of a folder's files, by path, as they were kept. Of what this run has made they tell nothing."""
+        if root not in self._digests:
+            self._digests[root] = self._state.digests_below(prefix_of(root))
+        return self._digests[root]
 
     def stats(self, root: str, paths: Sequence[str]) -> list[Stat | None]:
         """The stats of many files of a folder for which their digests are known; None where there is no file."""

@@ -78,6 +78,7 @@ class World:
         self.fingerprints = Fingerprints(flow, survey, state.recipes)
         self._traces: dict[str, dict[str, Trace]] = {}
         self._failures: dict[str, dict[str, Failure]] = {}
+        self._seconds: dict[str, tuple[int, float]] | None = None
         self._touched: dict[str, PartitionSet] = {}
         self._asked: dict[str, int] = {}
         self._kept_axes: dict[str, ListAxis] = {}
@@ -258,6 +259,12 @@ class World:
         if target not in self._failures:
             self._failures[target] = self.state.failures(target)
         return self._failures[target]
+
+    def seconds_by_target(self) -> dict[str, tuple[int, float]]:
+        """Target -> number and mean seconds of its traces, when they were first asked for."""
+        if self._seconds is None:  # all traces are gone through
+            self._seconds = self.state.seconds_by_target()
+        return self._seconds
 
     def judge(self, target: str, index: Index, unsettled: MappingOf[str, PartitionSet], heard: Heard = None) -> Verdict:
         """The verdict on one partition; `heard` takes all that is compared for it."""

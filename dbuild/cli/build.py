@@ -6,10 +6,10 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import click
-
 from dbuild import build as building
-from dbuild.cli.options import Common, build_options, common_options
+from dbuild.cli import spec
+from dbuild.cli.common import Common
+from dbuild.cli.options import build_options, common_options
 from dbuild.core.events import Summary
 from dbuild.errors import UsageError, UserError, nearest
 from dbuild.ui.choice import sink
@@ -57,8 +57,8 @@ _ELSEWHERE = {
 }
 
 
-@click.command("build", help=HELP)
-@click.argument("targets", nargs=-1, metavar="[TARGET[@KEYS]]...")
+@spec.command("build", HELP)
+@spec.argument("targets", nargs=-1, metavar="[TARGET[@KEYS]]...")
 @build_options
 @common_options
 def command(
@@ -207,7 +207,7 @@ def _tell_refusal(error: UserError, events: int | None) -> None:
 
 def _with_command(error: UsageError, targets: Sequence[str]) -> UsageError:
     """The error with a hint at a command, where an unknown target looks like one."""
-    from dbuild.cli.main import COMMANDS
+    from dbuild.cli.commands import COMMANDS
 
     for word in targets[:1]:
         if word in _ELSEWHERE and f'"{word}"' in error.what:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-import click
-
 from dbuild import build as building
 from dbuild.build import Settings
-from dbuild.cli.options import Common, common_options
+from dbuild.cli import spec
+from dbuild.cli.common import Common
+from dbuild.cli.options import common_options
 from dbuild.core.cleaning import Cleaning, Wanted
 from dbuild.errors import UsageError
 from dbuild.ui.choice import sink
@@ -33,14 +33,14 @@ Examples:
 """
 
 
-@click.command("clean", help=HELP)
-@click.argument("targets", nargs=-1, metavar="")
-@click.option("--outputs", multiple=True, metavar="TARGET[@KEYS]", help="Remove a target's outputs; may be repeated.")
-@click.option("--orphans", is_flag=True, help="Remove outputs that no declared target makes any more.")
-@click.option("--logs", is_flag=True, help="Remove what recipes printed.")
-@click.option("--all", "everything", is_flag=True, help="Remove all of that, and what the state knows of it.")
-@click.option("-n", "--dry-run", is_flag=True, help="List what would go; remove nothing.")
-@click.option("--yes", is_flag=True, help="Remove without asking.")
+@spec.command("clean", HELP)
+@spec.argument("targets", nargs=-1, metavar="")
+@spec.option("--outputs", multiple=True, metavar="TARGET[@KEYS]", help="Remove a target's outputs; may be repeated.")
+@spec.option("--orphans", is_flag=True, help="Remove outputs that no declared target makes any more.")
+@spec.option("--logs", is_flag=True, help="Remove what recipes printed.")
+@spec.option("--all", "everything", is_flag=True, help="Remove all of that, and what the state knows of it.")
+@spec.option("-n", "--dry-run", is_flag=True, help="List what would go; remove nothing.")
+@spec.option("--yes", is_flag=True, help="Remove without asking.")
 @common_options
 def command(
     targets: Sequence[str],
@@ -87,10 +87,12 @@ def _list(found: Cleaning, common: Common) -> None:
 
 def _agrees(found: Cleaning, wanted: Wanted) -> bool:
     """Whether somebody says yes, or nothing goes that anybody would miss."""
+    from click import confirm
+
     if found.removed:
-        return click.confirm(f"remove {amount(found)}?", err=True)
+        return confirm(f"remove {amount(found)}?", err=True)
     if found.forgotten and wanted.everything:
-        return click.confirm("forget all that is known of this Dataflowfile?", err=True)
+        return confirm("forget all that is known of this Dataflowfile?", err=True)
     return not found.is_empty
 
 

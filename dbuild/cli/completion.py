@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import click
-
-from dbuild.cli.options import Common, common_options
+from dbuild.cli import spec
+from dbuild.cli.common import Common
+from dbuild.cli.options import common_options
 from dbuild.ui.stream import print_lines
 
 HELP = """Print what a shell needs to complete commands, options, targets and keys. Shells read it when they start.
@@ -99,8 +99,8 @@ complete -c dbuild -f -k -a '(__dbuild_complete)'
 SCRIPTS = {"bash": _BASH, "zsh": _ZSH, "fish": _FISH}
 
 
-@click.command("completion", help=HELP)
-@click.argument("shell", type=click.Choice(list(SCRIPTS)), metavar="bash|zsh|fish")
+@spec.command("completion", HELP)
+@spec.argument("shell", type=spec.one_of(list(SCRIPTS)), metavar="bash|zsh|fish")
 @common_options
 def command(shell: str, common: Common) -> int:
     """Prints the script; the exit code."""

@@ -6,6 +6,7 @@ import re
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from difflib import get_close_matches
 
 import click
@@ -14,7 +15,7 @@ from dbuild.core.budget import BudgetError
 from dbuild.errors import UserError, nearest
 from dbuild.ui.json import encode
 from dbuild.ui.problems import error_lines, error_record, kind_of, problem_lines, problems_of
-from dbuild.ui.stream import ReaderGone, print_notes, tell
+from dbuild.ui.stream import ReaderGone, print_notes, silence, tell
 
 INTERRUPTED = 130
 _ALIKE = 0.8  # of an option's beginning and a misspelt one
@@ -25,8 +26,17 @@ def report(error: BaseException, words: Sequence[str]) -> int:
     """Says what went wrong and gives the exit code; what no command should let escape is a fault of dbuild."""
     if isinstance(error, ReaderGone):
         return 0
-    if isinstance(error, KeyboardInterrupt | click.Abort):
+    if isinstance(error, KeyboardInterrupt | EOFError):
+        if sys.stderr:  # it may have been closed
+            tell(sys.stderr, "", is_last=True)  # as click does: the shell's next line isn't that of the ^C
         return INTERRUPTED
+    if isinstance(error, click.Abort):
+        return INTERRUPTED
+    if isinstance(error, BrokenPipeError):  # as click does: whoever wanted to know has gone
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError):  # it may be closed, or none of the system's
+                silence(stream)
+        return 1
     if isinstance(error, click.exceptions.Exit):
         return error.exit_code
     if isinstance(error, SystemExit):

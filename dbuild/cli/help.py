@@ -7,7 +7,9 @@ from io import StringIO
 
 import click
 
-from dbuild.cli.options import Common, common_options
+from dbuild.cli import spec
+from dbuild.cli.common import Common
+from dbuild.cli.options import common_options
 from dbuild.cli.topics import TOPICS, Topic, topic_text
 from dbuild.errors import UsageError, nearest
 from dbuild.ui.json import print_record
@@ -27,12 +29,13 @@ Examples:
 _WIDEST = 100  # columns of text that are still easy to read
 
 
-@click.command("help", help=HELP)
-@click.argument("words", nargs=-1, metavar="[TOPIC|COMMAND]")
+@spec.command("help", HELP)
+@spec.argument("words", nargs=-1, metavar="[TOPIC|COMMAND]")
 @common_options
 def command(words: Sequence[str], common: Common) -> int:
     """Shows the page; the exit code."""
-    from dbuild.cli.main import COMMANDS, dbuild
+    from dbuild.cli.commands import COMMANDS
+    from dbuild.cli.group import dbuild
 
     name = "-".join(words).lower().strip("-").removesuffix(".md")
     if not name:
@@ -56,7 +59,7 @@ def command(words: Sequence[str], common: Common) -> int:
 
 
 def _list(*, json: bool) -> None:
-    from dbuild.cli.main import COMMANDS
+    from dbuild.cli.commands import COMMANDS
 
     if json:
         print_record({"topics": list(TOPICS), "commands": list(COMMANDS)})

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import click
-
 from dbuild import build as building
-from dbuild.cli.options import Common, common_options
+from dbuild.cli import spec
+from dbuild.cli.common import Common
+from dbuild.cli.options import common_options
 from dbuild.ui.history import history_lines, history_record
 from dbuild.ui.json import print_record
 from dbuild.ui.moments import When
@@ -29,9 +29,9 @@ Examples:
 """
 
 
-@click.command("history", help=HELP)
-@click.argument("names", nargs=-1, required=True, metavar="SOURCE|TARGET[@KEYS]...")
-@click.option("--limit", type=click.IntRange(min=1), default=20, metavar="N", help="Show the newest N of each (20).")
+@spec.command("history", HELP)
+@spec.argument("names", nargs=-1, required=True, metavar="SOURCE|TARGET[@KEYS]...")
+@spec.option("--limit", type=spec.whole_from(1), default=20, metavar="N", help="Show the newest N of each (20).")
 @common_options
 def command(
     names: Sequence[str],

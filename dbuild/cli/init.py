@@ -8,10 +8,10 @@ import shutil
 import sys
 from typing import TYPE_CHECKING
 
-import click
-
 from dbuild import build as building
-from dbuild.cli.options import Common, common_options
+from dbuild.cli import spec
+from dbuild.cli.common import Common
+from dbuild.cli.options import common_options
 from dbuild.errors import UsageError
 from dbuild.ui.json import print_record
 from dbuild.ui.proposals import found_lines, proposal_record
@@ -38,10 +38,10 @@ _IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]*", re.IGNORECASE)
 _CLOCK = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d")
 
 
-@click.command("init", help=HELP)
-@click.argument("folder", required=False, metavar="[DIR]")
-@click.option("-n", "--dry-run", is_flag=True, help="Print the Dataflowfile; write nothing.")
-@click.option("--yes", is_flag=True, help="Ask nothing.")
+@spec.command("init", HELP)
+@spec.argument("folder", required=False, metavar="[DIR]")
+@spec.option("-n", "--dry-run", is_flag=True, help="Print the Dataflowfile; write nothing.")
+@spec.option("--yes", is_flag=True, help="Ask nothing.")
 @common_options
 def command(
     folder: str | None,
@@ -99,8 +99,10 @@ def _ask(first: Proposal) -> tuple[dict[str, str], str]:
 
 
 def _prompt(question: str, default: str, form: re.Pattern[str], hint: str) -> str:
+    from click import prompt
+
     while True:
-        said = str(click.prompt(question, default=default, show_default=bool(default), err=True)).strip()
+        said = str(prompt(question, default=default, show_default=bool(default), err=True)).strip()
         if not said or form.fullmatch(said):
             return said or default
         print_notes(f"  {hint}")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import click
-
 from dbuild import build as building
-from dbuild.cli.options import Common, common_options, strict_option
+from dbuild.cli import spec
+from dbuild.cli.common import Common
+from dbuild.cli.options import common_options, strict_option
 from dbuild.core.lateness import Lateness
 from dbuild.ui.doubts import Doubts
 from dbuild.ui.json import print_record
@@ -34,10 +34,10 @@ _ARRIVALS = 10
 _WIDTH = 100  # where the output is no terminal
 
 
-@click.command("late", help=HELP)
-@click.argument("names", nargs=-1, metavar="[SOURCE|TARGET[@KEYS]]...")
-@click.option(
-    "--limit", type=click.IntRange(min=0), default=_ARRIVALS, metavar="N", help="Show the newest N arrivals (10)."
+@spec.command("late", HELP)
+@spec.argument("names", nargs=-1, metavar="[SOURCE|TARGET[@KEYS]]...")
+@spec.option(
+    "--limit", type=spec.whole_from(0), default=_ARRIVALS, metavar="N", help="Show the newest N arrivals (10)."
 )
 @strict_option
 @common_options

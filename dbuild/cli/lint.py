@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import click
-
 from dbuild import build as building
-from dbuild.cli.options import Common, common_options
+from dbuild.cli import spec
+from dbuild.cli.common import Common
+from dbuild.cli.options import common_options
 from dbuild.errors import UserError
 from dbuild.project import schema_text
 from dbuild.ui.json import print_record
@@ -24,8 +24,8 @@ Examples:
 """
 
 
-@click.command("lint", help=HELP)
-@click.option("--schema", is_flag=True, help="Print the JSON Schema of the Dataflowfile, for editors; check nothing.")
+@spec.command("lint", HELP)
+@spec.option("--schema", is_flag=True, help="Print the JSON Schema of the Dataflowfile, for editors; check nothing.")
 @common_options
 def command(
     schema: bool,

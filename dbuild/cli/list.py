@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import click
-
 from dbuild import build as building
-from dbuild.cli.options import Common, common_options
+from dbuild.cli import spec
+from dbuild.cli.common import Common
+from dbuild.cli.options import common_options
 from dbuild.ui.datasets import list_lines, list_record
 from dbuild.ui.doubts import Doubts
 from dbuild.ui.json import print_record
@@ -24,8 +24,8 @@ Examples:
 """
 
 
-@click.command("list", help=HELP)
-@click.argument("targets", nargs=-1, metavar="[SOURCE|TARGET[@KEYS]]...")
+@spec.command("list", HELP)
+@spec.argument("targets", nargs=-1, metavar="[SOURCE|TARGET[@KEYS]]...")
 @common_options
 def command(
     targets: Sequence[str],

@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-import click
-
 from dbuild import build as building
 from dbuild.build import Settings
-from dbuild.cli.options import Common, common_options
+from dbuild.cli import spec
+from dbuild.cli.common import Common
+from dbuild.cli.options import common_options
 from dbuild.errors import UsageError
 from dbuild.ui.json import print_record
 from dbuild.ui.ledger import ledger_record, run_lines, run_record, task_lines
@@ -37,10 +37,10 @@ Examples:
 """
 
 
-@click.command("log", help=HELP)
-@click.argument("words", nargs=-1, metavar="[RUN | [RUN:]TARGET[@KEYS]]...")
-@click.option("--limit", type=click.IntRange(min=1), default=20, metavar="N", help="Show the latest N (20).")
-@click.option("-F", "--follow", is_flag=True, help="Go on with what is printed, until what prints it has ended.")
+@spec.command("log", HELP)
+@spec.argument("words", nargs=-1, metavar="[RUN | [RUN:]TARGET[@KEYS]]...")
+@spec.option("--limit", type=spec.whole_from(1), default=20, metavar="N", help="Show the latest N (20).")
+@spec.option("-F", "--follow", is_flag=True, help="Go on with what is printed, until what prints it has ended.")
 @common_options
 def command(
     words: Sequence[str],

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-
-import click
+from typing import TYPE_CHECKING
 
 from dbuild import build as building
 from dbuild.build import Settings
-from dbuild.cli.options import Common, common_options
+from dbuild.cli import spec
+from dbuild.cli.common import Common
+from dbuild.cli.options import common_options
 from dbuild.core.mark import WORDS, Saying, Word
 from dbuild.core.report import MarkRecord
 from dbuild.errors import UsageError, nearest
@@ -19,6 +20,9 @@ from dbuild.ui.json import print_record
 from dbuild.ui.screen import print_report
 from dbuild.ui.stream import print_notes
 from dbuild.ui.text import clean, counted
+
+if TYPE_CHECKING:
+    import click
 
 HELP = """Say that partitions are stale, fresh or frozen; without arguments, list what was said.
 
@@ -45,21 +49,23 @@ Examples:
 def _moment(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:
     if value is None:
         return None
+    from click import BadParameter
+
     try:
         moment = datetime.fromisoformat(value).astimezone()
     except ValueError:
-        raise click.BadParameter(f'"{value}" is no date, as in 2027-01-31', ctx, param) from None
+        raise BadParameter(f'"{value}" is no date, as in 2027-01-31', ctx, param) from None
     if moment <= datetime.now().astimezone():
-        raise click.BadParameter(f'"{value}" has passed', ctx, param)
+        raise BadParameter(f'"{value}" has passed', ctx, param)
     return moment.timestamp()
 
 
-@click.command("mark", help=HELP)
-@click.argument("words", nargs=-1, metavar="[TARGET[@KEYS]... stale|fresh|frozen]")
-@click.option("--why", metavar="TEXT", default="", help="The reason, for those who will ask.")
-@click.option("--until", metavar="DATE", callback=_moment, help="The date on which it ends (local time).")
-@click.option("--inputs-too", is_flag=True, help="With fresh: take the inputs for those it was built from.")
-@click.option("--clear", is_flag=True, help="Take back what was said of these partitions; let old ones change.")
+@spec.command("mark", HELP)
+@spec.argument("words", nargs=-1, metavar="[TARGET[@KEYS]... stale|fresh|frozen]")
+@spec.option("--why", metavar="TEXT", default="", help="The reason, for those who will ask.")
+@spec.option("--until", metavar="DATE", callback=_moment, help="The date on which it ends (local time).")
+@spec.option("--inputs-too", is_flag=True, help="With fresh: take the inputs for those it was built from.")
+@spec.option("--clear", is_flag=True, help="Take back what was said of these partitions; let old ones change.")
 @common_options
 def command(
     words: Sequence[str],

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import click
-
 from dbuild import build as building
 from dbuild.build import Settings
-from dbuild.cli.options import Common, assume_option, common_options, provisional_option, reopen_option, strict_option
+from dbuild.cli import spec
+from dbuild.cli.common import Common
+from dbuild.cli.options import assume_option, common_options, provisional_option, reopen_option, strict_option
 from dbuild.ui.json import print_record
 from dbuild.ui.screen import print_report
 from dbuild.ui.stream import print_notes
@@ -26,8 +26,8 @@ Examples:
 """
 
 
-@click.command("plan", help=HELP)
-@click.argument("targets", nargs=-1, metavar="[TARGET[@KEYS]]...")
+@spec.command("plan", HELP)
+@spec.argument("targets", nargs=-1, metavar="[TARGET[@KEYS]]...")
 @strict_option
 @provisional_option
 @reopen_option

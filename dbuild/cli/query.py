@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-import click
-
 from dbuild import build as building
-from dbuild.cli.options import Common, common_options
+from dbuild.cli import spec
+from dbuild.cli.common import Common
+from dbuild.cli.options import common_options
 from dbuild.errors import DiskError, UsageError
 from dbuild.ui.doubts import Doubts
 from dbuild.ui.stream import print_data, print_lines, print_notes
@@ -36,11 +36,11 @@ _FORMATS = ("table", "csv", "json", "parquet")
 _ENDINGS = {".csv": "csv", ".json": "json", ".jsonl": "json", ".ndjson": "json", ".parquet": "parquet", ".txt": "table"}
 
 
-@click.command("query", help=HELP)
-@click.argument("statement", required=False, metavar="[STATEMENT]")
-@click.option("--csv", "is_csv", is_flag=True, help="Write CSV.")
-@click.option("--format", "form", type=click.Choice(_FORMATS), help="Write in that format.")
-@click.option("-o", "--output", metavar="FILE", help="Write to FILE; its ending tells the format.")
+@spec.command("query", HELP)
+@spec.argument("statement", required=False, metavar="[STATEMENT]")
+@spec.option("--csv", "is_csv", is_flag=True, help="Write CSV.")
+@spec.option("--format", "form", type=spec.one_of(_FORMATS), help="Write in that format.")
+@spec.option("-o", "--output", metavar="FILE", help="Write to FILE; its ending tells the format.")
 @common_options
 def command(
     statement: str | None,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import click
-
 from dbuild import build as building
-from dbuild.cli.options import Common, common_options
+from dbuild.cli import spec
+from dbuild.cli.common import Common
+from dbuild.cli.options import common_options
 from dbuild.errors import UsageError
 from dbuild.ui.doubts import Doubts
 from dbuild.ui.json import print_record
@@ -28,10 +28,10 @@ Examples:
 """
 
 
-@click.command("show", help=HELP)
-@click.argument("targets", nargs=-1, required=True, metavar="TARGET[@KEYS]...")
-@click.option("--rows", type=click.IntRange(min=0), default=10, metavar="N", help="Show the first N rows (10).")
-@click.option("--debug-shell", is_flag=True, help="Open a shell in the environment of its command.")
+@spec.command("show", HELP)
+@spec.argument("targets", nargs=-1, required=True, metavar="TARGET[@KEYS]...")
+@spec.option("--rows", type=spec.whole_from(0), default=10, metavar="N", help="Show the first N rows (10).")
+@spec.option("--debug-shell", is_flag=True, help="Open a shell in the environment of its command.")
 @common_options
 def command(
     targets: Sequence[str],

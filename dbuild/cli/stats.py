@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import click
-
 from dbuild import build as building
-from dbuild.cli.options import Common, common_options
+from dbuild.cli import spec
+from dbuild.cli.common import Common
+from dbuild.cli.options import common_options
 from dbuild.errors import UsageError
 from dbuild.ui.json import print_record
 from dbuild.ui.moments import When
@@ -29,10 +29,10 @@ Examples:
 """
 
 
-@click.command("stats", help=HELP)
-@click.argument("targets", nargs=-1, metavar="[TARGET]...")
-@click.option("--since", default="30d", metavar="AGE", help="Look at the last 30d, 12h …, or at all.")
-@click.option("--limit", type=click.IntRange(min=1), default=10, metavar="N", help="Show N targets of each kind (10).")
+@spec.command("stats", HELP)
+@spec.argument("targets", nargs=-1, metavar="[TARGET]...")
+@spec.option("--since", default="30d", metavar="AGE", help="Look at the last 30d, 12h …, or at all.")
+@spec.option("--limit", type=spec.whole_from(1), default=10, metavar="N", help="Show N targets of each kind (10).")
 @common_options
 def command(
     targets: Sequence[str],

@@ -6,10 +6,10 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-import click
-
 from dbuild import build as building
-from dbuild.cli.options import Common, assume_option, common_options, strict_option
+from dbuild.cli import spec
+from dbuild.cli.common import Common
+from dbuild.cli.options import assume_option, common_options, strict_option
 from dbuild.core.report import DatasetStatus
 from dbuild.ui.datasets import said_lines, status_lines, status_record
 from dbuild.ui.doubts import Doubts
@@ -41,14 +41,14 @@ the one that needs attention most. Of more than 60 datasets chains and folders a
 """
 
 
-@click.command("status", help=HELP)
-@click.argument("targets", nargs=-1, metavar="[TARGET[@KEYS]]...")
-@click.option("--graph", is_flag=True, help="Draw the flow.")
-@click.option("--focus", multiple=True, metavar="DATASET", help="Draw only what lies around DATASET.")
-@click.option("--depth", type=click.IntRange(min=0), metavar="N", help=f"How many steps around it ({_DEPTH}).")
-@click.option("--all", "is_whole", is_flag=True, help="Draw every dataset on its own.")
-@click.option("--watch", "is_live", is_flag=True, help="Keep it live until Ctrl-C.")
-@click.option("--format", "form", type=click.Choice(_FORMATS), help="Write the flow for another program.")
+@spec.command("status", HELP)
+@spec.argument("targets", nargs=-1, metavar="[TARGET[@KEYS]]...")
+@spec.option("--graph", is_flag=True, help="Draw the flow.")
+@spec.option("--focus", multiple=True, metavar="DATASET", help="Draw only what lies around DATASET.")
+@spec.option("--depth", type=spec.whole_from(0), metavar="N", help=f"How many steps around it ({_DEPTH}).")
+@spec.option("--all", "is_whole", is_flag=True, help="Draw every dataset on its own.")
+@spec.option("--watch", "is_live", is_flag=True, help="Keep it live until Ctrl-C.")
+@spec.option("--format", "form", type=spec.one_of(_FORMATS), help="Write the flow for another program.")
 @strict_option
 @assume_option
 @common_options
@@ -124,6 +124,8 @@ def _follow(
     look: Callable[[], Sequence[DatasetStatus]], settings: Settings, *, is_drawn: bool, is_whole: bool
 ) -> Sequence[DatasetStatus]:
     """Keeps the table or the drawing live; what was seen last stays on the screen."""
+    from click import unstyle
+
     from dbuild.build.running import running_of, state_witness
     from dbuild.ui.drawing.canvas import Piece
     from dbuild.ui.flow import Look, flow_rows
@@ -135,7 +137,7 @@ def _follow(
         width = size.columns - 1
         if is_drawn:
             return flow_rows(datasets, Look(width, settings.clock(), is_plain(sys.stdout), is_whole))
-        head, *lines = map(click.unstyle, folded_all(status_lines(datasets, width), width))
+        head, *lines = map(unstyle, folded_all(status_lines(datasets, width), width))
         return [[Piece(head, BOLD)], *([Piece(line, "")] for line in lines)]
 
     datasets, rows = follow(look, lambda: running_of(settings), lambda: state_witness(settings), draw)

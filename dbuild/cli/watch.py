@@ -7,10 +7,10 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-import click
-
 from dbuild import watch as watching
-from dbuild.cli.options import Common, common_options, provisional_option
+from dbuild.cli import spec
+from dbuild.cli.common import Common
+from dbuild.cli.options import common_options, provisional_option
 from dbuild.core.vigil import Hours, Rules
 from dbuild.errors import UsageError
 from dbuild.ui.json import print_record
@@ -34,17 +34,17 @@ Examples:
 """
 
 
-@click.command("watch", help=HELP)
-@click.argument("targets", nargs=-1, metavar="[TARGET[@KEYS]]...")
-@click.option("--status", is_flag=True, help="Show how the watch that runs stands; exit with 3 if there is none.")
-@click.option("--strict", is_flag=True, help="With --status: 3 also if its last build failed.")
-@click.option("--exec", "command_line", metavar="CMD", help="Run CMD after a build that changed something or failed.")
-@click.option("--not-between", multiple=True, metavar="HH:MM-HH:MM", help="Begin no build in these hours (local time).")
-@click.option("--once-per", metavar="TIME", help="Build something at most once in this time (10m).")
-@click.option("--poll", metavar="TIME", help="Look at everything this often (2s); don't wait for the system to tell.")
-@click.option("--budget", metavar="N|TIME", help="Run nothing in a build that were more partitions, or longer (2h).")
+@spec.command("watch", HELP)
+@spec.argument("targets", nargs=-1, metavar="[TARGET[@KEYS]]...")
+@spec.option("--status", is_flag=True, help="Show how the watch that runs stands; exit with 3 if there is none.")
+@spec.option("--strict", is_flag=True, help="With --status: 3 also if its last build failed.")
+@spec.option("--exec", "command_line", metavar="CMD", help="Run CMD after a build that changed something or failed.")
+@spec.option("--not-between", multiple=True, metavar="HH:MM-HH:MM", help="Begin no build in these hours (local time).")
+@spec.option("--once-per", metavar="TIME", help="Build something at most once in this time (10m).")
+@spec.option("--poll", metavar="TIME", help="Look at everything this often (2s); don't wait for the system to tell.")
+@spec.option("--budget", metavar="N|TIME", help="Run nothing in a build that were more partitions, or longer (2h).")
 @provisional_option
-@click.option("-j", "--jobs", type=click.IntRange(min=1), metavar="N", help="Run N tasks at once (the cores).")
+@spec.option("-j", "--jobs", type=spec.whole_from(1), metavar="N", help="Run N tasks at once (the cores).")
 @common_options
 def command(
     targets: Sequence[str],

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import click
-
 from dbuild import build as building
+from dbuild.cli import spec
+from dbuild.cli.common import Common
 from dbuild.cli.explaining import show
-from dbuild.cli.options import Common, common_options
+from dbuild.cli.options import common_options
 from dbuild.ui.explanations import SHOWN
 from dbuild.ui.whynot import why_not_lines, why_not_record
 
@@ -25,8 +25,8 @@ Examples:
 """
 
 
-@click.command("why-not", help=HELP)
-@click.argument("targets", nargs=-1, required=True, metavar="TARGET[@KEYS]...")
+@spec.command("why-not", HELP)
+@spec.argument("targets", nargs=-1, required=True, metavar="TARGET[@KEYS]...")
 @common_options
 def command(
     targets: Sequence[str],

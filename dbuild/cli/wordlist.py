@@ -10,7 +10,8 @@ from pathlib import Path
 
 import click
 
-from dbuild.cli.main import COMMANDS, dbuild
+from dbuild.cli.commands import COMMANDS
+from dbuild.cli.group import dbuild
 from dbuild.cli.topics import TOPICS
 from dbuild.core.completion import Command, Option
 

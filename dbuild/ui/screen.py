@@ -7,8 +7,6 @@ import shutil
 import sys
 from collections.abc import Sequence
 
-import click
-
 from dbuild.ui.folding import folded_all
 from dbuild.ui.stream import ReaderGone, is_screen, print_lines, silence
 
@@ -42,8 +40,10 @@ def print_long(lines: Sequence[str]) -> None:
         print_lines(*lines)
         return
     os.environ.setdefault("LESS", "-FRSX")  # as git has it: colours, no folded lines, what was shown stays
+    from click import echo_via_pager
+
     try:
-        click.echo_via_pager("\n".join(lines) + "\n", color=is_screen(sys.stdout))
+        echo_via_pager("\n".join(lines) + "\n", color=is_screen(sys.stdout))
     except BrokenPipeError:
         silence(sys.stdout)
         raise ReaderGone from None

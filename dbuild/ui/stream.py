@@ -9,8 +9,6 @@ import sys
 from collections.abc import Sequence
 from typing import BinaryIO, TextIO
 
-import click
-
 _DRAWN = "╭─┼▇▄●✗·…━╌▸█▏"  # some of each kind of what bars, curves and drawings are made of
 _DOTS, _PLAIN_DOTS = "…", "~"  # one column each
 
@@ -24,7 +22,11 @@ def is_screen(stream: TextIO) -> bool:
 
 def paint(text: str, colour: str, stream: TextIO, *, bold: bool = False) -> str:
     """The text in a colour where the stream is a screen, else as it is."""
-    return click.style(text, fg=colour or None, bold=bold or None) if is_screen(stream) else text
+    if not is_screen(stream):
+        return text
+    from click import style  # most of what a build writes goes to no screen, and click takes long to import
+
+    return style(text, fg=colour or None, bold=bold or None)
 
 
 def is_plain(stream: TextIO) -> bool:

@@ -6,8 +6,6 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import TextIO
 
-import click
-
 from dbuild.ui.drawing.canvas import Piece
 from dbuild.ui.stream import is_screen, paint
 
@@ -63,12 +61,14 @@ def painted(rows: Iterable[Sequence[Piece]], stream: TextIO) -> list[str]:
 
 def styled(piece: Piece) -> str:
     """The text of a piece as a screen shows it."""
+    if not piece.style:
+        return piece.text
+    from click import style
+
     match piece.style:
-        case "":
-            return piece.text
         case "faint":  # not the terminal's own faint, which some don't have
-            return click.style(piece.text, fg="bright_black")
+            return style(piece.text, fg="bright_black")
         case "bold":
-            return click.style(piece.text, bold=True)
+            return style(piece.text, bold=True)
         case colour:
-            return click.style(piece.text, fg=colour)
+            return style(piece.text, fg=colour)

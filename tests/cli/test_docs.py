@@ -11,7 +11,9 @@ import click
 import pytest
 
 from dbuild.build import Settings, lint
-from dbuild.cli.main import COMMANDS, dbuild, main
+from dbuild.cli.commands import COMMANDS
+from dbuild.cli.group import dbuild
+from dbuild.cli.main import main
 from dbuild.cli.topics import TOPICS
 from tests.build.installed import Site
 from tests.build.workshop import DAYS, Workshop

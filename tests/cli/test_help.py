@@ -16,7 +16,9 @@ from pathlib import Path
 import click
 import pytest
 
-from dbuild.cli.main import COMMANDS, dbuild, main
+from dbuild.cli.commands import COMMANDS
+from dbuild.cli.group import dbuild
+from dbuild.cli.main import main
 from dbuild.cli.manual import manual_page
 from dbuild.cli.topics import TOPICS, section_of, topic_text
 from tests.build.workshop import Workshop

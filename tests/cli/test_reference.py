@@ -12,7 +12,8 @@ import click
 import pytest
 
 from dbuild.build.settings import Settings
-from dbuild.cli.main import COMMANDS, dbuild
+from dbuild.cli.commands import COMMANDS
+from dbuild.cli.group import dbuild
 from dbuild.core.arrival import punctuality
 from dbuild.core.budget import Budget, Excess
 from dbuild.core.causes import Author, Behind, Cause, RunNote

@@ -5,7 +5,7 @@
 Each workload makes N partitions with one worker and is set beside the bare work: a function that copies a file, the
 same COPY statements on one DuckDB connection, `sh -c` by subprocess: of `cp`, which dbuild starts without a shell, and
 of `cat` with a file as its output. Prints seconds, the difference for each task, and how many times as long it takes;
-cold folders for every run, best of three.
+cold folders for every run, by turns, the best of three of either.
 """
 
 from __future__ import annotations
@@ -75,25 +75,24 @@ def ours(folder: Path, kind: str) -> None:
     subprocess.run([sys.executable, "-m", "dbuild", "-q", "-j", "1"], cwd=folder, env=ENVIRONMENT, check=True)
 
 
-def best(kind: str, count: int, work: Callable[[Path, str], None]) -> float:
-    """The least seconds of three cold runs."""
-    seconds = []
-    for _ in range(3):
-        folder = Path(tempfile.mkdtemp(prefix="dbuild-overhead-")) / "p"
-        try:
-            make(folder, kind, count)
-            started = time.perf_counter()
-            work(folder, kind)
-            seconds.append(time.perf_counter() - started)
-        finally:
-            shutil.rmtree(folder.parent)
-    return min(seconds)
+def seconds(kind: str, count: int, work: Callable[[Path, str], None]) -> float:
+    """What a cold run takes."""
+    folder = Path(tempfile.mkdtemp(prefix="dbuild-overhead-")) / "p"
+    try:
+        make(folder, kind, count)
+        started = time.perf_counter()
+        work(folder, kind)
+        return time.perf_counter() - started
+    finally:
+        shutil.rmtree(folder.parent)
 
 
 if __name__ == "__main__":
     size = int(sys.argv[1]) if len(sys.argv) > 1 else 3000
     for name in FLOWS:
-        plain, built = best(name, size, bare), best(name, size, ours)
+        turns = [(seconds(name, size, bare), seconds(name, size, ours)) for _ in range(3)]
+        plain, built = map(min, zip(*turns, strict=True))
         each = (built - plain) / size * 1000
-        words = f"{each:.2f} ms a task more, {built / plain:.2f} times"
+        ratios = ", ".join(f"{fully / plainly:.2f}" for plainly, fully in turns)
+        words = f"{each:.2f} ms a task more, {built / plain:.2f} times (by turns {ratios})"
         print(f"{name}: {size} tasks, bare {plain:.2f} s, dbuild {built:.2f} s: {words}", flush=True)

@@ -9,6 +9,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple, TypeVar
 
+from dbuild.build.interrupts import interruptible
 from dbuild.core.families import Family, Strand, families_of, form_of, strands_of
 from dbuild.core.proposal import Content, Draft, common_content, draft_of, is_table
 from dbuild.errors import DiskError, UsageError
@@ -73,7 +74,8 @@ def look(directory: str) -> Look:
         strands = [strand for strand in others if strand.has_time and len(strand.names) > 1]
     sniffer = Sniffer([root])
     try:
-        families, contents, more = _families(Samples(root, sniffer, found.sizes if found else {}), strands)
+        with interruptible() as signals:
+            families, contents, more = _families(Samples(root, sniffer, found.sizes if found else {}, signals), strands)
     finally:
         sniffer.close()
     taken = sum(len(family.paths) for family in families)
@@ -153,7 +155,8 @@ def check_free(directory: str, files: Mapping[str, str]) -> None:
 class Samples:
     """The beginnings of files, each looked at once; those of empty files and of no tables are empty."""
 
-    def __init__(self, root: str, sniffer: Sniffer, sizes: Mapping[str, int]) -> None:
+    def __init__(self, root: str, sniffer: Sniffer, sizes: Mapping[str, int], signals: Sequence[int]) -> None:
+        self._signals = signals  # that came meanwhile: a sniffer takes what DuckDB makes of them for a file's problem
         self._root = root
         self._sniffer = sniffer
         self._sizes = sizes
@@ -166,6 +169,8 @@ class Samples:
             nothing = Head((), (), (), "it is empty" if is_empty else "")
             is_looked_at = is_table(path) and not is_empty
             self._heads[path] = self._sniffer.head(os.path.join(self._root, path)) if is_looked_at else nothing
+            if self._signals:
+                raise KeyboardInterrupt
         return self._heads[path]
 
     def content(self, family: Family) -> Content:

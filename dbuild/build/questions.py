@@ -13,6 +13,7 @@ from difflib import get_close_matches
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from dbuild.build.interrupts import interruptible
 from dbuild.build.looks import reading
 from dbuild.build.settings import Settings
 from dbuild.build.streams import BATCH, Stream
@@ -68,7 +69,8 @@ def ask(settings: Settings, statement: str, doubt: Callable[[str], None]) -> Ite
             # DuckDB draws one on standard output, where Python runs no file: it takes that for a notebook.
             session.execute("SET enable_progress_bar = false")
             session.execute("SET lock_configuration = true")
-            yield _answer(session, statement, streams)
+            with interruptible(session.interrupt):
+                yield _answer(session, statement, streams)
         except (duckdb.Error, OSError) as error:
             failed = next((stream.failure for stream in streams.values() if stream.failure), None)
             raise failed or _mistake(error, statement) from None

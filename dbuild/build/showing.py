@@ -10,6 +10,7 @@ from itertools import islice
 
 from dbuild.build.allotments import Allotments
 from dbuild.build.doubt import Doubt, ignore
+from dbuild.build.interrupts import interruptible
 from dbuild.build.likeness import views_of
 from dbuild.build.looks import Looked, datasets_of, forget, look, reading
 from dbuild.build.plans import idle_text
@@ -46,10 +47,12 @@ def show(settings: Settings, arguments: Sequence[str], rows: int, doubt: Doubt =
         looked.tell(doubt)
         views, rest = views_named(looked.flow, arguments)
         partitions = _partitions(looked, rest) if rest else {}
-        return (
-            *(_show_view(looked, looked.flow.views[name], rows) for name in views),
-            *(_show(looked, looked.flow.steps[name], index, rows, note) for name, (index, note) in partitions.items()),
-        )
+        with interruptible():
+            steps = looked.flow.steps
+            return (
+                *(_show_view(looked, looked.flow.views[name], rows) for name in views),
+                *(_show(looked, steps[name], index, rows, note) for name, (index, note) in partitions.items()),
+            )
 
 
 def _show(looked: Looked, step: Step, index: Index, rows: int, note: str) -> Shown:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sqlite3
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from dbuild.build import Settings, ask
@@ -297,3 +301,37 @@ def test_arrays_hold_what_they_were_given(kind: str, values: tuple[Any, ...]) ->
 def test_bytes_that_are_no_text_are_shown() -> None:
     assert array_of(("a\udcff", None), TEXT).to_pylist() == ["a\\xff", None]
     assert array_of((["\udcff"], []), TEXTS).to_pylist() == [["\\xff"], []]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_a_question(shop: Workshop, monkeypatch: pytest.MonkeyPatch, number: signal.Signals) -> None:
+    connect, views = duckdb.connect, Records.views
+    late = threading.Event()
+    watchdogs = []
+
+    def watched(*given: Any, **named: Any) -> duckdb.DuckDBPyConnection:
+        session = connect(*given, **named)
+        watchdogs.append(threading.Timer(60, lambda: (late.set(), session.interrupt())))
+        watchdogs[-1].start()
+        return session
+
+    def signalling(records: Records) -> dict[str, Any]:
+        found = views(records)
+        runs = found["runs"]
+
+        def rows() -> Iterator[tuple[object, ...]]:
+            yield from runs()
+            os.kill(os.getpid(), number)  # DuckDB has begun; what is asked for takes it days
+
+        return found | {"runs": rows}
+
+    before, woken = signal.getsignal(number), signal.set_wakeup_fd(-1)
+    monkeypatch.setattr(duckdb, "connect", watched)
+    monkeypatch.setattr(Records, "views", signalling)
+    with pytest.raises(KeyboardInterrupt):
+        asked(shop, "SELECT sum(a.range * b.range) FROM runs, range(100000000) AS a, range(1000000) AS b")
+    for one in watchdogs:
+        one.cancel()
+    assert not late.is_set()
+    assert signal.getsignal(number) is before
+    assert signal.set_wakeup_fd(woken) == -1

@@ -9,6 +9,7 @@ import pty
 import random
 import resource
 import select
+import signal
 import sys
 import tomllib
 from collections.abc import Callable
@@ -25,6 +26,7 @@ from dbuild.build import Settings
 from dbuild.core.events import Event
 from dbuild.errors import UsageError
 from dbuild.observe.names import list_files
+from dbuild.recipes.engine import Engine
 from tests.cli.sandbox import Sandbox
 
 DAYS = [date(2024, 1, 3) + timedelta(days=number) for number in range(9)]
@@ -520,3 +522,22 @@ def test_what_builds_made_is_no_data(folder: Sandbox) -> None:
     assert folder.read("Dataflowfile") == text
     folder.write("out/mine.csv", "a\n1\n")
     assert "out/mine.csv" in folder.run("init", "-n").stdout
+
+
+@pytest.mark.parametrize("made", [RuntimeError, duckdb.InvalidInputException])
+def test_a_signal_ends_the_look(folder: Sandbox, monkeypatch: pytest.MonkeyPatch, made: type[Exception]) -> None:
+    write_csv(folder.root)
+    asked = []
+
+    def infer(engine: Engine, path: str, *options: object) -> None:
+        asked.append(path)
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            raise made("Query interrupted") from None  # what DuckDB makes of it
+        raise AssertionError
+
+    monkeypatch.setattr(Engine, "infer_schema", infer)
+    with pytest.raises(KeyboardInterrupt):
+        building.look_into(str(folder.root))
+    assert len(asked) == 1

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from dbuild import build as building
+from dbuild.build import Settings
+from dbuild.recipes import preview
 from tests.cli.sandbox import Sandbox
 
 FLOW = """
@@ -142,3 +146,16 @@ def test_a_debug_shell_has_the_environment_of_the_command(project: Sandbox) -> N
     assert done.stdout.split() == [str(project.root), "2013-01-01", "db", SECRET]
     assert done.returncode == 3
     assert sorted(path.name for path in (project.root / "out/counted").iterdir()) == before
+
+
+def test_a_signal_ends_the_rows_of_a_view(project: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    def first_rows(*given: object) -> None:
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            raise RuntimeError("Query interrupted") from None  # what DuckDB makes of it
+        raise AssertionError
+
+    monkeypatch.setattr(preview, "first_rows", first_rows)
+    with pytest.raises(KeyboardInterrupt):
+        building.show(Settings(str(project.root)), ["seen"], 3)

@@ -18,6 +18,7 @@ from dbuild.recipes.discovery import FoundKeys
 from dbuild.recipes.engine import Engine
 from tests.build.test_imports import imported, roots
 from tests.build.workshop import DAYS, Workshop
+from tests.interruption import interrupt_query
 
 SHOP = """
 [partitions.customer]
@@ -441,15 +442,8 @@ def test_what_changes_meanwhile_is_not_taken(shop: Shop, monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_the_query(shop: Shop, monkeypatch: pytest.MonkeyPatch, number: signal.Signals) -> None:
-    def find(task: Task, dimension: str, engine: Engine) -> FoundKeys:
-        try:
-            signal.raise_signal(number)
-        except KeyboardInterrupt:
-            raise RuntimeError("Query interrupted") from None  # what DuckDB makes of it
-        raise AssertionError
-
     before = signal.getsignal(number)
-    monkeypatch.setattr(discovery, "find_keys", find)
+    monkeypatch.setattr(discovery, "find_keys", lambda *given: interrupt_query(number))
     with pytest.raises(KeyboardInterrupt):
         shop.build()
     assert signal.getsignal(number) is before

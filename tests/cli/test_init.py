@@ -9,7 +9,6 @@ import pty
 import random
 import resource
 import select
-import signal
 import sys
 import tomllib
 from collections.abc import Callable
@@ -28,6 +27,7 @@ from dbuild.errors import UsageError
 from dbuild.observe.names import list_files
 from dbuild.recipes.engine import Engine
 from tests.cli.sandbox import Sandbox
+from tests.interruption import interrupt_query
 
 DAYS = [date(2024, 1, 3) + timedelta(days=number) for number in range(9)]
 ROWS = "store,qty,price\nEU,2,1.5\nUS,1,2.5\nEU,3,0.5\n"
@@ -531,11 +531,7 @@ def test_a_signal_ends_the_look(folder: Sandbox, monkeypatch: pytest.MonkeyPatch
 
     def infer(engine: Engine, path: str, *options: object) -> None:
         asked.append(path)
-        try:
-            signal.raise_signal(signal.SIGINT)
-        except KeyboardInterrupt:
-            raise made("Query interrupted") from None  # what DuckDB makes of it
-        raise AssertionError
+        interrupt_query(made=made)
 
     monkeypatch.setattr(Engine, "infer_schema", infer)
     with pytest.raises(KeyboardInterrupt):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +12,7 @@ from dbuild import build as building
 from dbuild.build import Settings
 from dbuild.recipes import preview
 from tests.cli.sandbox import Sandbox
+from tests.interruption import interrupt_query
 
 FLOW = """
 [project]
@@ -149,13 +149,6 @@ def test_a_debug_shell_has_the_environment_of_the_command(project: Sandbox) -> N
 
 
 def test_a_signal_ends_the_rows_of_a_view(project: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    def first_rows(*given: object) -> None:
-        try:
-            signal.raise_signal(signal.SIGINT)
-        except KeyboardInterrupt:
-            raise RuntimeError("Query interrupted") from None  # what DuckDB makes of it
-        raise AssertionError
-
-    monkeypatch.setattr(preview, "first_rows", first_rows)
+    monkeypatch.setattr(preview, "first_rows", lambda *given: interrupt_query())
     with pytest.raises(KeyboardInterrupt):
         building.show(Settings(str(project.root)), ["seen"], 3)

@@ -219,7 +219,8 @@ def _accept(looked: Looked, step: Step, index: Index, saying: Saying, run: int, 
     if any(digest is None for _, digest in outputs):
         return None
     was = world.trace(step.target.name, key)
-    records = list(world.readings.recorded(step, index, world.readings.of(step, index, {})))
+    is_waiting = index in world.supply.waiting.get(step.target.name, ())
+    records = list(world.readings.recorded(step, index, world.readings.of(step, index, {}, has_awaited=is_waiting)))
     label = partition_name(step.target.name, key)
     absent = [(r.dataset, k) for r in records for k, digest in r.items().items() if digest == UNSETTLED]
     absent = absent or list(islice(_absent(looked, step, index), 1))

@@ -31,9 +31,16 @@ class Readings:
         self._world = world
         self._cached: dict[object, tuple[Body, InputRecord]] = {}
 
-    def of(self, step: Step, index: Index, unsettled: MappingOf[str, PartitionSet]) -> list[InputRecord]:
-        """What a partition would read now, with the digests that are known."""
+    def of(
+        self, step: Step, index: Index, unsettled: MappingOf[str, PartitionSet], *, has_awaited: bool = False
+    ) -> list[InputRecord]:
+        """What a partition would read now, with the digests that are known.
+
+        `has_awaited`: also what it waits for, as that was made last.
+        """
         inputs = inputs_of(self._world.flow, self._world.domains, step.target.name)
+        if has_awaited:
+            inputs = [(given, _unsupplied(given, mapping)) for given, mapping in inputs]
         return [
             self._record(step, number, given, mapping, index, unsettled.get(given.dataset))
             for number, (given, mapping) in enumerate(inputs)
@@ -175,6 +182,13 @@ class Readings:
         if format_of(location.pattern.text) not in ("csv", "json"):
             return digest
         return typed_digest(digest, self._world.schemas.output_schema(dataset, location.output, index))
+
+
+def _unsupplied(given: Input, mapping: Mapping | Supplied) -> Mapping | Supplied:
+    """What is to be read where all is there, of an input that is waited for."""
+    if isinstance(mapping, Supplied) and given.missing == "wait" and not given.by:
+        return mapping.mapping
+    return mapping
 
 
 def _named(given: Input) -> str:

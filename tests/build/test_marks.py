@@ -138,6 +138,19 @@ def test_fresh_is_refused_where_an_input_is_not_there(shop: Marked) -> None:
         assert f"{DAY} reads raw@2013-01-02, which is not there" in caught.value.what
 
 
+@pytest.mark.parametrize("inputs_too", [False, True])
+def test_fresh_takes_what_an_input_waits_for_as_it_was_made_last(shop: Marked, inputs_too: bool) -> None:
+    text = shop.read("data/2013-01-02.txt")
+    shop.path("data/2013-01-02.txt").unlink()
+    shop.swap("Dataflowfile", "cat {daily} >", "cat  {daily} >")
+    assert (shop.status("daily").waiting, shop.status("total").waiting) == (1, 1)
+    shop.mark("total", "fresh", inputs_too=inputs_too)
+    shop.write("data/2013-01-02.txt", text)
+    assert shop.build().ran == []
+    shop.write("data/2013-01-02.txt", "other\n")
+    assert shop.build().counts == {"daily": 1, "total": 1}
+
+
 def test_fresh_does_not_mind_inputs_that_do_not_count(shop: Marked) -> None:
     shop.write("rates.txt", "one\n")
     shop.write("Dataflowfile", f"{FLOW}{PRICED}")
